@@ -1,0 +1,104 @@
+// A backend runs ops: one in-order queue, its own memory, nothing known of any model.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "seedstory/ops.h"
+
+namespace seedstory {
+
+// How a weight will be used; lets a backend bring it into its own order once, at load.
+enum class WeightUse { plain, linear, conv };
+
+// How a traced tensor is to be written down: as it is, or as a feature map in PyTorch's NCHW.
+enum class Layout { rows, nhwc };
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;  // for people: "cpu (oneDNN 2.6.3, avx2, 2 threads)"
+
+  virtual void* allocate(int64_t bytes) = 0;  // 64-byte aligned, contents undefined; throws ErrorKind::resource
+  virtual void release(void* memory) = 0;
+
+  // Between host memory and this backend's; `t` must be contiguous. Both wait until the bytes are there.
+  virtual void upload(const Tensor& t, const void* host) = 0;
+  virtual void download(void* host, const Tensor& t) = 0;
+
+  // The weight's bytes are final and stay where they are until forget(). May copy it into a faster order; ops are
+  // called with the same tensor as before. Never needed for correctness.
+  virtual void prepare(const Tensor& weight, WeightUse use) = 0;
+  virtual void forget(const Tensor& weight) = 0;
+
+  template <class Op>
+  void run(const Op& op) {
+    op.check();
+    exec(op);
+  }
+
+  // A named place in a model's computation, for --trace and tests. Costs nothing while nobody listens.
+  void probe(std::string_view name, const Tensor& t, Layout layout = Layout::rows) {
+    if (on_probe) on_probe(name, t, layout);
+  }
+  std::function<void(std::string_view name, const Tensor& t, Layout layout)> on_probe;
+
+ protected:
+  virtual void exec(const Linear&) = 0;
+  virtual void exec(const Conv2d&) = 0;
+  virtual void exec(const LayerNorm&) = 0;
+  virtual void exec(const AddRmsNorm&) = 0;
+  virtual void exec(const GroupNorm&) = 0;
+  virtual void exec(const Add&) = 0;
+  virtual void exec(const Copy&) = 0;
+  virtual void exec(const Activate&) = 0;
+  virtual void exec(const SiluMul&) = 0;
+  virtual void exec(const GegluMul&) = 0;
+  virtual void exec(const Embed&) = 0;
+  virtual void exec(const ScatterRows&) = 0;
+  virtual void exec(const Attention&) = 0;
+  virtual void exec(const CacheAttention&) = 0;
+  virtual void exec(const NormalizeTokens&) = 0;
+  virtual void exec(const MeanTokens&) = 0;
+  virtual void exec(const Upsample2x&) = 0;
+  virtual void exec(const Sinusoid&) = 0;
+  virtual void exec(const ScaleModelInput&) = 0;
+  virtual void exec(const EulerStep&) = 0;
+};
+
+// Runs nothing and hands out no memory: the real model code over it sizes an arena (see arena.h).
+class DryBackend final : public Backend {
+ public:
+  std::string name() const override { return "dry run"; }
+  void* allocate(int64_t) override { fail("DryBackend: has no memory"); }
+  void release(void*) override {}
+  void upload(const Tensor&, const void*) override {}
+  void download(void*, const Tensor&) override {}
+  void prepare(const Tensor&, WeightUse) override {}
+  void forget(const Tensor&) override {}
+
+ protected:
+  void exec(const Linear&) override {}
+  void exec(const Conv2d&) override {}
+  void exec(const LayerNorm&) override {}
+  void exec(const AddRmsNorm&) override {}
+  void exec(const GroupNorm&) override {}
+  void exec(const Add&) override {}
+  void exec(const Copy&) override {}
+  void exec(const Activate&) override {}
+  void exec(const SiluMul&) override {}
+  void exec(const GegluMul&) override {}
+  void exec(const Embed&) override {}
+  void exec(const ScatterRows&) override {}
+  void exec(const Attention&) override {}
+  void exec(const CacheAttention&) override {}
+  void exec(const NormalizeTokens&) override {}
+  void exec(const MeanTokens&) override {}
+  void exec(const Upsample2x&) override {}
+  void exec(const Sinusoid&) override {}
+  void exec(const ScaleModelInput&) override {}
+  void exec(const EulerStep&) override {}
+};
+
+}  // namespace seedstory

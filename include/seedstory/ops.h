@@ -1,0 +1,396 @@
+// The ops: what a model is written in and what a backend runs.
+//
+// A struct is the whole contract: named tensors with their shapes, the formula, its source, and where we differ. Unless
+// an op says otherwise its float tensors share one type, the last axis is contiguous, outputs do not overlap inputs,
+// and sums are accumulated in f32 or wider. Pictures and feature maps are NHWC.
+//
+//   check()  throws Error: which field is wrong, what came, what was expected
+//   cost()   flops and bytes of a perfect implementation: every tensor through memory once
+//   each(f)  visits f(field name, tensor, Access) in declaration order
+#pragma once
+
+#include "seedstory/tensor.h"
+
+namespace seedstory {
+
+struct Cost {
+  double flops = 0;  // 2 x multiply-accumulates
+  double bytes = 0;
+};
+
+enum class Access { in, out, inout };
+
+// Exact GELU, 0.5 x (1 + erf(x / sqrt 2)); SiLU, x / (1 + e^-x).
+enum class Activation { none, gelu, silu };
+
+// y <- act(x wT + bias) + residual.
+//
+// Every element of y is one sum whose order depends on K alone, never on the number of rows or threads: a token gives
+// the same bits alone, in a prompt, or in a batch.
+struct Linear {
+  static constexpr const char* name = "Linear";
+
+  Tensor y;         // (rows, n)  out; may be the residual
+  Tensor x;         // (rows, k)  in
+  Tensor w;         // (n, k)     in
+  Tensor bias;      // (n)        in, optional
+  Tensor residual;  // (rows, n)  in, optional
+  Activation act = Activation::none;
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in), f("w", w, Access::in), f("bias", bias, Access::in),
+        f("residual", residual, Access::in);
+  }
+};
+
+// y <- x * w + bias + residual: a 2-d cross-correlation with zero padding, as torch.nn.Conv2d.
+struct Conv2d {
+  static constexpr const char* name = "Conv2d";
+
+  Tensor y;                        // (n, out_h, out_w, out_c)  out; may be the residual
+  Tensor x;                        // (n, h, w, in_c)           in
+  Tensor w;                        // (out_c, in_c, kh, kw)     in, as PyTorch stores it
+  Tensor bias;                     // (out_c)                   in, optional
+  Tensor residual;                 // as y                      in, optional
+  int stride = 1;                  // both axes
+  int pad_begin = 0, pad_end = 0;  // rows above and columns to the left; rows below and columns to the right
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in), f("w", w, Access::in), f("bias", bias, Access::in),
+        f("residual", residual, Access::in);
+  }
+};
+
+// y <- (x - mean) / sqrt(var + eps) * w + b, over the last axis; var is the biased variance.
+//
+// Ba et al. 2016 (arXiv:1607.06450).
+struct LayerNorm {
+  static constexpr const char* name = "LayerNorm";
+
+  Tensor y;           // (..., dim)  out; may be x
+  Tensor x;           // (..., dim)  in
+  Tensor w;           // (dim)       in
+  Tensor b;           // (dim)       in
+  float eps = 1e-5f;  // in units of x^2
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in), f("w", w, Access::in), f("b", b, Access::in);
+  }
+};
+
+// h <- h + r;  y <- h / sqrt(mean(h^2) + eps) * w, over the last axis.
+//
+// Zhang & Sennrich 2019 (arXiv:1910.07467). The sum is rounded to h's type and the mean is taken in f32, as in
+// transformers' LlamaRMSNorm; that one also rounds before the * w, which we do not.
+struct AddRmsNorm {
+  static constexpr const char* name = "AddRmsNorm";
+
+  Tensor y;           // (rows, dim)  out
+  Tensor h;           // (rows, dim)  in and out: the residual stream
+  Tensor r;           // (rows, dim)  in, optional: what the last block adds to it
+  Tensor w;           // (dim)        in
+  float eps = 1e-5f;  // in units of h^2
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("h", h, Access::inout), f("r", r, Access::in), f("w", w, Access::in);
+  }
+};
+
+// y <- act((s - mean) / sqrt(var + eps) * w + b), s = x + shift, over each group of channels of one picture.
+//
+// Wu & He 2018 (arXiv:1803.08494). `shift` is the time embedding of a ResNet block, added here because nothing else
+// reads the sum.
+struct GroupNorm {
+  static constexpr const char* name = "GroupNorm";
+
+  Tensor y;           // (n, h, w, c)  out; may be x
+  Tensor x;           // (n, h, w, c)  in
+  Tensor w;           // (c)           in
+  Tensor b;           // (c)           in
+  Tensor shift;       // (n, c)        in, optional
+  int groups = 32;    // divides c
+  float eps = 1e-5f;  // in units of x^2
+  Activation act = Activation::none;
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in), f("w", w, Access::in), f("b", b, Access::in),
+        f("shift", shift, Access::in);
+  }
+};
+
+// y <- a + b, where an axis of b may have length 1 and is then repeated.
+struct Add {
+  static constexpr const char* name = "Add";
+
+  Tensor y;  // (...)               out; may be a
+  Tensor a;  // as y                in
+  Tensor b;  // as y, or 1 per axis in
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("a", a, Access::in), f("b", b, Access::in);
+  }
+};
+
+// y <- x, between views of one shape and type. How tensors are concatenated.
+struct Copy {
+  static constexpr const char* name = "Copy";
+
+  Tensor y;  // (...)  out
+  Tensor x;  // as y   in
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in);
+  }
+};
+
+// y <- act(x), elementwise.
+struct Activate {
+  static constexpr const char* name = "Activate";
+
+  Tensor y;  // (...)  out; may be x
+  Tensor x;  // as y   in
+  Activation act = Activation::silu;
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in);
+  }
+};
+
+// y <- silu(gate) * up. Shazeer 2020 (arXiv:2002.05202), SwiGLU without its matrices.
+struct SiluMul {
+  static constexpr const char* name = "SiluMul";
+
+  Tensor y;     // (rows, dim)  out; may be gate or up
+  Tensor gate;  // (rows, dim)  in
+  Tensor up;    // (rows, dim)  in
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("gate", gate, Access::in), f("up", up, Access::in);
+  }
+};
+
+// y <- a * gelu(g), where x = [a | g]: the first half is the value, the second the gate, as diffusers' GEGLU.
+struct GegluMul {
+  static constexpr const char* name = "GegluMul";
+
+  Tensor y;  // (rows, dim)      out
+  Tensor x;  // (rows, 2 * dim)  in
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in);
+  }
+};
+
+// y[i] <- table[ids[i]]. An id outside the table is an error on the host side (the backend may assume it is inside).
+struct Embed {
+  static constexpr const char* name = "Embed";
+
+  Tensor y;      // (rows, dim)   out
+  Tensor ids;    // i32 (rows)    in
+  Tensor table;  // (vocab, dim)  in
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("ids", ids, Access::in), f("table", table, Access::in);
+  }
+};
+
+// y[slots[i]] <- x[i]. Slots are distinct.
+struct ScatterRows {
+  static constexpr const char* name = "ScatterRows";
+
+  Tensor y;      // (capacity, dim)  in and out: rows that no slot names keep their values
+  Tensor x;      // (rows, dim)      in
+  Tensor slots;  // i32 (rows)       in
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::inout), f("x", x, Access::in), f("slots", slots, Access::in);
+  }
+};
+
+// y <- softmax(scale q kT) v, per picture and head, no mask.
+struct Attention {
+  static constexpr const char* name = "Attention";
+
+  Tensor y;  // (n, queries, heads, head_dim)  out
+  Tensor q;  // (n, queries, heads, head_dim)  in
+  Tensor k;  // (n, keys, heads, head_dim)     in
+  Tensor v;  // (n, keys, heads, head_dim)     in
+  float scale = 1;
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("q", q, Access::in), f("k", k, Access::in), f("v", v, Access::in);
+  }
+};
+
+// Causal attention over a cache whose keys are stored before RoPE. slots[r] is the row of the cache that holds the
+// token of rank r; a token's position is its rank (the scheme of StreamingLLM, Xiao et al. 2023, arXiv:2309.17453). The
+// queries are the last `rows` ranks: query i has rank length - rows + i and sees ranks up to its own.
+//
+//   y_i <- softmax_r(scale rot(q_i, rank_i) . rot(k[slots[r]], r)) v[slots[r]],  r <= rank_i
+//   rot(x, p)[j] = x[j] cos - x[j + d/2] sin;  rot(x, p)[j + d/2] = x[j + d/2] cos + x[j] sin,  angle p theta^(-2j/d)
+struct CacheAttention {
+  static constexpr const char* name = "CacheAttention";
+
+  Tensor y;      // (rows, heads, head_dim)      out
+  Tensor q;      // (rows, heads, head_dim)      in, before RoPE
+  Tensor k;      // (capacity, heads, head_dim)  in, before RoPE; holds the queries' own tokens too
+  Tensor v;      // (capacity, heads, head_dim)  in
+  Tensor slots;  // i32 (length)                 in, length >= rows
+  Tensor rope;   // f32 (positions, head_dim)    in: [cos of d/2 angles | sin of them], positions >= length
+  float scale = 1;
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("q", q, Access::in), f("k", k, Access::in), f("v", v, Access::in),
+        f("slots", slots, Access::in), f("rope", rope, Access::in);
+  }
+};
+
+// y <- x / max(||x||_2 over the token axis, 1e-12): each channel's values over the tokens get unit length.
+//
+// torch.nn.functional.normalize with its default dim = 1, as ResamplerXLV2 uses it (SEED-Story's code; over the
+// channels may have been meant, but the weights were trained with this).
+struct NormalizeTokens {
+  static constexpr const char* name = "NormalizeTokens";
+
+  Tensor y;  // (n, tokens, dim)  out; may be x
+  Tensor x;  // (n, tokens, dim)  in
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in);
+  }
+};
+
+// y <- mean of x over the token axis.
+struct MeanTokens {
+  static constexpr const char* name = "MeanTokens";
+
+  Tensor y;  // (n, 1, dim)       out
+  Tensor x;  // (n, tokens, dim)  in
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in);
+  }
+};
+
+// Nearest-neighbour doubling of height and width.
+struct Upsample2x {
+  static constexpr const char* name = "Upsample2x";
+
+  Tensor y;  // (n, 2h, 2w, c)  out
+  Tensor x;  // (n, h, w, c)    in
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in);
+  }
+};
+
+// y[i] <- [cos(t_i f_0) .. cos(t_i f_(h-1)) | sin ..], h = dim/2, f_j = 10000^(-j/h).
+//
+// diffusers' Timesteps with flip_sin_to_cos and freq_shift 0, as SDXL uses it.
+struct Sinusoid {
+  static constexpr const char* name = "Sinusoid";
+
+  Tensor y;  // (rows, dim)  out, dim even
+  Tensor t;  // f32 (rows)   in
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("t", t, Access::in);
+  }
+};
+
+// y <- [x, x] / sqrt(sigma^2 + 1): the input of the UNet for both halves of the guidance (Euler scheduler of
+// diffusers).
+struct ScaleModelInput {
+  static constexpr const char* name = "ScaleModelInput";
+
+  Tensor y;      // (2, h, w, c)  out: unconditional, conditional
+  Tensor x;      // f32 (1, h, w, c)  in: the latent
+  Tensor sigma;  // f32 (2)       in: of this step and of the next
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in), f("sigma", sigma, Access::in);
+  }
+};
+
+enum class Prediction { epsilon, v };
+
+// m <- m_u + guidance (m_c - m_u);  x <- one Euler step from sigma[0] to sigma[1].
+//
+//   epsilon: d = m;  v: x0 = x / (s^2 + 1) - m s / sqrt(s^2 + 1), d = (x - x0) / s;  x <- x + d (sigma[1] - sigma[0])
+//
+// EulerDiscreteScheduler of diffusers 0.25 without churn; the latent stays f32.
+struct EulerStep {
+  static constexpr const char* name = "EulerStep";
+
+  Tensor x;      // f32 (1, h, w, c)  in and out: the latent
+  Tensor m;      // (2, h, w, c)      in: the UNet's output, unconditional, conditional
+  Tensor sigma;  // f32 (2)           in: of this step and of the next
+  float guidance = 1;
+  Prediction prediction = Prediction::epsilon;
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("x", x, Access::inout), f("m", m, Access::in), f("sigma", sigma, Access::in);
+  }
+};
+
+}  // namespace seedstory

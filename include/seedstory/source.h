@@ -1,0 +1,28 @@
+// Where weights come from, as the models see it: names to stored tensors. io/ makes them from files.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "seedstory/tensor.h"
+
+namespace seedstory {
+
+// A tensor as a file holds it: f32, f16, bf16, or i8 in blocks of 32 consecutive values with one f16 scale each. The
+// bytes belong to the source (usually a mapped file) and are never written.
+struct StoredTensor {
+  Tensor values;     // host memory; strides as stored
+  Tensor scale;      // f16 (ceil(numel / 32)) for i8, else absent
+  std::string file;  // for error messages
+};
+
+class TensorSource {
+ public:
+  virtual ~TensorSource() = default;
+  virtual std::vector<std::string> names() const = 0;
+  virtual const StoredTensor* find(std::string_view name) const = 0;  // null: not there
+};
+
+}  // namespace seedstory

@@ -1,0 +1,35 @@
+// Files: mapped for reading, replaced atomically for writing.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace seedstory {
+
+// A file's bytes, mapped read-only for as long as the object lives.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path);  // ErrorKind::input: missing, a directory, unreadable
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::span<const uint8_t> bytes() const { return bytes_; }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+  std::span<const uint8_t> bytes_;
+};
+
+// The whole file as a string; ErrorKind::input if it is missing or longer than `limit` bytes.
+std::string read_text_file(const std::filesystem::path& path, int64_t limit = 64 << 20);
+
+// Temp name in the same folder, fsync, rename: a reader sees the old file or the new one, never a part.
+// ErrorKind::input when the place cannot be written.
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+}  // namespace seedstory

@@ -1,0 +1,32 @@
+// Pictures from and to files.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace seedstory {
+
+struct Image {
+  int width = 0, height = 0;
+  std::vector<uint8_t> rgb;  // height x width x 3
+};
+
+// PNG or JPEG, as PIL's Image.open(path).convert("RGB"): alpha is dropped, grey is repeated, EXIF rotation is ignored.
+// Throws ErrorKind::input for a file that is missing, broken, or larger than 16384 pixels a side or 64 megapixels.
+Image read_image(const std::filesystem::path& path);
+
+using PngText = std::vector<std::pair<std::string, std::string>>;  // keyword, UTF-8 text
+
+// The bytes of a PNG file with text chunks (tEXt where Latin-1 will do, else iTXt). Same input, same bytes.
+std::string encode_png(const Image& image, const PngText& text = {});
+
+// The text chunks of a PNG file, each at most 1 MiB.
+PngText read_png_text(const std::filesystem::path& path);
+
+// Pillow 10.2's Image.resize(size, BILINEAR): antialiased, fixed-point, horizontal pass first.
+Image resize_bilinear(const Image& image, int width, int height);
+
+}  // namespace seedstory

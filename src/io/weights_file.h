@@ -1,0 +1,48 @@
+// Weight files as tensor sources. Nothing in them is trusted; every error names the file and the tensor.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "seedstory/source.h"
+
+namespace seedstory {
+
+// By content, not by name: a safetensors file, or a torch zip with a pickle inside (read by an allow-list, never run).
+// Memory-mapped; the tensors are views. ErrorKind::input if it is neither or broken.
+std::unique_ptr<TensorSource> open_weights(const std::filesystem::path& file);
+
+// The same for a set of shards: an index file "*.index.json" with "weight_map", or a single file.
+std::unique_ptr<TensorSource> open_sharded(const std::filesystem::path& file_or_index);
+
+// The tensors of `inner` whose names start with `prefix`, named without it.
+std::unique_ptr<TensorSource> strip_prefix(std::shared_ptr<const TensorSource> inner, std::string prefix);
+
+// The tensors of both; where both have a name, `above` wins.
+std::unique_ptr<TensorSource> overlay(std::shared_ptr<const TensorSource> above,
+                                      std::shared_ptr<const TensorSource> below);
+
+// The tensors of `inner` under the names that `rename` gives; an empty name hides the tensor.
+std::unique_ptr<TensorSource> renamed(std::shared_ptr<const TensorSource> inner,
+                                      const std::function<std::string(const std::string&)>& rename);
+
+// Collects tensors (copied) and writes one safetensors file, names sorted, atomically. Host tensors, contiguous.
+class SafetensorsWriter {
+ public:
+  void add(const std::string& name, const Tensor& t);  // fails on a name that is there already
+  void write(const std::filesystem::path& path) const;
+
+ private:
+  struct Entry {
+    DType dtype;
+    std::vector<int64_t> shape;
+    std::string bytes;
+  };
+  std::map<std::string, Entry> entries_;
+};
+
+}  // namespace seedstory
