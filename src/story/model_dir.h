@@ -1,0 +1,33 @@
+// A model on disk, ours or the published layout, opened: sizes, tokeniser, and where each part's tensors come from.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+#include "seedstory/source.h"
+
+namespace seedstory {
+
+// Empty paths: what the directory says.
+struct ModelPaths {
+  std::filesystem::path dir;
+  std::filesystem::path vit, llm, detokenizer, unet, vae, tokenizer;  // overrides of single parts
+};
+
+struct ModelDir {
+  ModelConfig config;
+  bool published = false;  // the layout of TencentARC/SEED-Story, else ours
+  std::string licence, training_data;
+  std::filesystem::path tokenizer_model, added_tokens;
+  bool legacy = false;             // the tokeniser's prefix rule
+  std::vector<std::string> words;  // the words the model was trained on, sorted; empty: unknown
+  std::shared_ptr<const TensorSource> vit, llm, adapter, unet, vae;
+};
+
+// By content: model.json makes it ours, else the published layout. ErrorKind::input naming file and field.
+ModelDir open_model(const ModelPaths& paths);
+
+}  // namespace seedstory
