@@ -1,0 +1,27 @@
+// The ResNet block that UNet and VAE are made of.
+#pragma once
+
+#include "model/weights.h"
+
+namespace seedstory {
+
+struct ResnetWeights {
+  Tensor norm1_w, norm1_b;        // (in)
+  Tensor conv1_w, conv1_b;        // (out, in, 3, 3)
+  Tensor norm2_w, norm2_b;        // (out)
+  Tensor conv2_w, conv2_b;        // (out, out, 3, 3)
+  Tensor shortcut_w, shortcut_b;  // (out, in, 1, 1), absent where in = out
+  int64_t shift_begin = 0;        // where this block's channels begin in the stack of time projections (UNet)
+
+  void list(WeightTable& table, const std::string& prefix, int64_t in, int64_t out);
+};
+
+// y <- x + conv2(act(norm2(conv1(act(norm1(x))) + shift))), act = SiLU. x (n, h, w, in), y (n, h, w, out); shift
+// (n, out) is optional.
+void resnet(Backend& be, Arena& arena, const ResnetWeights& w, const Tensor& x, const Tensor& shift, int64_t groups,
+            float eps, const Tensor& y);
+
+// A 3x3 convolution that keeps the size.
+void conv3x3(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y);
+
+}  // namespace seedstory

@@ -1,0 +1,81 @@
+// UNet2DConditionModel of the SDXL family (diffusers 0.25), any number of levels.
+#pragma once
+
+#include "model/config.h"
+#include "model/resnet.h"
+
+namespace seedstory {
+
+struct UnetWeights {
+  struct Block {
+    Tensor norm1_w, norm1_b, norm2_w, norm2_b, norm3_w, norm3_b;  // (c)
+    Tensor self_qkv, self_out_w, self_out_b;                      // (3 c, c), (c, c)
+    Tensor cross_q, cross_out_w, cross_out_b;                     // (c, c)
+    Tensor cross_kv;                                              // (2 c, cross_attention_dim)
+    Tensor ff_1_w, ff_1_b, ff_2_w, ff_2_b;                        // (8 c, c), (c, 4 c)
+    int cross_index;                                              // into UnetConditioning::kv
+  };
+  struct Transformer {
+    Tensor norm_w, norm_b;                                // (c)
+    Tensor proj_in_w, proj_in_b, proj_out_w, proj_out_b;  // (c, c)
+    std::vector<Block> blocks;
+    int64_t heads;
+  };
+  // A level's half on the way down or up.
+  struct Half {
+    std::vector<ResnetWeights> resnets;
+    std::vector<Transformer> attentions;  // one a resnet, or none
+    Tensor sampler_w, sampler_b;          // (c, c, 3, 3), absent at the end of the way
+  };
+  Tensor conv_in_w, conv_in_b;
+  Tensor time_1_w, time_1_b, time_2_w, time_2_b;
+  Tensor added_1_w, added_1_b, added_2_w, added_2_b;
+  Tensor shift_w, shift_b;  // every ResNet's time_emb_proj, stacked
+  std::vector<Half> down;   // by level
+  Half mid;                 // two resnets, one transformer
+  std::vector<Half> up;     // by level: up_blocks read backwards
+  Tensor norm_out_w, norm_out_b;
+  Tensor conv_out_w, conv_out_b;
+
+  void list(WeightTable& table, const UnetConfig& config);
+
+  int transformer_blocks = 0;
+  int64_t shift_channels = 0;
+};
+
+// What of a picture does not change from step to step, for both halves of the guidance: 0 unconditional, 1 conditional.
+struct UnetConditioning {
+  std::vector<Tensor> kv;  // a transformer block: (2, tokens, 2 c), [K | V] of the cross attention
+  Tensor added;            // (2, time embedding): pooled prompt and time ids
+};
+
+class Unet {
+ public:
+  Unet(const UnetConfig& config, const WeightLoader& loader);
+
+  UnetConditioning make_conditioning(Arena& arena, int64_t tokens) const;
+
+  // Computes one half of `to`. prompt (1, tokens, cross_attention_dim), pooled (1, added_dim - 6 time_id_dim), time_ids
+  // f32 (6): original height and width, crop top and left, target height and width. `arena` is for scratch.
+  void condition(Backend& be, Arena& arena, int half, const Tensor& prompt, const Tensor& pooled,
+                 const Tensor& time_ids, const UnetConditioning& to) const;
+
+  // x (2, h, w, in_channels), t f32 (1) -> (2, h, w, out_channels); h and w divide by 2^(levels - 1).
+  Tensor forward(Backend& be, Arena& arena, const Tensor& x, const Tensor& t, const UnetConditioning& given) const;
+
+  const UnetConfig& config() const { return config_; }
+
+ private:
+  struct Step;  // what all blocks of one forward pass share
+  Tensor embed_time(Backend& be, Arena& arena, const Tensor& t, const Tensor& added) const;
+  void level(const Step& step, size_t l, const Tensor& x, const Tensor& y) const;
+  void middle(const Step& step, const Tensor& x, const Tensor& y) const;
+  void transformer(const Step& step, const UnetWeights::Transformer& w, const Tensor& x) const;
+  void block(const Step& step, const UnetWeights::Block& w, int64_t heads, const Tensor& x) const;
+
+  UnetConfig config_;
+  UnetWeights w_;
+  WeightBlock loaded_;
+};
+
+}  // namespace seedstory

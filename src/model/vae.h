@@ -1,0 +1,63 @@
+// AutoencoderKL of the SDXL family, its two halves on their own: generation needs only the decoder.
+#pragma once
+
+#include "model/config.h"
+#include "model/resnet.h"
+
+namespace seedstory {
+
+struct VaeMiddleWeights {
+  ResnetWeights before, after;
+  Tensor norm_w, norm_b;  // (c)
+  Tensor qkv_w, qkv_b;    // (3 c, c)
+  Tensor out_w, out_b;    // (c, c)
+
+  void list(WeightTable& table, const std::string& prefix, int64_t channels);
+};
+
+struct VaeWeights {
+  struct Level {
+    std::vector<ResnetWeights> resnets;
+    Tensor sampler_w, sampler_b;  // (c, c, 3, 3), absent in the last one
+  };
+  Tensor latent_conv_w, latent_conv_b;  // post_quant_conv or quant_conv
+  Tensor conv_in_w, conv_in_b;
+  VaeMiddleWeights mid;
+  std::vector<Level> levels;  // in the order they run
+  Tensor norm_out_w, norm_out_b;
+  Tensor conv_out_w, conv_out_b;
+
+  void list_decoder(WeightTable& table, const VaeConfig& config);
+  void list_encoder(WeightTable& table, const VaeConfig& config);
+};
+
+class VaeDecoder {
+ public:
+  VaeDecoder(const VaeConfig& config, const WeightLoader& loader);
+
+  // latent (n, h, w, latent_channels), already divided by scaling_factor -> picture (n, 8 h, 8 w, 3) in about [-1, 1]
+  // (8 is 2^(levels - 1))
+  Tensor forward(Backend& be, Arena& arena, const Tensor& latent) const;
+
+  const VaeConfig& config() const { return config_; }
+
+ private:
+  VaeConfig config_;
+  VaeWeights w_;
+  WeightBlock loaded_;
+};
+
+class VaeEncoder {
+ public:
+  VaeEncoder(const VaeConfig& config, const WeightLoader& loader);
+
+  // picture (n, 8 h, 8 w, 3) in [-1, 1] -> (n, h, w, 2 latent_channels): [mean | log of the variance]
+  Tensor forward(Backend& be, Arena& arena, const Tensor& picture) const;
+
+ private:
+  VaeConfig config_;
+  VaeWeights w_;
+  WeightBlock loaded_;
+};
+
+}  // namespace seedstory

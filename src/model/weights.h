@@ -1,0 +1,114 @@
+// Weights: tables of names and shapes, and the loader that fills them.
+//
+// A network's weights are a struct of tensors whose `list` puts every one of them into a WeightTable: one table serves
+// the loader, the checks and the converter.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "seedstory/arena.h"
+#include "seedstory/source.h"
+
+namespace seedstory {
+
+// A tensor as a file names it, or some of its rows.
+struct Stored {
+  std::string name;
+  std::vector<int64_t> shape;   // in the file; a leading kAnyRows takes what the file has
+  int64_t begin = 0, end = -1;  // rows taken; to the last one
+  bool transposed = false;      // the file holds (columns, rows) of what the op wants; two axes, all rows
+  std::string other_name;       // a second name that files use
+};
+inline constexpr int64_t kAnyRows = -1;
+
+// A tensor that stays on the host: only a precomputation needs it.
+struct HostTensor {
+  std::vector<float> values;
+  std::vector<int64_t> shape;
+
+  Tensor view() { return Tensor(values.data(), DType::f32, shape.data(), shape.size()); }
+};
+
+class WeightTable {
+ public:
+  struct Entry {
+    Tensor* tensor;  // one of the two
+    HostTensor* host;
+    std::vector<Stored> parts;  // stacked along axis 0
+    WeightUse use;
+  };
+
+  void add(Tensor& to, Stored stored, WeightUse use = WeightUse::plain) {
+    add(to, std::vector{std::move(stored)}, use);
+  }
+  void add(Tensor& to, std::vector<Stored> stacked, WeightUse use = WeightUse::plain) {
+    entries_.push_back({&to, nullptr, std::move(stacked), use});
+  }
+  void add(HostTensor& to, Stored stored) { entries_.push_back({nullptr, &to, {std::move(stored)}, WeightUse::plain}); }
+
+  const std::vector<Entry>& entries() const { return entries_; }
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+// The memory of one network's weights: one block of a backend, told to forget() what it prepared.
+class WeightBlock {
+ public:
+  WeightBlock() = default;
+  WeightBlock(Backend& backend, int64_t bytes);
+  ~WeightBlock();
+  WeightBlock(WeightBlock&& other) noexcept;
+  WeightBlock& operator=(WeightBlock&& other) noexcept;
+
+  Tensor make(DType type, const std::vector<int64_t>& shape);
+  void prepare(const Tensor& weight, WeightUse use);
+  int64_t bytes() const { return arena_ ? arena_->peak_bytes() : 0; }
+
+ private:
+  Backend* backend_ = nullptr;
+  std::unique_ptr<Arena> arena_;
+  std::vector<Tensor> prepared_;
+};
+
+struct LoadOptions {
+  DType type = DType::f32;           // of the weights on the backend, and so of the activations
+  std::optional<double> lora_alpha;  // merge lora_A and lora_B (see lora.h)
+};
+
+// Puts the tensors of one file, or of one part of it, on a backend. What is missing, misshapen or unexpected is
+// collected and thrown as one ErrorKind::input.
+class WeightLoader {
+ public:
+  // `part` names the network in messages: "vit", "llm".
+  WeightLoader(Backend& backend, const TensorSource& source, std::string part, LoadOptions options = {});
+
+  // Names that `ignored` takes may be there and are not looked at.
+  WeightBlock load(const WeightTable& table, const std::function<bool(std::string_view)>& ignored = {}) const;
+
+  Backend& backend() const { return backend_; }
+  DType type() const { return options_.type; }
+
+ private:
+  void check(const WeightTable& table, const std::function<bool(std::string_view)>& ignored) const;
+  const StoredTensor* find(const Stored& stored) const;
+  void read(const Stored& stored, float* out) const;
+  void fill(const WeightTable::Entry& entry, WeightBlock& block) const;
+
+  Backend& backend_;
+  const TensorSource& source_;
+  std::string part_;
+  LoadOptions options_;
+};
+
+// The numbers of a stored tensor as f32, in row-major order whatever its strides.
+void to_f32(const StoredTensor& stored, float* out);
+
+// The shape of a stored tensor, as a vector.
+std::vector<int64_t> shape_of(const Tensor& t);
+
+}  // namespace seedstory
