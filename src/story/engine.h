@@ -15,6 +15,7 @@
 namespace seedstory {
 
 struct Engine {
+  // ErrorKind::input where tensors are missing, misshapen or unexpected.
   Engine(Backend& backend, const ModelDir& model);
 
   Backend& backend;

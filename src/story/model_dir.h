@@ -24,7 +24,8 @@ struct ModelDir {
   std::filesystem::path tokenizer_model, added_tokens;
   bool legacy = false;             // the tokeniser's prefix rule
   std::vector<std::string> words;  // the words the model was trained on, sorted; empty: unknown
-  std::shared_ptr<const TensorSource> vit, llm, adapter, unet, vae;
+  double lora_alpha = 32;          // of LoRA factors that are not merged yet
+  std::shared_ptr<const TensorSource> vit, llm, input_resampler, output_resampler, adapter, unet, vae;
 };
 
 // By content: model.json makes it ours, else the published layout. ErrorKind::input naming file and field.

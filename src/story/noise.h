@@ -11,7 +11,8 @@ enum class NoiseSource {
   torch_cpu,   // mt19937, as a CPU generator
 };
 
-// `count` standard normal values in the order of torch's flat NCHW index. f32; the published program rounds them to f16.
+// `count` standard normal values in the order of torch's flat NCHW index. f32; the published program rounds them to
+// f16.
 std::vector<float> draw_noise(NoiseSource source, uint64_t seed, int64_t count);
 
 }  // namespace seedstory

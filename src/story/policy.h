@@ -12,8 +12,7 @@ namespace seedstory {
 class SinkPolicy {
  public:
   // policy: dense, sink or mm_sink. window: pictures kept whole.
-  SinkPolicy(Policy policy, int64_t window, const SinkSpans& spans)
-      : policy_(policy), window_(window), spans_(spans) {}
+  SinkPolicy(Policy policy, int64_t window, const SinkSpans& spans) : policy_(policy), window_(window), spans_(spans) {}
 
   // A new picture with <img> at `begin` and </img> at `end` is about to be appended to the history: the oldest pictures
   // leave the window. Says which of `kept` (ascending) stay.

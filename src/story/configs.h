@@ -1,0 +1,27 @@
+// The configuration files of the parts, ours and the published ones, read into ModelConfig. Fields that are absent keep
+// the value they have.
+#pragma once
+
+#include "model/config.h"
+#include "story/fields.h"
+
+namespace seedstory {
+
+void read_vit_config(const Fields& fields, VitConfig& vit);
+void read_resampler_config(const Fields& fields, ResamplerConfig& resampler);
+void read_llama_config(const Fields& fields, LlamaConfig& llm);
+void read_adapter_config(const Fields& fields, AdapterConfig& adapter);
+
+// diffusers' config.json files. What this program does not compute is an error by name.
+void read_unet_config(const Fields& fields, UnetConfig& unet);
+void read_vae_config(const Fields& fields, VaeConfig& vae);
+void read_scheduler_config(const Fields& fields, SchedulerConfig& scheduler);
+
+void read_defaults(const Fields& fields, Defaults& defaults);
+
+// Sizes that must fit each other across parts: ErrorKind::input naming both.
+void check_config(const ModelConfig& config, const std::string& where);
+
+inline const std::vector<std::string> kPolicyNames = {"window", "dense", "sink", "mm_sink", "compat_vis"};
+
+}  // namespace seedstory

@@ -1,0 +1,212 @@
+#include "story/model_dir.h"
+
+#include <algorithm>
+#include <sstream>
+
+#include "io/file.h"
+#include "io/weights_file.h"
+#include "model/lora.h"
+#include "model/sizes.h"
+#include "story/configs.h"
+#include "story/fields.h"
+
+namespace seedstory {
+namespace {
+
+namespace fs = std::filesystem;
+using Source = std::shared_ptr<const TensorSource>;
+
+bool starts_with(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+bool has_prefix(const TensorSource& source, std::string_view prefix) {
+  const auto names = source.names();
+  return std::any_of(names.begin(), names.end(), [&](const auto& name) { return starts_with(name, prefix); });
+}
+
+// The file that the user names, else the first of `usual` in the model's directory that exists.
+fs::path pick(const fs::path& given, const fs::path& dir, const std::vector<std::string>& usual, const char* flag) {
+  if (!given.empty()) return given;
+  for (const std::string& name : usual)
+    if (fs::exists(dir / name)) return dir / name;
+  fail_input(fmt::format("{}: no {}; expected {} (or name the file with {})", dir.string(), flag + 2,
+                         fmt::join(usual, " or "), flag));
+}
+
+// The LLM file holds three networks; what belongs to none of them is left to the LLM's loader to complain of.
+void split_llm(const Source& file, ModelDir& model) {
+  const bool peft = has_prefix(*file, "llm.");
+  model.input_resampler = strip_prefix(file, "input_resampler.");
+  model.output_resampler = strip_prefix(file, "output_resampler.");
+  Source llm = renamed(file, [peft](const std::string& name) -> std::string {
+    if (starts_with(name, "input_resampler.") || starts_with(name, "output_resampler.")) return "";
+    constexpr std::string_view kPeft = "llm.base_model.model.";
+    return peft && starts_with(name, kPeft) ? name.substr(kPeft.size()) : name;
+  });
+  model.llm = plain_peft_names(llm);
+}
+
+// resampler.* is the adapter; unet.* goes over the base UNet, or is the whole of it.
+void split_detokenizer(const Source& file, const Source& base_unet, const fs::path& path, ModelDir& model) {
+  for (const std::string& name : file->names())
+    if (!starts_with(name, "resampler.") && !starts_with(name, "unet."))
+      fail_input(fmt::format("{}: unexpected tensor {}; expected resampler.* and unet.*", path.string(), name));
+  model.adapter = strip_prefix(file, "resampler.");
+  Source unet = strip_prefix(file, "unet.");
+  model.unet = base_unet ? Source(overlay(unet, base_unet)) : unet;
+}
+
+Source open_vit(const fs::path& path) {
+  Source file = open_sharded(path);
+  // Qwen-VL-Chat holds the ViT inside the whole model.
+  constexpr const char* kInside = "transformer.visual.";
+  return has_prefix(*file, kInside) ? Source(strip_prefix(file, kInside)) : file;
+}
+
+std::vector<std::string> read_words(const fs::path& file) {
+  std::istringstream lines(read_text_file(file));
+  std::vector<std::string> words;
+  for (std::string line; std::getline(lines, line);)
+    if (!line.empty()) words.push_back(line);
+  std::sort(words.begin(), words.end());
+  return words;
+}
+
+// A file beside model.json; a name that leaves the directory is refused.
+fs::path inside(const fs::path& dir, const Fields& fields, const std::string& key) {
+  const fs::path name = fields.need<std::string>(key);
+  const fs::path clean = name.lexically_normal();
+  if (name.is_absolute() || clean.empty() || *clean.begin() == "..")
+    fields.wrong(key, fmt::format("\"{}\" came, expected a file in the model's directory", name.string()));
+  return dir / clean;
+}
+
+void read_our_config(const Fields& json, ModelDir& model) {
+  ModelConfig& c = model.config;
+  json.get("name", c.name);
+  json.get("licence", model.licence);
+  json.get("training_data", model.training_data);
+  read_vit_config(json.object("vit"), c.vit);
+  read_llama_config(json.object("llm"), c.llm);
+  read_resampler_config(json.object("input_resampler"), c.input_resampler);
+  read_resampler_config(json.object("output_resampler"), c.output_resampler);
+  read_adapter_config(json.object("adapter"), c.adapter);
+  read_unet_config(json.object("unet"), c.unet);
+  read_vae_config(json.object("vae"), c.vae);
+  read_scheduler_config(json.object("scheduler"), c.scheduler);
+  read_defaults(json.object("defaults"), c.defaults);
+  c.call_ends = CallEnd(json.choice("call_ends", {"eos", "eoi"}));
+  json.get("call_prefix", c.call_prefix);
+  std::vector<int64_t> spans = {4, 8, 8, 4};
+  json.get("spans", spans, 4);
+  c.spans = {spans[0], spans[1], spans[2], spans[3]};
+}
+
+ModelDir open_ours(const ModelPaths& paths) {
+  const fs::path& dir = paths.dir;
+  const Fields json = Fields::read(dir / "model.json");
+  if (json.need<std::string>("format") != "seedstory") json.wrong("format", "expected \"seedstory\"");
+  if (const auto version = json.need<int64_t>("version"); version != 1)
+    json.wrong("version", fmt::format("{} came, this program reads version 1", version));
+
+  ModelDir model;
+  read_our_config(json, model);
+  const Fields tokenizer = json.object("tokenizer"), files = json.object("files");
+  model.tokenizer_model = paths.tokenizer.empty() ? inside(dir, tokenizer, "model") : paths.tokenizer;
+  model.added_tokens = inside(dir, tokenizer, "added_tokens");
+  tokenizer.get("legacy", model.legacy);
+  if (json.has("words")) model.words = read_words(inside(dir, json, "words"));
+
+  const auto part = [&](const fs::path& given, const char* key) {
+    return given.empty() ? inside(dir, files, key) : given;
+  };
+  model.vit = open_vit(part(paths.vit, "vit"));
+  split_llm(open_sharded(part(paths.llm, "llm")), model);
+  const fs::path detokenizer = part(paths.detokenizer, "detokenizer");
+  split_detokenizer(open_sharded(detokenizer), nullptr, detokenizer, model);
+  if (!paths.unet.empty()) model.unet = open_sharded(paths.unet);
+  model.vae = open_sharded(part(paths.vae, "vae"));
+  check_config(model.config, (dir / "model.json").string());
+  return model;
+}
+
+// Sizes come from the tensors; heads, eps and the like from config files; seedstory.json has the last word.
+void read_published_config(const fs::path& dir, ModelDir& model) {
+  ModelConfig& c = model.config;
+  read_vit_sizes(*model.vit, c.vit);
+  read_llama_sizes(*model.llm, c.llm);
+  read_resampler_sizes(*model.input_resampler, c.input_resampler);
+  read_resampler_sizes(*model.output_resampler, c.output_resampler);
+  read_adapter_sizes(*model.adapter, c.adapter);
+
+  if (const fs::path file = dir / "Llama-2-7b-hf/config.json"; fs::exists(file)) {
+    const Fields llama = Fields::read(file);
+    llama.get("num_attention_heads", c.llm.heads);
+    llama.get("rms_norm_eps", c.llm.rms_norm_eps);
+    llama.get("max_position_embeddings", c.llm.max_positions);
+  }
+  const fs::path sdxl = dir / "stable-diffusion-xl-base-1.0";
+  if (fs::exists(sdxl / "unet/config.json")) read_unet_config(Fields::read(sdxl / "unet/config.json"), c.unet);
+  if (fs::exists(sdxl / "vae/config.json")) read_vae_config(Fields::read(sdxl / "vae/config.json"), c.vae);
+  if (const fs::path file = sdxl / "scheduler/scheduler_config.json"; fs::exists(file))
+    read_scheduler_config(Fields::read(file), c.scheduler);
+
+  if (const fs::path file = dir / "seedstory.json"; fs::exists(file)) {
+    const Fields json = Fields::read(file);
+    json.get("image_size", c.vit.image_size, 1, 4096);
+    read_vit_config(json.object("vit"), c.vit);
+    read_llama_config(json.object("llm"), c.llm);
+    json.object("llm").get("lora_alpha", model.lora_alpha);
+    read_resampler_config(json.object("input_resampler"), c.input_resampler);
+    read_resampler_config(json.object("output_resampler"), c.output_resampler);
+    read_adapter_config(json.object("adapter"), c.adapter);
+    read_defaults(json.object("defaults"), c.defaults);
+    json.get("height", c.defaults.height, 1, 16384);
+    json.get("width", c.defaults.width, 1, 16384);
+  }
+}
+
+ModelDir open_published(const ModelPaths& paths) {
+  const fs::path& dir = paths.dir;
+  ModelDir model;
+  model.published = true;
+  const std::string weights = "stable-diffusion-xl-base-1.0/{}/diffusion_pytorch_model{}.safetensors{}";
+  const auto diffusers = [&](const char* part) {
+    return std::vector{fmt::format(fmt::runtime(weights), part, "", ""),
+                       fmt::format(fmt::runtime(weights), part, "", ".index.json"),
+                       fmt::format(fmt::runtime(weights), part, ".fp16", "")};
+  };
+  const fs::path llm = pick(paths.llm, dir, {"seed_story/george_sft/pytorch_model.bin"}, "--llm");
+  const fs::path vit = pick(paths.vit, dir,
+                            {"visual_tokenizer/qwen_vit_G.pt", "QwenViT/qwen_vit_G.pt",
+                             "Qwen-VL-Chat/pytorch_model.bin.index.json", "Qwen-VL-Chat/model.safetensors.index.json"},
+                            "--vit");
+  const fs::path detokenizer = pick(paths.detokenizer, dir,
+                                    {"detokenizer/detokenizer_george_adapted/checkpoint-4000/pytorch_model.bin",
+                                     "detokenizer_george_adapted/checkpoint-4000/pytorch_model.bin"},
+                                    "--detokenizer");
+  const fs::path unet = pick(paths.unet, dir, diffusers("unet"), "--unet");
+  const fs::path vae = pick(paths.vae, dir, diffusers("vae"), "--vae");
+  model.tokenizer_model = pick(paths.tokenizer, dir, {"cvlm_llama2_tokenizer/tokenizer.model"}, "--tokenizer");
+  model.added_tokens = model.tokenizer_model.parent_path() / "added_tokens.json";
+  if (const fs::path file = model.tokenizer_model.parent_path() / "tokenizer_config.json"; fs::exists(file))
+    Fields::read(file).get("legacy", model.legacy);
+
+  model.vit = open_vit(vit);
+  split_llm(open_sharded(llm), model);
+  split_detokenizer(open_sharded(detokenizer), open_sharded(unet), detokenizer, model);
+  model.vae = open_sharded(vae);
+  read_published_config(dir, model);
+  check_config(model.config, dir.string());
+  return model;
+}
+
+}  // namespace
+
+ModelDir open_model(const ModelPaths& paths) {
+  if (!fs::is_directory(paths.dir)) fail_input(fmt::format("{}: no such model directory", paths.dir.string()));
+  return fs::exists(paths.dir / "model.json") ? open_ours(paths) : open_published(paths);
+}
+
+}  // namespace seedstory

@@ -1,0 +1,197 @@
+// From a picture's feature to its pixels: adapter, denoiser, decoder.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "story/schedule.h"
+#include "story/sizing.h"
+#include "story/story.h"
+
+namespace seedstory {
+namespace {
+
+// torch's flat NCHW order to the feature maps' NHWC.
+std::vector<float> to_nhwc(const std::vector<float>& nchw, int64_t channels) {
+  const int64_t pixels = int64_t(nchw.size()) / channels;
+  std::vector<float> out(nchw.size());
+  for (int64_t p = 0; p < pixels; ++p)
+    for (int64_t c = 0; c < channels; ++c) out[p * channels + c] = nchw[c * pixels + p];
+  return out;
+}
+
+// round(255 clamp(x / 2 + 0.5, 0, 1)), half to even. A value that is not finite is an error, never a black pixel.
+std::vector<uint8_t> to_pixels(const std::vector<float>& decoded, int64_t index) {
+  std::vector<uint8_t> out(decoded.size());
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (!std::isfinite(decoded[i]))
+      fail(fmt::format("frame {}: the decoder's output is not finite at value {}", index, i));
+    out[i] = uint8_t(std::nearbyint(std::clamp(decoded[i] / 2 + 0.5f, 0.0f, 1.0f) * 255));
+  }
+  return out;
+}
+
+}  // namespace
+
+struct Painter::Impl {
+  Impl(Engine& engine, const StoryRequest& request, StoryListener& listener, Trace* trace)
+      : engine(engine),
+        request(request),
+        listener(listener),
+        trace(trace),
+        schedule(make_schedule(engine.config.scheduler, request.steps)),
+        persistent(engine.backend, dry_run_bytes([&](Backend&, Arena& arena) { make_persistent(arena); })),
+        work(engine.backend, dry_run_bytes([&](Backend& be, Arena& arena) { dry_run(be, arena); })) {
+    make_persistent(persistent);
+    upload_constants();
+    see_nothing();
+  }
+
+  int64_t factor() const { return int64_t(1) << (engine.config.vae.channels.size() - 1); }
+  int64_t latent_h() const { return request.height / factor(); }
+  int64_t latent_w() const { return request.width / factor(); }
+  int64_t channels() const { return engine.config.vae.latent_channels; }
+
+  void make_persistent(Arena& arena) {
+    const int64_t steps = request.steps;
+    latent = arena.make(DType::f32, {1, latent_h(), latent_w(), channels()});
+    sigmas = arena.make(DType::f32, {steps + 1});
+    timesteps = arena.make(DType::f32, {steps});
+    time_ids = arena.make(DType::f32, {6});
+    conditioning = engine.unet->make_conditioning(arena, engine.config.adapter.queries);
+  }
+
+  void upload_constants() {
+    engine.backend.upload(sigmas, schedule.sigmas.data());
+    engine.backend.upload(timesteps, schedule.timesteps.data());
+    const float h = float(request.height), w = float(request.width);
+    const float ids[] = {h, w, 0, 0, h, w};  // original size, crop, target size
+    engine.backend.upload(time_ids, ids);
+  }
+
+  Tensor look_at_nothing(Backend& be, Arena& arena, const std::vector<float>* zeros) const {
+    const int64_t size = engine.config.vit.image_size;
+    const Tensor in = arena.make(DType::f32, {1, size, size, 3});
+    if (zeros) be.upload(in, zeros->data());
+    return engine.vit->forward(be, arena, in);
+  }
+
+  Prompt condition(Backend& be, Arena& arena, const Tensor& feature, int half) const {
+    const Prompt prompt = engine.adapter->forward(be, arena, feature);
+    engine.unet->condition(be, arena, half, prompt.tokens, prompt.pooled, time_ids, conditioning);
+    return prompt;
+  }
+
+  void denoise_step(Backend& be, Arena& arena, int64_t j) const {
+    Arena::Scope scope(arena);
+    const Tensor sigma = sigmas.slice(0, j, j + 2);
+    const Tensor x = arena.make(DType::f32, {2, latent_h(), latent_w(), channels()});
+    be.run(ScaleModelInput{.y = x, .x = latent, .sigma = sigma});
+    const Tensor m = engine.unet->forward(be, arena, x, timesteps.slice(0, j, j + 1), conditioning);
+    be.run(EulerStep{.x = latent,
+                     .m = m,
+                     .sigma = sigma,
+                     .guidance = float(request.cfg),
+                     .prediction = engine.config.scheduler.prediction});
+  }
+
+  void dry_run(Backend& be, Arena& arena) {
+    {
+      Arena::Scope scope(arena);
+      condition(be, arena, look_at_nothing(be, arena, nullptr), 0);
+    }
+    denoise_step(be, arena, 0);
+    Arena::Scope scope(arena);
+    engine.vae->forward(be, arena, arena.make(DType::f32, latent.dim, latent.rank));
+  }
+
+  // The unconditional half of the guidance: the ViT's view of an all-zero tensor, the same for every frame.
+  void see_nothing() {
+    Arena::Scope scope(work);
+    const int64_t size = engine.config.vit.image_size;
+    const std::vector<float> zeros(size * size * 3);
+    const Tensor feature = look_at_nothing(engine.backend, work, &zeros);
+    const Prompt prompt = condition(engine.backend, work, feature, 0);
+    if (!trace) return;
+    trace->record(engine.backend, "vit.zero_output", feature);
+    trace->record(engine.backend, "adapter.prompt_uncond", prompt.tokens);
+    trace->record(engine.backend, "adapter.pooled_uncond", prompt.pooled);
+  }
+
+  void see_feature(const Frame& frame) {
+    Arena::Scope scope(work);
+    const VitConfig& vit = engine.config.vit;
+    const Tensor feature = work.make(DType::f32, {1, vit.queries, vit.output_dim});
+    engine.backend.upload(feature, frame.feature.data());
+    const Prompt prompt = condition(engine.backend, work, feature, 1);
+    if (!trace) return;
+    trace->record(engine.backend, "adapter.prompt", prompt.tokens);
+    trace->record(engine.backend, "adapter.pooled", prompt.pooled);
+  }
+
+  void start_from_noise(int64_t index) {
+    const uint64_t seed = request.seed + (request.seed_per_frame ? uint64_t(index) : 0);
+    std::vector<float> noise = to_nhwc(draw_noise(request.rng, seed, latent.numel()), channels());
+    engine.backend.upload(latent, noise.data());
+    if (trace) trace->record(engine.backend, "denoise.noise", latent, Layout::nhwc);
+    for (float& x : noise) x *= schedule.init_noise_sigma;
+    engine.backend.upload(latent, noise.data());
+  }
+
+  Image decode(int64_t index) {
+    std::vector<float> host(latent.numel());
+    engine.backend.download(host.data(), latent);
+    for (float& x : host) x /= engine.config.vae.scaling_factor;
+    Arena::Scope scope(work);
+    const Tensor scaled = work.make(DType::f32, latent.dim, latent.rank);
+    engine.backend.upload(scaled, host.data());
+    const Tensor decoded = engine.vae->forward(engine.backend, work, scaled);
+    host.resize(decoded.numel());
+    engine.backend.download(host.data(), decoded);
+    Image image{.width = int(request.width), .height = int(request.height), .rgb = to_pixels(host, index)};
+    if (trace)
+      trace->record_host("frame1.rgb", Tensor(image.rgb.data(), DType::u8, {request.height, request.width, 3}));
+    return image;
+  }
+
+  Image paint(const Frame& frame) {
+    see_feature(frame);
+    start_from_noise(frame.index);
+    Trace::Listening listening(trace, engine.backend);
+    for (int64_t j = 0; j < request.steps; ++j) {
+      denoise_step(engine.backend, work, j);
+      if (trace) trace->record(engine.backend, fmt::format("denoise.latent.{}", j + 1), latent, Layout::nhwc);
+      listener.on_step(frame.index, j + 1, request.steps);
+    }
+    Image image = decode(frame.index);
+    trace = nullptr;  // the stages of the first frame are what a trace holds
+    return image;
+  }
+
+  Engine& engine;
+  const StoryRequest request;
+  StoryListener& listener;
+  Trace* trace;
+  const Schedule schedule;
+  Tensor latent;             // f32 (1, h, w, c)
+  Tensor sigmas, timesteps;  // f32 (steps + 1), (steps)
+  Tensor time_ids;           // f32 (6)
+  UnetConditioning conditioning;
+  Arena persistent, work;
+};
+
+Painter::Painter(Engine& engine, const StoryRequest& request, StoryListener& listener, Trace* trace) {
+  const int64_t factor = int64_t(1) << (engine.config.vae.channels.size() - 1);
+  const int64_t multiple = factor << (engine.config.unet.channels.size() - 1);
+  for (const auto& [flag, value] : {std::pair{"--width", request.width}, std::pair{"--height", request.height}})
+    if (value < multiple || value % multiple != 0)
+      fail_usage(fmt::format("{}: {} came, expected a multiple of {}", flag, value, multiple));
+  impl_ = std::make_unique<Impl>(engine, request, listener, trace);
+}
+
+Painter::~Painter() = default;
+
+Image Painter::paint(const Frame& frame) {
+  return impl_->paint(frame);
+}
+
+}  // namespace seedstory
