@@ -1,0 +1,381 @@
+// What each op of ops.h demands of its tensors, and what a perfect implementation of it costs.
+#include "seedstory/ops.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+namespace seedstory {
+namespace {
+
+using Dims = std::initializer_list<int64_t>;
+
+std::string str(Dims dims) {
+  return fmt::format("({})", fmt::join(dims, ", "));
+}
+
+// Throws the op's one kind of message: which field, what came, what was expected.
+class Demand {
+ public:
+  explicit Demand(const char* op) : op_(op) {}
+
+  [[noreturn]] void fail(std::string_view field, std::string_view came, std::string_view expected) const {
+    seedstory::fail(fmt::format("{}: {} is {}, expected {}", op_, field, came, expected));
+  }
+
+  // `axes` names the dimensions, "(rows, k)": these fix the sizes that the other tensors must have.
+  void rank(const char* field, const Tensor& t, int rank, const char* axes) const {
+    if (!t) fail(field, "absent", axes);
+    if (t.rank != rank) fail(field, t.str(), axes);
+    unit_stride(field, t);
+  }
+  void floats(const char* field, const Tensor& t, int rank, const char* axes) const {
+    this->rank(field, t, rank, axes);
+    float_type(field, t);
+  }
+  void float_type(const char* field, const Tensor& t) const {
+    if (t.dtype != DType::f32 && t.dtype != DType::f16 && t.dtype != DType::bf16)
+      fail(field, t.str(), "f32, f16 or bf16");
+  }
+
+  void shape(const char* field, const Tensor& t, DType type, Dims dims) const {
+    if (!t) fail(field, "absent", name_of(type) + str(dims));
+    bool same = t.rank == int(dims.size());
+    for (int axis = 0; same && axis < t.rank; ++axis) same = t.dim[axis] == dims.begin()[axis];
+    if (t.dtype != type) fail(field, t.str(), name_of(type) + str(dims));
+    if (!same) fail(field, t.str(), str(dims));
+    unit_stride(field, t);
+  }
+  void optional(const char* field, const Tensor& t, DType type, Dims dims) const {
+    if (t) shape(field, t, type, dims);
+  }
+  void like(const char* field, const Tensor& t, const Tensor& model) const {
+    if (!t) fail(field, "absent", model.str());
+    if (t.dtype != model.dtype || !same_shape(t, model)) fail(field, t.str(), model.str());
+    unit_stride(field, t);
+  }
+
+  void at_least(const char* field, int64_t value, int64_t least) const {
+    if (value < least) fail(field, std::to_string(value), "at least " + std::to_string(least));
+  }
+  void multiple(const char* field, int64_t value, int64_t of) const {
+    if (of < 1 || value % of != 0) fail(field, std::to_string(value), "a multiple of " + std::to_string(of));
+  }
+  // The same for a tensor whose extent, not whose shape, is what matters.
+  void extent(const char* field, const Tensor& t, int axis, int64_t least) const {
+    if (t.dim[axis] < least) fail(field, t.str(), fmt::format("at least {} in axis {}", least, axis));
+  }
+  void not_empty(const char* field, const Tensor& t, int axis) const { extent(field, t, axis, 1); }
+
+ private:
+  void unit_stride(const char* field, const Tensor& t) const {
+    if (t.rank > 0 && t.cols() > 1 && t.stride[t.rank - 1] != 1)
+      fail(field, fmt::format("{} with stride {} in its last axis", t.str(), t.stride[t.rank - 1]), "stride 1");
+  }
+
+  const char* op_;
+};
+
+// Every tensor through memory once, in both directions where the op says so.
+template <class Op>
+double bytes_once(const Op& op) {
+  double bytes = 0;
+  op.each([&](const char*, const Tensor& t, Access access) {
+    bytes += double(t.bytes()) * (access == Access::inout ? 2 : 1);
+  });
+  return bytes;
+}
+
+// Operations an element of what is not a matrix product; exp, erf, sqrt and division count as one.
+double flops_of(Activation act) {
+  switch (act) {
+    case Activation::none:
+      return 0;
+    case Activation::gelu:
+      return 5;
+    case Activation::silu:
+      return 4;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void Linear::check() const {
+  const Demand need(name);
+  need.floats("x", x, 2, "(rows, k)");
+  need.rank("w", w, 2, "(n, k)");
+  const int64_t rows = x.dim[0], n = w.dim[0];
+  need.shape("w", w, x.dtype, {n, x.dim[1]});
+  need.shape("y", y, x.dtype, {rows, n});
+  need.optional("bias", bias, x.dtype, {n});
+  need.optional("residual", residual, x.dtype, {rows, n});
+}
+
+Cost Linear::cost() const {
+  const double out = double(y.numel());
+  return {.flops = out * (2.0 * double(x.cols()) + (bias ? 1 : 0) + (residual ? 1 : 0) + flops_of(act)),
+          .bytes = bytes_once(*this)};
+}
+
+void Conv2d::check() const {
+  const Demand need(name);
+  need.floats("x", x, 4, "(n, h, w, in_c)");
+  need.rank("w", w, 4, "(out_c, in_c, kh, kw)");
+  need.shape("w", w, x.dtype, {w.dim[0], x.dim[3], w.dim[2], w.dim[3]});
+  need.not_empty("w", w, 2), need.not_empty("w", w, 3);
+  need.at_least("stride", stride, 1);
+  need.at_least("pad_begin", pad_begin, 0);
+  need.at_least("pad_end", pad_end, 0);
+  const int64_t tall = x.dim[1] + pad_begin + pad_end, wide = x.dim[2] + pad_begin + pad_end;
+  if (tall < w.dim[2] || wide < w.dim[3])
+    need.fail("x", x.str(), fmt::format("at least {}x{} with its padding", w.dim[2], w.dim[3]));
+  need.shape("y", y, x.dtype, {x.dim[0], (tall - w.dim[2]) / stride + 1, (wide - w.dim[3]) / stride + 1, w.dim[0]});
+  need.optional("bias", bias, x.dtype, {w.dim[0]});
+  if (residual) need.like("residual", residual, y);
+}
+
+Cost Conv2d::cost() const {
+  const double taps = double(w.dim[1] * w.dim[2] * w.dim[3]);
+  return {.flops = double(y.numel()) * (2 * taps + (bias ? 1 : 0) + (residual ? 1 : 0)), .bytes = bytes_once(*this)};
+}
+
+void LayerNorm::check() const {
+  const Demand need(name);
+  if (!x) need.fail("x", "absent", "(..., dim)");
+  need.float_type("x", x);
+  need.like("x", x, x);
+  need.like("y", y, x);
+  need.shape("w", w, x.dtype, {x.cols()});
+  need.shape("b", b, x.dtype, {x.cols()});
+}
+
+Cost LayerNorm::cost() const {
+  return {.flops = 7.0 * double(x.numel()), .bytes = bytes_once(*this)};
+}
+
+void AddRmsNorm::check() const {
+  const Demand need(name);
+  need.floats("h", h, 2, "(rows, dim)");
+  need.like("y", y, h);
+  if (r) need.like("r", r, h);
+  need.shape("w", w, h.dtype, {h.dim[1]});
+}
+
+Cost AddRmsNorm::cost() const {
+  // Without r the residual stream is only read.
+  return {.flops = (r ? 5.0 : 4.0) * double(h.numel()), .bytes = bytes_once(*this) - (r ? 0 : double(h.bytes()))};
+}
+
+void GroupNorm::check() const {
+  const Demand need(name);
+  need.floats("x", x, 4, "(n, h, w, c)");
+  need.like("y", y, x);
+  need.at_least("groups", groups, 1);
+  need.multiple("c", x.dim[3], groups);
+  need.shape("w", w, x.dtype, {x.dim[3]});
+  need.shape("b", b, x.dtype, {x.dim[3]});
+  need.optional("shift", shift, x.dtype, {x.dim[0], x.dim[3]});
+}
+
+Cost GroupNorm::cost() const {
+  return {.flops = double(x.numel()) * (7 + (shift ? 1 : 0) + flops_of(act)), .bytes = bytes_once(*this)};
+}
+
+void Add::check() const {
+  const Demand need(name);
+  if (!a) need.fail("a", "absent", "(...)");
+  need.float_type("a", a);
+  need.like("a", a, a);
+  need.like("y", y, a);
+  if (!b) need.fail("b", "absent", a.str());
+  bool fits = b.rank == a.rank && b.dtype == a.dtype;
+  for (int axis = 0; fits && axis < a.rank; ++axis) fits = b.dim[axis] == a.dim[axis] || b.dim[axis] == 1;
+  if (!fits) need.fail("b", b.str(), a.str() + ", or 1 per axis");
+  need.like("b", b, b);
+}
+
+Cost Add::cost() const {
+  return {.flops = double(y.numel()), .bytes = bytes_once(*this)};
+}
+
+void Copy::check() const {
+  const Demand need(name);
+  if (!x) need.fail("x", "absent", "(...)");
+  need.like("x", x, x);
+  need.like("y", y, x);
+}
+
+Cost Copy::cost() const {
+  return {.flops = 0, .bytes = bytes_once(*this)};
+}
+
+void Activate::check() const {
+  const Demand need(name);
+  if (!x) need.fail("x", "absent", "(...)");
+  need.float_type("x", x);
+  need.like("x", x, x);
+  need.like("y", y, x);
+}
+
+Cost Activate::cost() const {
+  return {.flops = double(y.numel()) * flops_of(act), .bytes = bytes_once(*this)};
+}
+
+void SiluMul::check() const {
+  const Demand need(name);
+  need.floats("gate", gate, 2, "(rows, dim)");
+  need.like("up", up, gate);
+  need.like("y", y, gate);
+}
+
+Cost SiluMul::cost() const {
+  return {.flops = double(y.numel()) * (flops_of(Activation::silu) + 1), .bytes = bytes_once(*this)};
+}
+
+void GegluMul::check() const {
+  const Demand need(name);
+  need.floats("x", x, 2, "(rows, 2 * dim)");
+  need.multiple("columns of x", x.dim[1], 2);
+  need.shape("y", y, x.dtype, {x.dim[0], x.dim[1] / 2});
+}
+
+Cost GegluMul::cost() const {
+  return {.flops = double(y.numel()) * (flops_of(Activation::gelu) + 1), .bytes = bytes_once(*this)};
+}
+
+void Embed::check() const {
+  const Demand need(name);
+  need.floats("table", table, 2, "(vocab, dim)");
+  need.rank("ids", ids, 1, "i32(rows)");
+  need.shape("ids", ids, DType::i32, {ids.dim[0]});
+  need.shape("y", y, table.dtype, {ids.dim[0], table.dim[1]});
+  if (ids.dim[0] > 0) need.not_empty("table", table, 0);
+}
+
+Cost Embed::cost() const {
+  return {.flops = 0, .bytes = double(2 * y.bytes() + ids.bytes())};
+}
+
+void ScatterRows::check() const {
+  const Demand need(name);
+  need.rank("x", x, 2, "(rows, dim)");
+  need.rank("y", y, 2, "(capacity, dim)");
+  need.shape("y", y, x.dtype, {y.dim[0], x.dim[1]});
+  need.shape("slots", slots, DType::i32, {x.dim[0]});
+  need.extent("y", y, 0, x.dim[0]);
+}
+
+Cost ScatterRows::cost() const {
+  return {.flops = 0, .bytes = double(2 * x.bytes() + slots.bytes())};
+}
+
+void Attention::check() const {
+  const Demand need(name);
+  need.floats("q", q, 4, "(n, queries, heads, head_dim)");
+  need.rank("k", k, 4, "(n, keys, heads, head_dim)");
+  need.shape("k", k, q.dtype, {q.dim[0], k.dim[1], q.dim[2], q.dim[3]});
+  need.like("v", v, k);
+  need.like("y", y, q);
+  if (q.numel() > 0) need.not_empty("k", k, 1);
+}
+
+Cost Attention::cost() const {
+  return {.flops = (4.0 * double(q.dim[3]) + 4) * double(q.dim[0] * q.dim[1] * q.dim[2]) * double(k.dim[1]),
+          .bytes = bytes_once(*this)};
+}
+
+void CacheAttention::check() const {
+  const Demand need(name);
+  need.floats("q", q, 3, "(rows, heads, head_dim)");
+  need.multiple("head_dim", q.dim[2], 2);
+  need.rank("k", k, 3, "(capacity, heads, head_dim)");
+  need.shape("k", k, q.dtype, {k.dim[0], q.dim[1], q.dim[2]});
+  need.like("v", v, k);
+  need.like("y", y, q);
+  need.rank("slots", slots, 1, "i32(length)");
+  need.shape("slots", slots, DType::i32, {slots.dim[0]});
+  need.extent("slots", slots, 0, q.dim[0]);
+  need.rank("rope", rope, 2, "(positions, head_dim)");
+  need.shape("rope", rope, DType::f32, {rope.dim[0], q.dim[2]});
+  need.extent("rope", rope, 0, slots.dim[0]);
+  need.extent("k", k, 0, q.dim[0]);
+}
+
+Cost CacheAttention::cost() const {
+  const double rows = double(q.dim[0]), heads = double(q.dim[1]), dim = double(q.dim[2]);
+  const double length = double(slots.dim[0]), seen = rows * length - rows * (rows - 1) / 2;
+  const double token = heads * dim * double(size_of(q.dtype));
+  return {.flops = (4 * dim + 4) * heads * seen + 3 * dim * heads * (rows + length),
+          .bytes = 2 * token * (rows + length) + length * (4 + dim * 4)};
+}
+
+void NormalizeTokens::check() const {
+  const Demand need(name);
+  need.floats("x", x, 3, "(n, tokens, dim)");
+  need.like("y", y, x);
+}
+
+Cost NormalizeTokens::cost() const {
+  return {.flops = 3.0 * double(x.numel()), .bytes = bytes_once(*this)};
+}
+
+void MeanTokens::check() const {
+  const Demand need(name);
+  need.floats("x", x, 3, "(n, tokens, dim)");
+  need.shape("y", y, x.dtype, {x.dim[0], 1, x.dim[2]});
+  need.not_empty("x", x, 1);
+}
+
+Cost MeanTokens::cost() const {
+  return {.flops = double(x.numel()), .bytes = bytes_once(*this)};
+}
+
+void Upsample2x::check() const {
+  const Demand need(name);
+  need.rank("x", x, 4, "(n, h, w, c)");
+  need.shape("y", y, x.dtype, {x.dim[0], 2 * x.dim[1], 2 * x.dim[2], x.dim[3]});
+}
+
+Cost Upsample2x::cost() const {
+  return {.flops = 0, .bytes = bytes_once(*this)};
+}
+
+void Sinusoid::check() const {
+  const Demand need(name);
+  need.floats("y", y, 2, "(rows, dim)");
+  need.multiple("dim", y.dim[1], 2);
+  need.shape("t", t, DType::f32, {y.dim[0]});
+}
+
+Cost Sinusoid::cost() const {
+  return {.flops = 3.0 * double(y.numel()), .bytes = bytes_once(*this)};
+}
+
+void ScaleModelInput::check() const {
+  const Demand need(name);
+  need.rank("x", x, 4, "(1, h, w, c)");
+  need.shape("x", x, DType::f32, {1, x.dim[1], x.dim[2], x.dim[3]});
+  need.floats("y", y, 4, "(2, h, w, c)");
+  need.shape("y", y, y.dtype, {2, x.dim[1], x.dim[2], x.dim[3]});
+  need.shape("sigma", sigma, DType::f32, {2});
+}
+
+Cost ScaleModelInput::cost() const {
+  return {.flops = double(x.numel()), .bytes = bytes_once(*this)};
+}
+
+void EulerStep::check() const {
+  const Demand need(name);
+  need.rank("x", x, 4, "(1, h, w, c)");
+  need.shape("x", x, DType::f32, {1, x.dim[1], x.dim[2], x.dim[3]});
+  need.floats("m", m, 4, "(2, h, w, c)");
+  need.shape("m", m, m.dtype, {2, x.dim[1], x.dim[2], x.dim[3]});
+  need.shape("sigma", sigma, DType::f32, {2});
+}
+
+Cost EulerStep::cost() const {
+  return {.flops = (prediction == Prediction::v ? 10.0 : 5.0) * double(x.numel()), .bytes = bytes_once(*this)};
+}
+
+}  // namespace seedstory
