@@ -1,0 +1,112 @@
+#include "cpu/cpu_backend.h"
+
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "cpu/conv2d.h"
+#include "cpu/execute.h"
+#include "cpu/linear.h"
+
+namespace seedstory {
+namespace {
+
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(int threads) : crew_{.threads = threads, .scratch = {}} {}
+
+  std::string name() const override {
+    const dnnl_version_t* v = dnnl_version();
+    return fmt::format("cpu (oneDNN {}.{}.{}, {} thread{})", v->major, v->minor, v->patch, crew_.threads,
+                       crew_.threads == 1 ? "" : "s");
+  }
+
+  void* allocate(int64_t bytes) override {
+    constexpr int64_t kAlign = 64;
+    void* memory = std::aligned_alloc(kAlign, size_t((bytes + kAlign - 1) / kAlign * kAlign));
+    if (!memory && bytes > 0) fail_resource(fmt::format("cpu: no memory for {} bytes", bytes));
+    return memory;
+  }
+  void release(void* memory) override { std::free(memory); }
+
+  void upload(const Tensor& t, const void* host) override {
+    need_contiguous("upload", t);
+    if (t.bytes() > 0) std::memcpy(t.data, host, size_t(t.bytes()));
+  }
+  void download(void* host, const Tensor& t) override {
+    need_contiguous("download", t);
+    if (t.bytes() > 0) std::memcpy(host, t.data, size_t(t.bytes()));
+  }
+
+  void prepare(const Tensor& weight, WeightUse use) override {
+    if (use == WeightUse::linear) linear_weights_.prepare(weight);
+    if (use == WeightUse::conv) convolutions_.prepare(weight);
+  }
+  void forget(const Tensor& weight) override {
+    linear_weights_.forget(weight);
+    convolutions_.forget(weight);
+  }
+
+ protected:
+  void exec(const Linear& op) override {
+    need_f32(op);
+    linear_weights_.execute(op, crew_);
+  }
+  void exec(const Conv2d& op) override {
+    need_f32(op);
+    omp_set_num_threads(crew_.threads);  // oneDNN takes its number of threads from the calling thread
+    convolutions_.execute(op, crew_);
+  }
+  void exec(const LayerNorm& op) override { float_op(op); }
+  void exec(const AddRmsNorm& op) override { float_op(op); }
+  void exec(const GroupNorm& op) override { float_op(op); }
+  void exec(const Add& op) override { float_op(op); }
+  void exec(const Copy& op) override { cpu::execute(op, crew_); }
+  void exec(const Activate& op) override { float_op(op); }
+  void exec(const SiluMul& op) override { float_op(op); }
+  void exec(const GegluMul& op) override { float_op(op); }
+  void exec(const Embed& op) override { cpu::execute(op, crew_); }
+  void exec(const ScatterRows& op) override { cpu::execute(op, crew_); }
+  void exec(const Attention& op) override { float_op(op); }
+  void exec(const CacheAttention& op) override { float_op(op); }
+  void exec(const NormalizeTokens& op) override { float_op(op); }
+  void exec(const MeanTokens& op) override { float_op(op); }
+  void exec(const Upsample2x& op) override { cpu::execute(op, crew_); }
+  void exec(const Sinusoid& op) override { float_op(op); }
+  void exec(const ScaleModelInput& op) override { float_op(op); }
+  void exec(const EulerStep& op) override { float_op(op); }
+
+ private:
+  static void need_contiguous(const char* what, const Tensor& t) {
+    if (!t.contiguous()) fail(fmt::format("cpu: {} of {}, which is not contiguous", what, t.str()));
+  }
+
+  template <class Op>
+  static void need_f32(const Op& op) {
+    op.each([](const char* field, const Tensor& t, Access) {
+      if (t && t.dtype != DType::f32 && t.dtype != DType::i32)
+        fail(fmt::format("{}: {} is {}, the CPU computes in f32", Op::name, field, t.str()));
+    });
+  }
+
+  template <class Op>
+  void float_op(const Op& op) {
+    need_f32(op);
+    cpu::execute(op, crew_);
+  }
+
+  cpu::Crew crew_;
+  cpu::LinearWeights linear_weights_;
+  cpu::Convolutions convolutions_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(int threads) {
+  if (threads < 0) fail_usage(fmt::format("--threads {}: at least 1, or 0 for all cores", threads));
+  return std::make_unique<CpuBackend>(threads == 0 ? omp_get_num_procs() : threads);
+}
+
+}  // namespace seedstory

@@ -1,0 +1,49 @@
+// Work over the backend's threads. Every function here cuts by index alone, and an op's result may not depend on where
+// the cuts fall: one element belongs to one thread, which computes it from start to end.
+#pragma once
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cstdint>
+
+namespace seedstory::cpu {
+
+// body(begin, end) over [0, count) in equal contiguous parts, none smaller than `grain`: below that, waking a thread
+// costs more than it brings.
+template <class Body>
+void parallel(int threads, int64_t count, int64_t grain, Body&& body) {
+  const int64_t parts = std::clamp<int64_t>(count / std::max<int64_t>(grain, 1), 1, threads);
+  if (parts == 1) {
+    if (count > 0) body(int64_t(0), count);
+    return;
+  }
+#pragma omp parallel num_threads(int(parts))
+  {
+    // The pool may be smaller than asked for: cut by what came.
+    const int64_t team = omp_get_num_threads(), me = omp_get_thread_num();
+    const int64_t begin = count * me / team, end = count * (me + 1) / team;
+    if (begin < end) body(begin, end);
+  }
+}
+
+// body(task, thread) for each task of [0, count), handed out as threads become free: for tasks of unequal cost.
+template <class Body>
+void parallel_tasks(int threads, int64_t count, Body&& body) {
+  const int64_t team = std::clamp<int64_t>(count, 1, threads);
+  if (team == 1) {
+    for (int64_t task = 0; task < count; ++task) body(task, 0);
+    return;
+  }
+#pragma omp parallel for num_threads(int(team)) schedule(dynamic, 1)
+  for (int64_t task = 0; task < count; ++task) body(task, omp_get_thread_num());
+}
+
+// Rows of `cols` elements, as many to a thread as make its share worth while.
+template <class Body>
+void parallel_rows(int threads, int64_t rows, int64_t cols, Body&& body) {
+  constexpr int64_t kGrainElements = 16 * 1024;  // some 5 us of light work, a few times the cost of a wake-up
+  parallel(threads, rows, kGrainElements / std::max<int64_t>(cols, 1) + 1, body);
+}
+
+}  // namespace seedstory::cpu

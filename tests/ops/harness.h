@@ -1,0 +1,48 @@
+// How the op tests meet Catch2 and the backends of this program.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "catch.h"
+#include "oracle/oracle.h"
+
+namespace seedstory {
+
+using oracle::Inputs;
+using oracle::Tolerance;
+
+// What the tests of this program run on; each program defines its own.
+const std::vector<std::unique_ptr<Backend>>& backends();
+
+// Largest relative error of rounding to the type.
+constexpr double unit_roundoff(DType type) {
+  return type == DType::f32 ? 0x1p-24 : type == DType::f16 ? 0x1p-11 : 0x1p-8;
+}
+
+template <class Op>
+void expect_matches_oracle(Backend& backend, const Op& op, Tolerance tolerance) {
+  using oracle::Weights;
+  CHECK(oracle::mismatch(backend, op, tolerance) == "");
+  if (oracle::weight_use<Op>() != WeightUse::plain)
+    CHECK(oracle::mismatch(backend, op, tolerance, Weights::prepared) == "");
+}
+
+// Every output, on every backend.
+template <class Op>
+void expect_matches_oracle(const Op& op, Tolerance tolerance) {
+  for (const auto& backend : backends()) expect_matches_oracle(*backend, op, tolerance);
+}
+
+// The text that check() throws, or "" where it is content.
+template <class Op>
+std::string complaint(const Op& op) {
+  try {
+    op.check();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace seedstory

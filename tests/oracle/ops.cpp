@@ -1,0 +1,406 @@
+// Every op as its formula in ops.h reads, on tensors spread out as doubles. Slow on purpose.
+#include <algorithm>
+#include <cmath>
+
+#include "oracle/oracle.h"
+
+namespace seedstory::oracle {
+namespace {
+
+using Values = std::vector<double>;
+
+size_t at(int64_t i) {
+  return size_t(i);
+}
+
+Values magnitudes(const Values& values) {
+  Values out;
+  for (double v : values) out.push_back(std::fabs(v));
+  return out;
+}
+
+Exact plain(Values values) {
+  Values size = magnitudes(values);
+  return {std::move(values), std::move(size)};
+}
+
+double round_to(DType type, double v) {
+  double bits = 0;
+  put(type, &bits, v);
+  return get(type, &bits);
+}
+
+double activate(Activation act, double x) {
+  if (act == Activation::gelu) return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+  if (act == Activation::silu) return x / (1 + std::exp(-x));
+  return x;
+}
+
+// How much an error before the activation may grow by it: the largest slope of GELU is 1.13, of SiLU 1.10.
+constexpr double kSlope = 1.13;
+
+}  // namespace
+
+Expected oracle(const Linear& op) {
+  const int64_t rows = op.x.dim[0], k = op.x.dim[1], n = op.w.dim[0];
+  const Values x = read(op.x), w = read(op.w), bias = read(op.bias), residual = read(op.residual);
+  Exact y;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t col = 0; col < n; ++col) {
+      double sum = op.bias ? bias[at(col)] : 0, size = std::fabs(sum);
+      for (int64_t i = 0; i < k; ++i) {
+        const double term = x[at(row * k + i)] * w[at(col * k + i)];
+        sum += term;
+        size += std::fabs(term);
+      }
+      const double more = op.residual ? residual[at(row * n + col)] : 0;
+      const double activated = activate(op.act, sum);
+      y.value.push_back(activated + more);
+      y.magnitude.push_back(kSlope * size + std::fabs(activated) + std::fabs(more));
+    }
+  return {{"y", y}};
+}
+
+Expected oracle(const Conv2d& op) {
+  const int64_t h = op.x.dim[1], w = op.x.dim[2], in_c = op.x.dim[3];
+  const int64_t out_c = op.w.dim[0], kh = op.w.dim[2], kw = op.w.dim[3];
+  const Values x = read(op.x), weights = read(op.w), bias = read(op.bias), residual = read(op.residual);
+  Exact y;
+  for (int64_t n = 0; n < op.y.dim[0]; ++n)
+    for (int64_t row = 0; row < op.y.dim[1]; ++row)
+      for (int64_t col = 0; col < op.y.dim[2]; ++col)
+        for (int64_t out = 0; out < out_c; ++out) {
+          double sum = op.bias ? bias[at(out)] : 0;
+          sum += op.residual ? residual[y.value.size()] : 0;
+          double size = std::fabs(op.bias ? bias[at(out)] : 0) + std::fabs(op.residual ? residual[y.value.size()] : 0);
+          for (int64_t i = 0; i < kh; ++i)
+            for (int64_t j = 0; j < kw; ++j) {
+              const int64_t from_row = row * op.stride + i - op.pad_begin,
+                            from_col = col * op.stride + j - op.pad_begin;
+              if (from_row < 0 || from_row >= h || from_col < 0 || from_col >= w) continue;
+              for (int64_t c = 0; c < in_c; ++c) {
+                const double term = x[at(((n * h + from_row) * w + from_col) * in_c + c)] *
+                                    weights[at(((out * in_c + c) * kh + i) * kw + j)];
+                sum += term;
+                size += std::fabs(term);
+              }
+            }
+          y.value.push_back(sum);
+          y.magnitude.push_back(size);
+        }
+  return {{"y", y}};
+}
+
+namespace {
+
+// (x - mean) / sqrt(var + eps) of the elements that `members` names, and what an error of theirs can grow to: the
+// subtraction may cancel, and the deviation carries the error of all of them.
+struct Normalized {
+  double mean = 0, deviation = 0, root_mean_square = 0;
+  Normalized(const Values& x, const std::vector<size_t>& members, double eps) {
+    double var = 0, squares = 0;
+    for (size_t i : members) mean += x[i] / double(members.size());
+    for (size_t i : members) var += (x[i] - mean) * (x[i] - mean) / double(members.size());
+    for (size_t i : members) squares += x[i] * x[i] / double(members.size());
+    deviation = std::sqrt(var + eps);
+    root_mean_square = std::sqrt(squares);
+  }
+  double of(double x) const { return (x - mean) / deviation; }
+  double magnitude(double x) const {
+    return (std::fabs(x) + std::fabs(mean) + std::fabs(of(x)) * root_mean_square) / deviation;
+  }
+};
+
+}  // namespace
+
+Expected oracle(const LayerNorm& op) {
+  const int64_t dim = op.x.cols();
+  const Values x = read(op.x), w = read(op.w), b = read(op.b);
+  Exact y;
+  for (int64_t row = 0; row < op.x.rows(); ++row) {
+    std::vector<size_t> members;
+    for (int64_t i = 0; i < dim; ++i) members.push_back(at(row * dim + i));
+    const Normalized normalized(x, members, op.eps);
+    for (int64_t i = 0; i < dim; ++i) {
+      const double v = x[at(row * dim + i)];
+      y.value.push_back(normalized.of(v) * w[at(i)] + b[at(i)]);
+      y.magnitude.push_back(normalized.magnitude(v) * std::fabs(w[at(i)]) + std::fabs(b[at(i)]));
+    }
+  }
+  return {{"y", y}};
+}
+
+Expected oracle(const AddRmsNorm& op) {
+  const int64_t rows = op.h.dim[0], dim = op.h.dim[1];
+  const Values r = read(op.r), w = read(op.w);
+  Values h = read(op.h), y;
+  for (int64_t row = 0; row < rows; ++row) {
+    double squares = 0;
+    for (int64_t i = 0; i < dim; ++i) {
+      double& v = h[at(row * dim + i)];
+      if (op.r) v = round_to(op.h.dtype, v + r[at(row * dim + i)]);
+      squares += v * v;
+    }
+    for (int64_t i = 0; i < dim; ++i)
+      y.push_back(h[at(row * dim + i)] / std::sqrt(squares / double(dim) + op.eps) * w[at(i)]);
+  }
+  return {{"y", plain(y)}, {"h", plain(h)}};
+}
+
+Expected oracle(const GroupNorm& op) {
+  const int64_t pixels = op.x.dim[1] * op.x.dim[2], channels = op.x.dim[3], width = channels / op.groups;
+  const Values w = read(op.w), b = read(op.b), shift = read(op.shift);
+  Values s = read(op.x);
+  Exact y{Values(s.size()), Values(s.size())};
+  for (int64_t n = 0; n < op.x.dim[0]; ++n)
+    for (int64_t group = 0; group < op.groups; ++group) {
+      std::vector<size_t> members;
+      for (int64_t pixel = 0; pixel < pixels; ++pixel)
+        for (int64_t c = group * width; c < (group + 1) * width; ++c) {
+          const size_t i = at((n * pixels + pixel) * channels + c);
+          if (op.shift) s[i] += shift[at(n * channels + c)];
+          members.push_back(i);
+        }
+      const Normalized normalized(s, members, op.eps);
+      for (size_t i : members) {
+        const size_t c = i % at(channels);
+        const double v = normalized.of(s[i]) * w[c] + b[c];
+        y.value[i] = activate(op.act, v);
+        y.magnitude[i] = kSlope * (normalized.magnitude(s[i]) * std::fabs(w[c]) + std::fabs(b[c]));
+      }
+    }
+  return {{"y", y}};
+}
+
+Expected oracle(const Add& op) {
+  const Values a = read(op.a), b = read(op.b);
+  Values y;
+  for (size_t i = 0; i < a.size(); ++i) {
+    int64_t rest = int64_t(i), from = 0, step = 1;
+    for (int axis = op.a.rank - 1; axis >= 0; --axis) {
+      if (op.b.dim[axis] != 1) from += rest % op.a.dim[axis] * step;
+      rest /= op.a.dim[axis];
+      step *= op.b.dim[axis];
+    }
+    y.push_back(a[i] + b[at(from)]);
+  }
+  return {{"y", plain(y)}};
+}
+
+Expected oracle(const Copy& op) {
+  return {{"y", plain(read(op.x))}};
+}
+
+Expected oracle(const Activate& op) {
+  Exact y;
+  for (double x : read(op.x)) {
+    y.value.push_back(activate(op.act, x));
+    y.magnitude.push_back(std::fabs(x));
+  }
+  return {{"y", y}};
+}
+
+Expected oracle(const SiluMul& op) {
+  const Values gate = read(op.gate), up = read(op.up);
+  Exact y;
+  for (size_t i = 0; i < gate.size(); ++i) {
+    y.value.push_back(activate(Activation::silu, gate[i]) * up[i]);
+    y.magnitude.push_back(std::fabs(gate[i] * up[i]));
+  }
+  return {{"y", y}};
+}
+
+Expected oracle(const GegluMul& op) {
+  const Values x = read(op.x);
+  const int64_t dim = op.y.dim[1];
+  Exact y;
+  for (int64_t row = 0; row < op.y.dim[0]; ++row)
+    for (int64_t i = 0; i < dim; ++i) {
+      const double a = x[at(row * 2 * dim + i)], g = x[at(row * 2 * dim + dim + i)];
+      y.value.push_back(a * activate(Activation::gelu, g));
+      y.magnitude.push_back(std::fabs(a * g));
+    }
+  return {{"y", y}};
+}
+
+Expected oracle(const Embed& op) {
+  const Values ids = read(op.ids), table = read(op.table);
+  const int64_t dim = op.table.dim[1];
+  Values y;
+  for (double id : ids)
+    for (int64_t i = 0; i < dim; ++i) y.push_back(table[at(int64_t(id) * dim + i)]);
+  return {{"y", plain(y)}};
+}
+
+Expected oracle(const ScatterRows& op) {
+  const Values x = read(op.x), slots = read(op.slots);
+  const int64_t dim = op.x.dim[1];
+  Values y = read(op.y);
+  for (int64_t row = 0; row < op.x.dim[0]; ++row)
+    for (int64_t i = 0; i < dim; ++i) y[at(int64_t(slots[at(row)]) * dim + i)] = x[at(row * dim + i)];
+  return {{"y", plain(y)}};
+}
+
+namespace {
+
+// One query against `keys` keys; key(r) and value(r) give the vectors. Appends dim elements to y. An error in a score
+// is an error of the same relative size in its weight, hence the factor on the magnitude.
+template <class Key, class Value>
+void attend(const Values& q, int64_t keys, double scale, Key&& key, Value&& value, Exact& y) {
+  Values score;
+  double top = -INFINITY, score_size = 0, sum = 0;
+  for (int64_t r = 0; r < keys; ++r) {
+    const Values k = key(r);
+    double dot = 0, size = 0;
+    for (size_t i = 0; i < q.size(); ++i) dot += q[i] * k[i], size += std::fabs(q[i] * k[i]);
+    score.push_back(dot * scale);
+    top = std::max(top, score.back());
+    score_size = std::max(score_size, size * std::fabs(scale));
+  }
+  for (double& s : score) sum += s = std::exp(s - top);
+  Values out(q.size()), size(q.size());
+  for (int64_t r = 0; r < keys; ++r) {
+    const Values v = value(r);
+    for (size_t i = 0; i < q.size(); ++i) {
+      out[i] += score[at(r)] / sum * v[i];
+      size[i] += score[at(r)] / sum * std::fabs(v[i]) * (1 + score_size);
+    }
+  }
+  y.value.insert(y.value.end(), out.begin(), out.end());
+  y.magnitude.insert(y.magnitude.end(), size.begin(), size.end());
+}
+
+Values part(const Values& x, int64_t begin, int64_t count) {
+  return Values(x.begin() + begin, x.begin() + begin + count);
+}
+
+Values rotate(const Values& x, const Values& rope, int64_t position) {
+  const int64_t dim = int64_t(x.size()), half = dim / 2;
+  Values out(x.size());
+  for (int64_t j = 0; j < half; ++j) {
+    const double c = rope[at(position * dim + j)], s = rope[at(position * dim + half + j)];
+    out[at(j)] = x[at(j)] * c - x[at(j + half)] * s;
+    out[at(j + half)] = x[at(j + half)] * c + x[at(j)] * s;
+  }
+  return out;
+}
+
+}  // namespace
+
+Expected oracle(const Attention& op) {
+  const int64_t queries = op.q.dim[1], heads = op.q.dim[2], dim = op.q.dim[3], keys = op.k.dim[1];
+  const Values q = read(op.q), k = read(op.k), v = read(op.v);
+  Exact y;
+  for (int64_t n = 0; n < op.q.dim[0]; ++n)
+    for (int64_t query = 0; query < queries; ++query)
+      for (int64_t head = 0; head < heads; ++head)
+        attend(
+            part(q, ((n * queries + query) * heads + head) * dim, dim), keys, op.scale,
+            [&](int64_t key) { return part(k, ((n * keys + key) * heads + head) * dim, dim); },
+            [&](int64_t key) { return part(v, ((n * keys + key) * heads + head) * dim, dim); }, y);
+  return {{"y", y}};
+}
+
+Expected oracle(const CacheAttention& op) {
+  const int64_t rows = op.q.dim[0], heads = op.q.dim[1], dim = op.q.dim[2], length = op.slots.dim[0];
+  const Values q = read(op.q), k = read(op.k), v = read(op.v), slots = read(op.slots), rope = read(op.rope);
+  Exact y;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t head = 0; head < heads; ++head) {
+      const int64_t rank = length - rows + row;
+      const auto cached = [&](const Values& cache, int64_t r) {
+        return part(cache, (int64_t(slots[at(r)]) * heads + head) * dim, dim);
+      };
+      attend(
+          rotate(part(q, (row * heads + head) * dim, dim), rope, rank), rank + 1, op.scale,
+          [&](int64_t r) { return rotate(cached(k, r), rope, r); }, [&](int64_t r) { return cached(v, r); }, y);
+    }
+  return {{"y", y}};
+}
+
+Expected oracle(const NormalizeTokens& op) {
+  const int64_t tokens = op.x.dim[1], dim = op.x.dim[2];
+  Values x = read(op.x);
+  for (int64_t n = 0; n < op.x.dim[0]; ++n)
+    for (int64_t c = 0; c < dim; ++c) {
+      double squares = 0;
+      for (int64_t token = 0; token < tokens; ++token) squares += std::pow(x[at((n * tokens + token) * dim + c)], 2);
+      for (int64_t token = 0; token < tokens; ++token)
+        x[at((n * tokens + token) * dim + c)] /= std::max(std::sqrt(squares), 1e-12);
+    }
+  return {{"y", plain(x)}};
+}
+
+Expected oracle(const MeanTokens& op) {
+  const int64_t tokens = op.x.dim[1], dim = op.x.dim[2];
+  const Values x = read(op.x);
+  Exact y;
+  for (int64_t n = 0; n < op.x.dim[0]; ++n)
+    for (int64_t c = 0; c < dim; ++c) {
+      double sum = 0, size = 0;
+      for (int64_t token = 0; token < tokens; ++token) {
+        sum += x[at((n * tokens + token) * dim + c)];
+        size += std::fabs(x[at((n * tokens + token) * dim + c)]);
+      }
+      y.value.push_back(sum / double(tokens));
+      y.magnitude.push_back(size / double(tokens));
+    }
+  return {{"y", y}};
+}
+
+Expected oracle(const Upsample2x& op) {
+  const int64_t h = op.x.dim[1], w = op.x.dim[2], channels = op.x.dim[3];
+  const Values x = read(op.x);
+  Values y;
+  for (int64_t n = 0; n < op.x.dim[0]; ++n)
+    for (int64_t row = 0; row < 2 * h; ++row)
+      for (int64_t col = 0; col < 2 * w; ++col)
+        for (int64_t c = 0; c < channels; ++c) y.push_back(x[at(((n * h + row / 2) * w + col / 2) * channels + c)]);
+  return {{"y", plain(y)}};
+}
+
+Expected oracle(const Sinusoid& op) {
+  const int64_t dim = op.y.dim[1], half = dim / 2;
+  Exact y;
+  for (double t : read(op.t))
+    for (int64_t i = 0; i < dim; ++i) {
+      const double exponent = std::log(10000.0) * double(i % half) / double(half);
+      const double angle = t * std::exp(-exponent);
+      y.value.push_back(i < half ? std::cos(angle) : std::sin(angle));
+      // An f32 frequency is off by its own rounding and by that of its exponent.
+      y.magnitude.push_back(std::fabs(angle) * (1 + exponent));
+    }
+  return {{"y", y}};
+}
+
+Expected oracle(const ScaleModelInput& op) {
+  const double sigma = read(op.sigma)[0];
+  const Values x = read(op.x);
+  Values y;
+  for (int half = 0; half < 2; ++half)
+    for (double v : x) y.push_back(v / std::sqrt(sigma * sigma + 1));
+  return {{"y", plain(y)}};
+}
+
+Expected oracle(const EulerStep& op) {
+  const double sigma = read(op.sigma)[0], step = read(op.sigma)[1] - sigma, guidance = op.guidance;
+  const Values x = read(op.x), m = read(op.m);
+  Exact out;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double without = m[i], with = m[x.size() + i];
+    const double guided = without + guidance * (with - without);
+    double d = guided;
+    if (op.prediction == Prediction::v) {
+      const double clean = x[i] / (sigma * sigma + 1) - guided * sigma / std::sqrt(sigma * sigma + 1);
+      d = (x[i] - clean) / sigma;
+    }
+    out.value.push_back(x[i] + d * step);
+    const double size = std::fabs(without) + std::fabs(guidance) * (std::fabs(with) + std::fabs(without));
+    const double sigma_size = std::fabs(read(op.sigma)[1]) + std::fabs(sigma);
+    out.magnitude.push_back(std::fabs(x[i]) +
+                            (size + (op.prediction == Prediction::v ? std::fabs(x[i]) : 0)) * sigma_size);
+  }
+  return {{"x", out}};
+}
+
+}  // namespace seedstory::oracle

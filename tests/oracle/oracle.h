@@ -1,0 +1,167 @@
+// The judge of backends: every op in float64, in the plainest loops, and the means to compare a backend with it.
+// Shares no code with a backend.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "seedstory/backend.h"
+
+namespace seedstory::oracle {
+
+// What a computed element may be off by: rel |exact| + sum magnitude + abs. Take the numbers from the Error line of
+// the kernel; they are derived, not fitted.
+struct Tolerance {
+  double rel = 0;  // of the exact value: roundings of the result itself
+  double sum = 0;  // of the magnitude: what the result would be if nothing in it had cancelled
+  double abs = 0;
+};
+
+// The exact content of one output, in row-major order, and the magnitude of each element (see Tolerance).
+struct Exact {
+  std::vector<double> value;
+  std::vector<double> magnitude;
+};
+using Expected = std::map<std::string, Exact>;  // by the name of the field
+
+Expected oracle(const Linear&);
+Expected oracle(const Conv2d&);
+Expected oracle(const LayerNorm&);
+Expected oracle(const AddRmsNorm&);
+Expected oracle(const GroupNorm&);
+Expected oracle(const Add&);
+Expected oracle(const Copy&);
+Expected oracle(const Activate&);
+Expected oracle(const SiluMul&);
+Expected oracle(const GegluMul&);
+Expected oracle(const Embed&);
+Expected oracle(const ScatterRows&);
+Expected oracle(const Attention&);
+Expected oracle(const CacheAttention&);
+Expected oracle(const NormalizeTokens&);
+Expected oracle(const MeanTokens&);
+Expected oracle(const Upsample2x&);
+Expected oracle(const Sinusoid&);
+Expected oracle(const ScaleModelInput&);
+Expected oracle(const EulerStep&);
+
+// Numbers of any DType to and from double; into f16 and bf16 with one rounding to nearest even.
+double get(DType type, const void* from);
+void put(DType type, void* to, double value);
+
+// All of a tensor in row-major order, whatever its strides.
+std::vector<double> read(const Tensor& t);
+
+// Tensors for a test, in host memory, the same for the same seed. Each lies in a block of exactly its size, so that
+// a sanitizer sees a step outside.
+class Inputs {
+ public:
+  explicit Inputs(uint64_t seed) : state_(seed) {}
+  ~Inputs();
+  Inputs(const Inputs&) = delete;
+  Inputs& operator=(const Inputs&) = delete;
+
+  Tensor room(DType type, std::initializer_list<int64_t> dims);  // all bits set, NaN for floats, until written
+  Tensor normal(DType type, std::initializer_list<int64_t> dims, double scale = 1);
+  Tensor values(DType type, std::initializer_list<int64_t> dims, const std::vector<double>& values);
+  Tensor integers(std::initializer_list<int64_t> dims, int64_t below);  // i32 in [0, below)
+  Tensor slots(int64_t count, int64_t capacity);                        // i32 (count), distinct, below capacity
+
+ private:
+  uint64_t next();
+  double uniform();  // (0, 1)
+
+  uint64_t state_;
+  std::vector<void*> blocks_;
+};
+
+// An op's tensors copied into a backend's memory, block by block: aliases and gaps stay what they were.
+class Transfer {
+ public:
+  explicit Transfer(Backend& backend) : backend_(backend) {}
+  ~Transfer();
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  Tensor there(const Tensor& here);
+  void fetch();  // after the op: the blocks as the backend left them
+  Tensor fetched(const Tensor& here) const;
+
+  // Empty, or what the op wrote outside the outputs.
+  std::string damage(const std::vector<Tensor>& outputs) const;
+
+ private:
+  struct Block {
+    const char* here;
+    int64_t bytes;
+    void* there;
+    std::vector<char> after;
+  };
+  const Block& block_of(const void* here) const;
+
+  Backend& backend_;
+  std::vector<Block> blocks_;
+};
+
+// Empty, or a description of the worst element.
+std::string compare(const char* field, const Tensor& got, const Exact& exact, Tolerance tolerance);
+
+enum class Weights { as_they_are, prepared };
+
+template <class Op>
+constexpr WeightUse weight_use() {
+  if constexpr (std::is_same_v<Op, Linear>) return WeightUse::linear;
+  if constexpr (std::is_same_v<Op, Conv2d>) return WeightUse::conv;
+  return WeightUse::plain;
+}
+
+// Runs a copy of the op on the backend and hands `use` the transfer with what came back. The op's own tensors stay.
+template <class Op, class Use>
+void run_copy(Backend& backend, const Op& op, Weights weights, Use&& use) {
+  Transfer transfer(backend);
+  Op copy = op;
+  copy.each([&](const char*, const Tensor& t, Access) {
+    if (t) const_cast<Tensor&>(t) = transfer.there(t);
+  });
+  if constexpr (weight_use<Op>() != WeightUse::plain)
+    if (weights == Weights::prepared) backend.prepare(copy.w, weight_use<Op>());
+  backend.run(copy);
+  if constexpr (weight_use<Op>() != WeightUse::plain)
+    if (weights == Weights::prepared) backend.forget(copy.w);
+  transfer.fetch();
+  use(transfer);
+}
+
+// One output as the backend computed it, for comparing bits.
+template <class Op>
+std::vector<double> result(Backend& backend, const Op& op, const std::string& field = "y",
+                           Weights weights = Weights::prepared) {
+  std::vector<double> out;
+  run_copy(backend, op, weights, [&](const Transfer& transfer) {
+    op.each([&](const char* name, const Tensor& t, Access) {
+      if (name == field) out = read(transfer.fetched(t));
+    });
+  });
+  return out;
+}
+
+// Empty, or what is wrong: an output off by more than the tolerance, or a write outside the outputs.
+template <class Op>
+std::string mismatch(Backend& backend, const Op& op, Tolerance tolerance, Weights weights = Weights::as_they_are) {
+  std::string wrong;
+  run_copy(backend, op, weights, [&](const Transfer& transfer) {
+    const Expected expected = oracle(op);
+    std::vector<Tensor> outputs;
+    op.each([&](const char* field, const Tensor& t, Access access) {
+      if (!t || access == Access::in) return;
+      outputs.push_back(t);
+      wrong += compare(field, transfer.fetched(t), expected.at(field), tolerance);
+    });
+    wrong += transfer.damage(outputs);
+  });
+  if (!wrong.empty()) wrong = std::string(Op::name) + " on " + backend.name() + ": " + wrong;
+  return wrong;
+}
+
+}  // namespace seedstory::oracle
