@@ -1,0 +1,51 @@
+// The LLM speaking: one call, token after token, from a context that a session holds.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "story/session.h"
+#include "story/story.h"
+
+namespace seedstory {
+
+// What one call said.
+struct Said {
+  std::vector<int> ids;                       // everything, control tokens too
+  std::optional<std::vector<float>> feature;  // (vit queries, output_dim) of the last whole picture
+  std::vector<float> first_logits;            // before any rule; for --trace
+};
+
+// <img>, the image tokens, </img>.
+std::vector<int> picture_ids(const Tokenizer& tokenizer);
+void add_picture(std::vector<Segment>& segments, const Tokenizer& tokenizer);
+bool is_image_token(const Tokenizer& tokenizer, int id);
+// Without </s> and what belongs to pictures.
+std::vector<int> text_ids(const Tokenizer& tokenizer, std::vector<int> ids);
+
+class Voice {
+ public:
+  Voice(Engine& engine, Session& session, const StoryRequest& request, StoryListener& listener);
+
+  // Writes until a picture is done or, with CallEnd::eos, until </s>. Text goes to the listener as frame `index`.
+  Said speak(int64_t index, CallEnd ends);
+
+  // The picture of a text that is given: nothing to write, the picture starts at once.
+  Said draw_only();
+
+ private:
+  void apply_rules(std::vector<float>& logits, CallEnd ends) const;
+  void draw(Said& said);
+  void show(int64_t index, const std::vector<int>& text, bool last);
+
+  Engine& engine_;
+  Session& session_;
+  const StoryRequest& request_;
+  StoryListener& listener_;
+  Sampler sampler_;
+  const std::vector<int> picture_;
+  std::string shown_;  // of this call's text
+};
+
+}  // namespace seedstory
