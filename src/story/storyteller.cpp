@@ -98,8 +98,8 @@ struct Storyteller::Impl {
     if (over || call >= frames()) return {};
     if (!context) begin();
     const Ask ask = next_ask();
-    Said said = context->call(ask);
     if (ask.caption) listener.on_text(ask.index, *ask.caption);
+    Said said = context->call(ask);
     listener.on_text_end(ask.index);
     if (!said.feature) {
       over = true;
