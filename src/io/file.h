@@ -28,8 +28,24 @@ class MappedFile {
 // The whole file as a string; ErrorKind::input if it is missing or longer than `limit` bytes.
 std::string read_text_file(const std::filesystem::path& path, int64_t limit = 64 << 20);
 
-// Temp name in the same folder, fsync, rename: a reader sees the old file or the new one, never a part.
-// ErrorKind::input when the place cannot be written.
+// A file being replaced. Temp name in the same folder, fsync, rename: a reader sees the old file or the new one, never
+// a part; without commit() nothing changes. ErrorKind::input when the place cannot be written.
+class AtomicFile {
+ public:
+  explicit AtomicFile(const std::filesystem::path& path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::string_view bytes);  // appends
+  void commit();                       // once, at the end
+
+ private:
+  std::filesystem::path path_, temporary_;
+  int fd_ = -1;
+};
+
+// The same for bytes that are all there.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace seedstory

@@ -1,0 +1,235 @@
+// safetensors: 8 bytes of header length, a JSON header {name: {dtype, shape, data_offsets}}, the data.
+//
+// The reader accepts what the format's own library accepts: the tensors tile the data exactly, in any order. On top of
+// it, an I8 tensor NAME has NAME.scale, F16 of one value for 32 consecutive ones: that is our own w8 form.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "io/json.h"
+#include "io/mapped_source.h"
+#include "io/weights_file.h"
+
+namespace seedstory {
+namespace {
+
+constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // as in the format's own library
+constexpr int64_t kScaleBlock = 32;
+
+struct Type {
+  const char* name;
+  int64_t bytes;
+  int dtype;  // a DType, or -1: read past
+};
+constexpr Type kTypes[] = {
+    {"F32", 4, int(DType::f32)},
+    {"F16", 2, int(DType::f16)},
+    {"BF16", 2, int(DType::bf16)},
+    {"I32", 4, int(DType::i32)},
+    {"U8", 1, int(DType::u8)},
+    {"I8", 1, int(DType::i8)},
+    {"F64", 8, -1},
+    {"I64", 8, -1},
+    {"U64", 8, -1},
+    {"U32", 4, -1},
+    {"I16", 2, -1},
+    {"U16", 2, -1},
+    {"BOOL", 1, -1},
+    {"F8_E4M3", 1, -1},
+    {"F8_E5M2", 1, -1},
+};
+
+struct Entry {
+  std::string name;
+  const Type* type;
+  std::vector<int64_t> shape;
+  int64_t begin, end;  // in the data
+};
+
+int64_t number(const nlohmann::json& value, const std::string& what) {
+  if (!value.is_number_unsigned() || value.get<uint64_t>() > uint64_t(std::numeric_limits<int64_t>::max()))
+    fail_input(fmt::format("{} has {}, expected a whole number from 0 to 2^63 - 1", what, value.dump()));
+  return value.get<int64_t>();
+}
+
+const Type& type_of(const nlohmann::json& value, const std::string& what) {
+  for (const Type& type : kTypes)
+    if (value == type.name) return type;
+  fail_input(fmt::format("{}: unknown dtype {}", what, value.dump()));
+}
+
+std::vector<int64_t> shape_of(const nlohmann::json& value, const std::string& what) {
+  if (!value.is_array()) fail_input(fmt::format("{}: shape is {}, expected a list", what, value.type_name()));
+  if (value.size() > size_t(Tensor::kMaxRank))
+    fail_input(fmt::format("{}: shape has {} axes, at most {} are supported", what, value.size(), Tensor::kMaxRank));
+  std::vector<int64_t> shape;
+  for (const auto& axis : value) shape.push_back(number(axis, what + ": shape"));
+  return shape;
+}
+
+int64_t bytes_of(const Type& type, const std::vector<int64_t>& shape, const std::string& what) {
+  int64_t bytes = type.bytes;
+  for (int64_t length : shape)
+    if (__builtin_mul_overflow(bytes, length, &bytes)) fail_input(fmt::format("{}: shape has too many elements", what));
+  return bytes;
+}
+
+Entry entry_of(const std::string& file, const std::string& name, const nlohmann::json& value, int64_t data_bytes) {
+  const std::string what = file + ": " + name;
+  for (const char* field : {"dtype", "shape", "data_offsets"})
+    if (!value.is_object() || !value.contains(field)) fail_input(fmt::format("{}: has no \"{}\"", what, field));
+  const auto& offsets = value["data_offsets"];
+  if (!offsets.is_array() || offsets.size() != 2)
+    fail_input(fmt::format("{}: data_offsets is {}, expected [begin, end]", what, offsets.dump()));
+
+  Entry entry{.name = name,
+              .type = &type_of(value["dtype"], what),
+              .shape = shape_of(value["shape"], what),
+              .begin = number(offsets[0], what + ": data_offsets"),
+              .end = number(offsets[1], what + ": data_offsets")};
+  if (entry.begin > entry.end || entry.end > data_bytes)
+    fail_input(fmt::format("{}: data_offsets are [{}, {}), the file has {} bytes of data", what, entry.begin, entry.end,
+                           data_bytes));
+  const int64_t need = bytes_of(*entry.type, entry.shape, what);
+  if (entry.end - entry.begin != need)
+    fail_input(fmt::format("{}: {} bytes of data, {}({}) needs {}", what, entry.end - entry.begin, entry.type->name,
+                           fmt::join(entry.shape, ", "), need));
+  return entry;
+}
+
+// No byte of the data belongs to two tensors or to none.
+void check_tiling(std::vector<Entry>& entries, const std::string& file, int64_t data_bytes) {
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
+  int64_t end = 0;
+  for (const Entry& entry : entries) {
+    if (entry.begin != end)
+      fail_input(fmt::format("{}: {}: data begins at {}, {} the end of the tensor before it at {}", file, entry.name,
+                             entry.begin, entry.begin < end ? "before" : "past", end));
+    end = entry.end;
+  }
+  if (end != data_bytes) fail_input(fmt::format("{}: {} bytes of data, the tensors have {}", file, data_bytes, end));
+}
+
+void check_metadata(const nlohmann::json& value, const std::string& file) {
+  const bool strings =
+      value.is_object() && std::all_of(value.begin(), value.end(), [](const auto& v) { return v.is_string(); });
+  if (!strings) fail_input(file + ": __metadata__ is not an object of strings");
+}
+
+// Moves NAME.scale out of sight and into the i8 tensor NAME.
+void attach_scales(MappedSource& source) {
+  std::vector<std::string> taken;
+  for (auto& [name, tensor] : source.tensors) {
+    if (tensor.values.dtype != DType::i8) continue;
+    const std::string scale_name = name + ".scale";
+    const StoredTensor* scale = source.find(scale_name);
+    const int64_t blocks = (tensor.values.numel() + kScaleBlock - 1) / kScaleBlock;
+    if (!scale) fail_input(fmt::format("{}: {} is i8 and has no {}", source.path(), name, scale_name));
+    const Tensor& s = scale->values;
+    if (s.dtype != DType::f16 || s.rank != 1 || s.dim[0] != blocks)
+      fail_input(fmt::format("{}: {} is {}, expected f16({})", source.path(), scale_name, s.str(), blocks));
+    tensor.scale = s;
+    taken.push_back(scale_name);
+  }
+  for (const std::string& name : taken) {
+    source.tensors.erase(name);
+    source.hidden.insert(name);
+  }
+}
+
+// A scalar becomes one element in one axis: a Tensor without axes is no tensor.
+Tensor view(const Entry& entry, const uint8_t* data) {
+  const std::vector<int64_t> shape = entry.shape.empty() ? std::vector<int64_t>{1} : entry.shape;
+  return Tensor(const_cast<uint8_t*>(data), DType(entry.type->dtype), shape.data(), shape.size());
+}
+
+std::string_view header_of(std::span<const uint8_t> bytes, const std::string& file) {
+  if (bytes.size() < 8) fail_input(fmt::format("{}: {} bytes, too short for a safetensors file", file, bytes.size()));
+  uint64_t length;
+  std::memcpy(&length, bytes.data(), 8);
+  if (length > kMaxHeaderBytes)
+    fail_input(fmt::format("{}: header of {} bytes, at most {} are supported", file, length, kMaxHeaderBytes));
+  if (length > bytes.size() - 8)
+    fail_input(fmt::format("{}: header of {} bytes in a file of {}", file, length, bytes.size()));
+  return {reinterpret_cast<const char*>(bytes.data()) + 8, size_t(length)};
+}
+
+}  // namespace
+
+std::unique_ptr<MappedSource> read_safetensors(std::unique_ptr<MappedFile> mapped) {
+  auto source = std::make_unique<MappedSource>(std::move(mapped));
+  const std::string file = source->path();
+  const auto bytes = source->file().bytes();
+  const std::string_view text = header_of(bytes, file);
+  const auto data = bytes.subspan(8 + text.size());
+  const nlohmann::json header = parse_json(text, file + ": header", 3);
+  if (!header.is_object()) fail_input(fmt::format("{}: header is {}, expected an object", file, header.type_name()));
+
+  std::vector<Entry> entries;
+  for (const auto& [name, value] : header.items()) {
+    if (name == "__metadata__")
+      check_metadata(value, file);
+    else
+      entries.push_back(entry_of(file, name, value, int64_t(data.size())));
+  }
+  check_tiling(entries, file, int64_t(data.size()));
+
+  for (const Entry& entry : entries) {
+    if (entry.type->dtype < 0) {
+      source->hidden.insert(entry.name);
+      continue;
+    }
+    const auto own = data.subspan(size_t(entry.begin), size_t(entry.end - entry.begin));
+    const Tensor values = view(entry, source->aligned(own, entry.type->bytes));
+    source->tensors[entry.name] = {.values = values, .scale = {}, .file = file};
+  }
+  attach_scales(*source);
+  return source;
+}
+
+void SafetensorsWriter::add(const std::string& name, const Tensor& t) {
+  if (!t) fail("SafetensorsWriter: " + name + " is absent");
+  if (!t.contiguous())
+    fail("SafetensorsWriter: " + name + " is " + t.str() + " with gaps, expected a contiguous tensor");
+  if (name == "__metadata__") fail("SafetensorsWriter: __metadata__ is not a tensor's name");
+  Entry entry{.dtype = t.dtype,
+              .shape = {t.dim, t.dim + t.rank},
+              .bytes = {static_cast<const char*>(t.data), size_t(t.bytes())}};
+  if (!entries_.emplace(name, std::move(entry)).second) fail("SafetensorsWriter: " + name + " is there already");
+}
+
+void SafetensorsWriter::write(const std::filesystem::path& path) const {
+  // Wide types first: gaps are not allowed, so this is what keeps every tensor aligned.
+  std::vector<std::pair<std::string, const Entry*>> order;
+  for (const auto& [name, entry] : entries_) order.emplace_back(name, &entry);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const auto& a, const auto& b) { return size_of(a.second->dtype) > size_of(b.second->dtype); });
+
+  nlohmann::json header = nlohmann::json::object();  // sorts by name
+  size_t offset = 0;
+  for (const auto& [name, entry] : order) {
+    const auto type = std::find_if(std::begin(kTypes), std::end(kTypes),
+                                   [dtype = int(entry->dtype)](const Type& t) { return t.dtype == dtype; });
+    const size_t end = offset + entry->bytes.size();
+    header[name] = {{"dtype", type->name}, {"shape", entry->shape}, {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const nlohmann::json::exception&) {
+    fail("SafetensorsWriter: a tensor's name is not UTF-8");
+  }
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // the data begins at a multiple of 8
+
+  AtomicFile file(path);
+  const uint64_t length = text.size();
+  file.write({reinterpret_cast<const char*>(&length), 8});
+  file.write(text);
+  for (const auto& [name, entry] : order) file.write(entry->bytes);
+  file.commit();
+}
+
+}  // namespace seedstory
