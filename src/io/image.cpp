@@ -1,0 +1,83 @@
+#include "io/image.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "io/file.h"
+#include "io/png.h"
+#include "seedstory/error.h"
+
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#define STBI_ONLY_JPEG
+#define STBI_NO_STDIO
+#define STBI_NO_LINEAR
+#define STBI_NO_HDR
+#define STBI_MAX_DIMENSIONS 16384
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function"
+#include <stb_image.h>
+#pragma GCC diagnostic pop
+
+namespace seedstory {
+namespace {
+
+// What stb_image does not tell: how many colours there are, and whether the end is there (it fills up with grey).
+struct JpegFrame {
+  int width = 0, height = 0, components = 0;
+  bool complete = false;
+};
+
+// The segments up to the first scan, then the end mark. In a scan 0xFF is followed by 0 or a restart mark, so the end
+// mark cannot stand there by chance; thumbnails, which have one too, are in segments before it.
+JpegFrame scan_jpeg(std::span<const uint8_t> bytes) {
+  JpegFrame frame;
+  size_t at = 2;
+  while (at + 4 <= bytes.size() && bytes[at] == 0xFF) {
+    const uint8_t mark = bytes[at + 1];
+    if (mark == 0xFF) {  // padding
+      ++at;
+      continue;
+    }
+    const size_t length = size_t(bytes[at + 2]) << 8 | bytes[at + 3];
+    const bool is_frame = mark >= 0xC0 && mark <= 0xCF && mark != 0xC4 && mark != 0xC8 && mark != 0xCC;
+    if (is_frame && at + 10 <= bytes.size()) {
+      frame.height = bytes[at + 5] << 8 | bytes[at + 6];
+      frame.width = bytes[at + 7] << 8 | bytes[at + 8];
+      frame.components = bytes[at + 9];
+    }
+    at += 2 + length;
+    if (mark == 0xDA) break;  // start of scan
+  }
+  for (; at + 2 <= bytes.size() && !frame.complete; ++at) frame.complete = bytes[at] == 0xFF && bytes[at + 1] == 0xD9;
+  return frame;
+}
+
+Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& file) {
+  const JpegFrame frame = scan_jpeg(bytes);
+  check_image_size(frame.width, frame.height, file);
+  if (frame.components == 4) fail_input(file + ": a CMYK JPEG; save it as RGB first");
+  if (!frame.complete) fail_input(file + ": broken JPEG: ends in the middle (truncated?)");
+  int width = 0, height = 0, components = 0;
+  const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
+      stbi_load_from_memory(bytes.data(), int(bytes.size()), &width, &height, &components, 3), stbi_image_free);
+  if (!pixels) fail_input(fmt::format("{}: broken JPEG: {}", file, stbi_failure_reason()));
+  return {.width = width, .height = height, .rgb = {pixels.get(), pixels.get() + size_t(width) * size_t(height) * 3}};
+}
+
+}  // namespace
+
+Image read_image(const std::filesystem::path& path) {
+  constexpr size_t kMaxFileBytes = 1 << 30;  // stb_image counts in int
+  const MappedFile file(path);
+  const auto bytes = file.bytes();
+  if (bytes.size() > kMaxFileBytes)
+    fail_input(fmt::format("{}: {} bytes, too long for a picture", path.string(), bytes.size()));
+  if (is_png(bytes)) return decode_png(bytes, path.string());
+  if (bytes.size() >= 3 && bytes[0] == 0xFF && bytes[1] == 0xD8 && bytes[2] == 0xFF)
+    return decode_jpeg(bytes, path.string());
+  fail_input(path.string() + ": neither a PNG nor a JPEG file");
+}
+
+}  // namespace seedstory

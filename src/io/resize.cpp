@@ -1,0 +1,94 @@
+// Pillow's src/libImaging/Resample.c, the 8-bit path with the triangle filter.
+//
+// For each axis: output pixel i is the weighted mean of the input pixels under a triangle of half-width S = max(1, in /
+// out) round (i + 0.5) * in / out. Weights are rounded to 22 fractional bits; the result of the horizontal pass is
+// rounded to 8 bits before the vertical one. The double arithmetic follows Pillow's order, so the weights are its bits.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "io/image.h"
+#include "seedstory/error.h"
+
+namespace seedstory {
+namespace {
+
+constexpr int kWeightBits = 32 - 8 - 2;
+
+struct Taps {
+  int first;  // input pixel of weights[0]
+  std::vector<int32_t> weights;
+};
+
+std::vector<Taps> triangle_taps(int in, int out) {
+  const double scale = double(in) / out;
+  const double support = std::max(scale, 1.0);
+  const double inverse = 1.0 / support;
+  std::vector<Taps> all(static_cast<size_t>(out));
+  std::vector<double> exact;
+  for (int i = 0; i < out; ++i) {
+    const double center = (i + 0.5) * scale;
+    const int first = std::max(0, int(center - support + 0.5));
+    const int last = std::min(in, int(center + support + 0.5));
+    exact.clear();
+    double sum = 0;
+    for (int x = first; x < last; ++x) {
+      const double weight = std::max(0.0, 1.0 - std::abs((x - center + 0.5) * inverse));
+      exact.push_back(weight);
+      sum += weight;
+    }
+    Taps& taps = all[size_t(i)];
+    taps.first = first;
+    for (double weight : exact) {
+      const double share = sum == 0 ? weight : weight / sum;
+      taps.weights.push_back(int32_t(0.5 + share * (1 << kWeightBits)));
+    }
+  }
+  return all;
+}
+
+uint8_t rounded(int32_t sum) {
+  return uint8_t(std::clamp(sum >> kWeightBits, 0, 255));
+}
+
+// One pass along a line of pixels that are `step` bytes apart; the input's and the output's steps are equal.
+void filter_line(const uint8_t* in, uint8_t* out, ptrdiff_t step, const std::vector<Taps>& all) {
+  for (const Taps& taps : all) {
+    const uint8_t* pixel = in + taps.first * step;
+    int32_t sum[3] = {1 << (kWeightBits - 1), 1 << (kWeightBits - 1), 1 << (kWeightBits - 1)};
+    for (int32_t weight : taps.weights) {
+      for (int channel = 0; channel < 3; ++channel) sum[channel] += pixel[channel] * weight;
+      pixel += step;
+    }
+    for (int channel = 0; channel < 3; ++channel) out[channel] = rounded(sum[channel]);
+    out += step;
+  }
+}
+
+Image blank(int width, int height) {
+  return {.width = width, .height = height, .rgb = std::vector<uint8_t>(size_t(width) * size_t(height) * 3)};
+}
+
+}  // namespace
+
+Image resize_bilinear(const Image& image, int width, int height) {
+  if (image.width < 1 || image.height < 1 || width < 1 || height < 1)
+    fail(fmt::format("resize_bilinear: from {}x{} to {}x{}, sizes must be at least 1", image.width, image.height, width,
+                     height));
+  Image wide = image;
+  if (width != image.width) {
+    wide = blank(width, image.height);
+    const auto taps = triangle_taps(image.width, width);
+    for (int y = 0; y < image.height; ++y)
+      filter_line(&image.rgb[size_t(y) * size_t(image.width) * 3], &wide.rgb[size_t(y) * size_t(width) * 3], 3, taps);
+  }
+  if (height == image.height) return wide;
+  Image out = blank(width, height);
+  const auto taps = triangle_taps(image.height, height);
+  for (int x = 0; x < width; ++x)
+    filter_line(&wide.rgb[size_t(x) * 3], &out.rgb[size_t(x) * 3], ptrdiff_t(width) * 3, taps);
+  return out;
+}
+
+}  // namespace seedstory
