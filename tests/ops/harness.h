@@ -45,4 +45,11 @@ std::string complaint(const Op& op) {
   return "";
 }
 
+// The same with one tensor exchanged.
+template <class Op>
+std::string complaint(Op op, Tensor Op::*field, const Tensor& t) {
+  op.*field = t;
+  return complaint(op);
+}
+
 }  // namespace seedstory

@@ -12,22 +12,46 @@ TEST_CASE("Linear says what is wrong", "[ops]") {
   const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
   const Linear good{.y = f32({3, 8}), .x = f32({3, 16}), .w = f32({8, 16}), .bias = f32({8}), .residual = f32({3, 8})};
   CHECK(complaint(good) == "");
-  const auto with = [&](Tensor Linear::*field, const Tensor& t) {
-    Linear op = good;
-    op.*field = t;
-    return complaint(op);
-  };
-  CHECK(with(&Linear::x, {}) == "Linear: x is absent, expected (rows, k)");
-  CHECK(with(&Linear::x, f32({16})) == "Linear: x is f32(16), expected (rows, k)");
-  CHECK(with(&Linear::x, in.room(DType::i32, {3, 16})) == "Linear: x is i32(3, 16), expected f32, f16 or bf16");
-  CHECK(with(&Linear::w, {}) == "Linear: w is absent, expected (n, k)");
-  CHECK(with(&Linear::w, f32({8, 15})) == "Linear: w is f32(8, 15), expected (8, 16)");
-  CHECK(with(&Linear::w, in.room(DType::bf16, {8, 16})) == "Linear: w is bf16(8, 16), expected f32(8, 16)");
-  CHECK(with(&Linear::y, {}) == "Linear: y is absent, expected f32(3, 8)");
-  CHECK(with(&Linear::y, f32({3, 9})) == "Linear: y is f32(3, 9), expected (3, 8)");
-  CHECK(with(&Linear::bias, f32({7})) == "Linear: bias is f32(7), expected (8)");
-  CHECK(with(&Linear::residual, f32({2, 8})) == "Linear: residual is f32(2, 8), expected (3, 8)");
+  CHECK(complaint(good, &Linear::x, {}) == "Linear: x is absent, expected (rows, k)");
+  CHECK(complaint(good, &Linear::x, f32({16})) == "Linear: x is f32(16), expected (rows, k)");
+  CHECK(complaint(good, &Linear::x, in.room(DType::i32, {3, 16})) ==
+        "Linear: x is i32(3, 16), expected f32, f16 or bf16");
+  CHECK(complaint(good, &Linear::w, {}) == "Linear: w is absent, expected (n, k)");
+  CHECK(complaint(good, &Linear::w, f32({8, 15})) == "Linear: w is f32(8, 15), expected (8, 16)");
+  CHECK(complaint(good, &Linear::w, in.room(DType::bf16, {8, 16})) == "Linear: w is bf16(8, 16), expected f32(8, 16)");
+  CHECK(complaint(good, &Linear::y, {}) == "Linear: y is absent, expected f32(3, 8)");
+  CHECK(complaint(good, &Linear::y, f32({3, 9})) == "Linear: y is f32(3, 9), expected (3, 8)");
+  CHECK(complaint(good, &Linear::bias, f32({7})) == "Linear: bias is f32(7), expected (8)");
+  CHECK(complaint(good, &Linear::residual, f32({2, 8})) == "Linear: residual is f32(2, 8), expected (3, 8)");
   Tensor turned = f32({3, 16});
   turned.stride[0] = 1, turned.stride[1] = 3;
-  CHECK(with(&Linear::x, turned) == "Linear: x is f32(3, 16) with stride 3 in its last axis, expected stride 1");
+  CHECK(complaint(good, &Linear::x, turned) ==
+        "Linear: x is f32(3, 16) with stride 3 in its last axis, expected stride 1");
+}
+
+// The contract of Linear: a token alone, in a prompt, or in a batch gives the same bits.
+TEST_CASE("Linear gives a row the same bits whatever the rows and threads", "[ops]") {
+  struct {
+    int64_t k, n;
+  } cases[] = {{160, 64}, {256, 688}, {688, 256}, {192, 100}, {1000, 33}, {4096, 72}};
+  for (auto [k, n] : cases)
+    for (Activation act : {Activation::none, Activation::gelu}) {
+      Inputs in(1);
+      const Linear all{.y = in.room(DType::f32, {80, n}),
+                       .x = in.normal(DType::f32, {80, k}),
+                       .w = in.normal(DType::f32, {n, k}),
+                       .bias = in.normal(DType::f32, {n}),
+                       .act = act};
+      const auto expected = oracle::result(*backends()[0], all);
+      for (const auto& backend : backends())
+        for (auto weights : {oracle::Weights::prepared, oracle::Weights::as_they_are})
+          for (auto [begin, end] : {std::pair{0, 80}, {0, 1}, {79, 80}, {3, 5}, {10, 17}, {20, 52}, {31, 80}}) {
+            INFO("k " << k << ", n " << n << ", rows " << begin << " to " << end << ", " << backend->name());
+            Linear part = all;
+            part.x = all.x.slice(0, begin, end);
+            part.y = all.y.slice(0, begin, end);
+            CHECK(oracle::result(*backend, part, "y", weights) ==
+                  std::vector<double>(expected.begin() + begin * n, expected.begin() + end * n));
+          }
+    }
 }

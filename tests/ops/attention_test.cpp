@@ -1,0 +1,102 @@
+#include <cmath>
+
+#include "ops/harness.h"
+
+using namespace seedstory;
+
+namespace {
+
+// The Error line of src/cpu/attention.cpp.
+Tolerance tolerance(int64_t keys, int64_t dim) {
+  return {.sum = 0x1p-23 * (std::sqrt(double(dim)) + std::sqrt(double(keys)) + 4)};
+}
+
+}  // namespace
+
+TEST_CASE("Attention matches the oracle", "[ops]") {
+  struct {
+    int64_t n, queries, keys, heads, dim;
+    const char* why;
+  } cases[] = {
+      {2, 64, 64, 4, 32, "nano's UNet, self"}, {2, 256, 32, 4, 32, "nano's UNet, cross"},
+      {1, 64, 256, 6, 32, "nano's ViT pool"},  {1, 70, 150, 2, 104, "the ViT's head, ragged"},
+      {1, 300, 300, 1, 128, "nano's VAE"},     {1, 33, 1100, 1, 512, "SDXL's VAE, several tiles of keys"},
+      {1, 1, 1, 1, 8, "one key: its value"},   {3, 5, 7, 3, 40, "smaller than any tile"},
+      {1, 0, 4, 2, 32, "no queries"},
+  };
+  for (auto [n, queries, keys, heads, dim, why] : cases) {
+    INFO(why);
+    Inputs in(1);
+    expect_matches_oracle(Attention{.y = in.room(DType::f32, {n, queries, heads, dim}),
+                                    .q = in.normal(DType::f32, {n, queries, heads, dim}),
+                                    .k = in.normal(DType::f32, {n, keys, heads, dim}),
+                                    .v = in.normal(DType::f32, {n, keys, heads, dim}),
+                                    .scale = 1 / std::sqrt(float(dim))},
+                          tolerance(keys, dim));
+  }
+}
+
+TEST_CASE("Attention reads q, k and v from one projection", "[ops]") {
+  Inputs in(1);
+  INFO("[q | k | v] per head, as the ViT");
+  const Tensor per_head = in.normal(DType::f32, {2, 20, 3, 3 * 32});
+  expect_matches_oracle(Attention{.y = in.room(DType::f32, {2, 20, 3, 32}),
+                                  .q = per_head.slice(3, 0, 32),
+                                  .k = per_head.slice(3, 32, 64),
+                                  .v = per_head.slice(3, 64, 96),
+                                  .scale = 0.25f},
+                        tolerance(20, 32));
+  INFO("[q of all heads | k | v], some of the tokens");
+  const Tensor rows = in.normal(DType::f32, {2, 20, 3 * 64});
+  expect_matches_oracle(Attention{.y = in.room(DType::f32, {2, 9, 2, 40}).slice(3, 8, 40),
+                                  .q = rows.slice(1, 4, 13).slice(2, 0, 64).split(2, 32),
+                                  .k = rows.slice(2, 64, 128).split(2, 32),
+                                  .v = rows.slice(2, 128, 192).split(2, 32),
+                                  .scale = 0.25f},
+                        tolerance(20, 32));
+}
+
+TEST_CASE("Attention survives scores that exp() alone would not", "[ops]") {
+  Inputs in(1);
+  const Attention op{.y = in.room(DType::f32, {1, 10, 1, 32}),
+                     .q = in.normal(DType::f32, {1, 10, 1, 32}, 30),
+                     .k = in.normal(DType::f32, {1, 400, 1, 32}, 30),
+                     .v = in.normal(DType::f32, {1, 400, 1, 32}),
+                     .scale = 1};
+  expect_matches_oracle(op, tolerance(400, 32));
+}
+
+TEST_CASE("Attention gives the same bits for any number of threads and queries", "[ops]") {
+  Inputs in(1);
+  const Attention op{.y = in.room(DType::f32, {1, 90, 2, 48}),
+                     .q = in.normal(DType::f32, {1, 90, 2, 48}),
+                     .k = in.normal(DType::f32, {1, 333, 2, 48}),
+                     .v = in.normal(DType::f32, {1, 333, 2, 48}),
+                     .scale = 0.2f};
+  const auto all = oracle::result(*backends()[0], op);
+  for (const auto& backend : backends()) {
+    CHECK(oracle::result(*backend, op) == all);
+    Attention one = op;
+    one.q = op.q.slice(1, 77, 78), one.y = op.y.slice(1, 77, 78);
+    CHECK(oracle::result(*backend, one) == std::vector<double>(all.begin() + 77 * 96, all.begin() + 78 * 96));
+  }
+}
+
+TEST_CASE("Attention says what is wrong", "[ops]") {
+  Inputs in(1);
+  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
+  const Attention good{.y = f32({2, 3, 4, 8}), .q = f32({2, 3, 4, 8}), .k = f32({2, 5, 4, 8}), .v = f32({2, 5, 4, 8})};
+  CHECK(complaint(good) == "");
+  CHECK(complaint(good, &Attention::q, f32({3, 4, 8})) ==
+        "Attention: q is f32(3, 4, 8), expected (n, queries, heads, head_dim)");
+  CHECK(complaint(good, &Attention::k, f32({2, 5, 4, 7})) == "Attention: k is f32(2, 5, 4, 7), expected (2, 5, 4, 8)");
+  CHECK(complaint(good, &Attention::v, f32({2, 6, 4, 8})) ==
+        "Attention: v is f32(2, 6, 4, 8), expected f32(2, 5, 4, 8)");
+  CHECK(complaint(good, &Attention::y, f32({2, 5, 4, 8})) ==
+        "Attention: y is f32(2, 5, 4, 8), expected f32(2, 3, 4, 8)");
+  CHECK(complaint(good, &Attention::k, f32({2, 0, 4, 8})) ==
+        "Attention: v is f32(2, 5, 4, 8), expected f32(2, 0, 4, 8)");
+  Attention empty = good;
+  empty.k = empty.v = f32({2, 0, 4, 8});
+  CHECK(complaint(empty) == "Attention: k is f32(2, 0, 4, 8), expected at least 1 in axis 1");
+}

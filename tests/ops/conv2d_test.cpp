@@ -1,0 +1,118 @@
+#include <cmath>
+
+#include "ops/harness.h"
+
+using namespace seedstory;
+
+namespace {
+
+// A chain of `taps` roundings, walking at random.
+Tolerance tolerance(int64_t taps) {
+  return {.sum = 0x1p-23 * std::sqrt(double(taps)) + 0x1p-23};
+}
+
+Conv2d convolution(Inputs& in, int64_t n, int64_t size, int64_t in_c, int64_t out_c, int64_t kernel, int stride,
+                   int pad_begin, int pad_end) {
+  const int64_t out = (size + pad_begin + pad_end - kernel) / stride + 1;
+  return {.y = in.room(DType::f32, {n, out, out, out_c}),
+          .x = in.normal(DType::f32, {n, size, size, in_c}),
+          .w = in.normal(DType::f32, {out_c, in_c, kernel, kernel}),
+          .stride = stride,
+          .pad_begin = pad_begin,
+          .pad_end = pad_end};
+}
+
+}  // namespace
+
+TEST_CASE("Conv2d matches the oracle", "[ops]") {
+  struct {
+    int64_t n, size, in_c, out_c, kernel;
+    int stride, pad_begin, pad_end;
+    const char* why;
+  } cases[] = {
+      {2, 8, 64, 96, 3, 1, 1, 1, "a ResNet of the UNet"},
+      {2, 9, 16, 16, 3, 2, 1, 1, "downsampling, odd size"},
+      {1, 8, 32, 32, 3, 2, 0, 1, "the VAE encoder's padding on one side"},
+      {2, 8, 4, 64, 3, 1, 1, 1, "conv_in: fewer channels than a vector"},
+      {1, 16, 16, 3, 3, 1, 1, 1, "conv_out: three channels"},
+      {1, 32, 3, 40, 16, 16, 0, 0, "patches of the ViT"},
+      {2, 6, 96, 64, 1, 1, 0, 0, "conv_shortcut"},
+      {1, 4, 4, 4, 1, 1, 0, 0, "post_quant_conv"},
+      {1, 5, 20, 36, 3, 1, 1, 1, "channels that fill no vector"},
+      {1, 1, 8, 8, 3, 1, 1, 1, "one pixel"},
+      {0, 8, 8, 8, 3, 1, 1, 1, "no pictures"},
+  };
+  for (auto c : cases) {
+    INFO(c.why);
+    Inputs in(1);
+    const Conv2d op = convolution(in, c.n, c.size, c.in_c, c.out_c, c.kernel, c.stride, c.pad_begin, c.pad_end);
+    expect_matches_oracle(op, tolerance(c.in_c * c.kernel * c.kernel));
+  }
+}
+
+TEST_CASE("Conv2d adds bias and residual", "[ops]") {
+  for (bool bias : {false, true})
+    for (bool residual : {false, true}) {
+      INFO((bias ? "bias " : "") << (residual ? "residual" : ""));
+      Inputs in(1);
+      Conv2d op = convolution(in, 2, 6, 16, 24, 3, 1, 1, 1);
+      if (bias) op.bias = in.normal(DType::f32, {24});
+      if (residual) op.residual = in.normal(DType::f32, {2, 6, 6, 24});
+      expect_matches_oracle(op, tolerance(16 * 9));
+      if (!residual) continue;
+      INFO("in place");
+      op.y = op.residual;
+      expect_matches_oracle(op, tolerance(16 * 9));
+    }
+}
+
+TEST_CASE("Conv2d reads and writes channels of wider pictures", "[ops]") {
+  Inputs in(1);
+  Conv2d op = convolution(in, 1, 5, 16, 8, 3, 1, 1, 1);
+  op.x = in.normal(DType::f32, {1, 5, 5, 48}).slice(3, 16, 32);
+  op.y = in.room(DType::f32, {1, 5, 5, 20}).slice(3, 4, 12);
+  op.residual = in.normal(DType::f32, {1, 5, 5, 16}).slice(3, 8, 16);
+  expect_matches_oracle(op, tolerance(16 * 9));
+  INFO("and the residual may be such a view and the output too");
+  op.y = op.residual;
+  expect_matches_oracle(op, tolerance(16 * 9));
+}
+
+TEST_CASE("Conv2d gives the same bits for any number of threads", "[ops]") {
+  for (int64_t channels : {4, 20, 64})
+    for (int64_t size : {8, 17}) {
+      Inputs in(1);
+      const Conv2d op = convolution(in, 2, size, channels, 64, 3, 1, 1, 1);
+      const auto first = oracle::result(*backends()[0], op);
+      for (const auto& backend : backends()) CHECK(oracle::result(*backend, op) == first);
+    }
+}
+
+TEST_CASE("Conv2d says what is wrong", "[ops]") {
+  Inputs in(1);
+  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
+  const Conv2d good{.y = f32({1, 8, 8, 6}),
+                    .x = f32({1, 8, 8, 5}),
+                    .w = f32({6, 5, 3, 3}),
+                    .bias = f32({6}),
+                    .residual = f32({1, 8, 8, 6}),
+                    .pad_begin = 1,
+                    .pad_end = 1};
+  CHECK(complaint(good) == "");
+  CHECK(complaint(good, &Conv2d::x, f32({8, 8, 5})) == "Conv2d: x is f32(8, 8, 5), expected (n, h, w, in_c)");
+  CHECK(complaint(good, &Conv2d::w, f32({6, 4, 3, 3})) == "Conv2d: w is f32(6, 4, 3, 3), expected (6, 5, 3, 3)");
+  CHECK(complaint(good, &Conv2d::w, f32({6, 5, 0, 3})) ==
+        "Conv2d: w is f32(6, 5, 0, 3), expected at least 1 in axis 2");
+  CHECK(complaint(good, &Conv2d::y, f32({1, 8, 7, 6})) == "Conv2d: y is f32(1, 8, 7, 6), expected (1, 8, 8, 6)");
+  CHECK(complaint(good, &Conv2d::bias, f32({5})) == "Conv2d: bias is f32(5), expected (6)");
+  CHECK(complaint(good, &Conv2d::residual, f32({1, 8, 8, 5})) ==
+        "Conv2d: residual is f32(1, 8, 8, 5), expected f32(1, 8, 8, 6)");
+  CHECK(complaint(good, &Conv2d::w, f32({6, 5, 11, 3})) ==
+        "Conv2d: x is f32(1, 8, 8, 5), expected at least 11x3 with its padding");
+  Conv2d op = good;
+  op.stride = 0;
+  CHECK(complaint(op) == "Conv2d: stride is 0, expected at least 1");
+  op = good;
+  op.pad_end = -1;
+  CHECK(complaint(op) == "Conv2d: pad_end is -1, expected at least 0");
+}
