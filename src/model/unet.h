@@ -68,10 +68,15 @@ class Unet {
  private:
   struct Step;  // what all blocks of one forward pass share
   Tensor embed_time(Backend& be, Arena& arena, const Tensor& t, const Tensor& added) const;
-  void level(const Step& step, size_t l, const Tensor& x, const Tensor& y) const;
-  void middle(const Step& step, const Tensor& x, const Tensor& y) const;
-  void transformer(const Step& step, const UnetWeights::Transformer& w, const Tensor& x) const;
-  void block(const Step& step, const UnetWeights::Block& w, int64_t heads, const Tensor& x) const;
+  void level(const Step& s, size_t l, const Tensor& x, const Tensor& y) const;
+  Tensor coarser(const Step& s, size_t l, const Tensor& x) const;
+  Tensor middle(const Step& s, const Tensor& x) const;
+  void resnet_at(const Step& s, const ResnetWeights& w, const Tensor& x, const Tensor& y) const;
+  void beside(const Step& s, const ResnetWeights& w, const Tensor& h, const Tensor& skip, const Tensor& y) const;
+  void transformer(const Step& s, const UnetWeights::Transformer& w, const Tensor& x) const;
+  void self_attention(const Step& s, const UnetWeights::Block& w, int64_t heads, const Tensor& h) const;
+  void cross_attention(const Step& s, const UnetWeights::Block& w, int64_t heads, const Tensor& h) const;
+  void feed_forward(const Step& s, const UnetWeights::Block& w, const Tensor& h) const;
 
   UnetConfig config_;
   UnetWeights w_;

@@ -87,14 +87,17 @@ class WeightLoader {
   // `part` names the network in messages: "vit", "llm".
   WeightLoader(Backend& backend, const TensorSource& source, std::string part, LoadOptions options = {});
 
-  // Names that `ignored` takes may be there and are not looked at.
-  WeightBlock load(const WeightTable& table, const std::function<bool(std::string_view)>& ignored = {}) const;
+  // Says of a name that no table has: it may be there and is not looked at.
+  using Ignored = std::function<bool(std::string_view)>;
+  WeightBlock load(const WeightTable& table, const Ignored& ignored = {}) const;
 
   Backend& backend() const { return backend_; }
   DType type() const { return options_.type; }
 
  private:
-  void check(const WeightTable& table, const std::function<bool(std::string_view)>& ignored) const;
+  struct Report;
+  void check(const Stored& stored, WeightUse use, Report& report) const;
+  void check(const WeightTable& table, const Ignored& ignored) const;
   const StoredTensor* find(const Stored& stored) const;
   void read(const Stored& stored, float* out) const;
   void fill(const WeightTable::Entry& entry, WeightBlock& block) const;

@@ -1,0 +1,113 @@
+#include "model/llama.h"
+
+#include <cmath>
+
+#include "model/position.h"
+#include "model/sizes.h"
+
+namespace seedstory {
+namespace {
+
+void list_layer(WeightTable& table, LlamaWeights::Layer& w, const LlamaConfig& c, const std::string& prefix) {
+  const auto square = [&](const char* name) {
+    return Stored{.name = prefix + "self_attn." + name + ".weight", .shape = {c.hidden, c.hidden}};
+  };
+  const auto wide = [&](const char* name) {
+    return Stored{.name = prefix + "mlp." + name + ".weight", .shape = {c.ffn, c.hidden}};
+  };
+  table.add(w.norm_1, {prefix + "input_layernorm.weight", {c.hidden}});
+  table.add(w.qkv, {square("q_proj"), square("k_proj"), square("v_proj")}, WeightUse::linear);
+  table.add(w.o, square("o_proj"), WeightUse::linear);
+  table.add(w.norm_2, {prefix + "post_attention_layernorm.weight", {c.hidden}});
+  table.add(w.gate_up, {wide("gate_proj"), wide("up_proj")}, WeightUse::linear);
+  table.add(w.down, {prefix + "mlp.down_proj.weight", {c.hidden, c.ffn}}, WeightUse::linear);
+}
+
+}  // namespace
+
+void LlamaWeights::list(WeightTable& table, const LlamaConfig& c) {
+  layers.resize(size_t(c.layers));
+  table.add(embed, {"model.embed_tokens.weight", {c.vocab, c.hidden}});
+  for (size_t i = 0; i < layers.size(); ++i) list_layer(table, layers[i], c, "model.layers." + std::to_string(i) + ".");
+  table.add(norm, {"model.norm.weight", {c.hidden}});
+  table.add(lm_head, {"lm_head.weight", {c.vocab, c.hidden}}, WeightUse::linear);
+}
+
+KvCache::KvCache(Arena& arena, const LlamaConfig& config, int64_t capacity, DType type) : capacity(capacity) {
+  for (int64_t i = 0; i < config.layers; ++i)
+    layers.push_back(
+        {.k = arena.make(type, {capacity, config.hidden}), .v = arena.make(type, {capacity, config.hidden})});
+}
+
+Llama::Llama(const LlamaConfig& config, const WeightLoader& loader) : config_(config) {
+  const int64_t head = head_dim("llm", config_.hidden, config_.heads);
+  WeightTable table;
+  w_.list(table, config_);
+  loaded_ = loader.load(table, [](std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); });
+
+  const std::vector<float> angles = rope_table(config_.max_positions, head, config_.rope_theta);
+  computed_ = WeightBlock(loader.backend(), config_.max_positions * head * size_of(DType::f32) + 64);
+  rope_ = computed_.make(DType::f32, {config_.max_positions, head});
+  loader.backend().upload(rope_, angles.data());
+}
+
+Tensor Llama::embed(Backend& be, Arena& arena, const Tensor& ids) const {
+  const Tensor y = arena.make(w_.embed.dtype, {ids.dim[0], config_.hidden});
+  be.run(Embed{.y = y, .ids = ids, .table = w_.embed});
+  return y;
+}
+
+Tensor Llama::forward(Backend& be, Arena& arena, const Tensor& embeddings, const KvCache& cache,
+                      const Tensor& slots) const {
+  const Tensor y = arena.like(embeddings);
+  Arena::Scope scope(arena);
+  const Tensor h = arena.like(embeddings);
+  be.run(Copy{.y = h, .x = embeddings});
+  for (size_t i = 0; i < w_.layers.size(); ++i) {
+    attention(be, arena, w_.layers[i], cache.layers[i], slots, h);
+    mlp(be, arena, w_.layers[i], h);
+    be.probe("llm.layer" + std::to_string(i), h);
+  }
+  be.run(AddRmsNorm{.y = y, .h = h, .w = w_.norm, .eps = config_.rms_norm_eps});
+  return y;
+}
+
+void Llama::attention(Backend& be, Arena& arena, const LlamaWeights::Layer& w, const KvCache::Layer& cache,
+                      const Tensor& slots, const Tensor& h) const {
+  const int64_t rows = h.dim[0], hidden = config_.hidden, head = hidden / config_.heads;
+  Arena::Scope scope(arena);
+  const Tensor x = arena.like(h), qkv = arena.make(h.dtype, {rows, 3 * hidden});
+  be.run(AddRmsNorm{.y = x, .h = h, .w = w.norm_1, .eps = config_.rms_norm_eps});
+  be.run(Linear{.y = qkv, .x = x, .w = w.qkv});
+
+  const Tensor own = slots.slice(0, slots.dim[0] - rows, slots.dim[0]);
+  be.run(ScatterRows{.y = cache.k, .x = qkv.slice(1, hidden, 2 * hidden), .slots = own});
+  be.run(ScatterRows{.y = cache.v, .x = qkv.slice(1, 2 * hidden, 3 * hidden), .slots = own});
+  be.run(CacheAttention{.y = x.split(1, head),
+                        .q = qkv.slice(1, 0, hidden).split(1, head),
+                        .k = cache.k.split(1, head),
+                        .v = cache.v.split(1, head),
+                        .slots = slots,
+                        .rope = rope_,
+                        .scale = 1 / std::sqrt(float(head))});
+  be.run(Linear{.y = h, .x = x, .w = w.o, .residual = h});
+}
+
+void Llama::mlp(Backend& be, Arena& arena, const LlamaWeights::Layer& w, const Tensor& h) const {
+  const int64_t rows = h.dim[0], ffn = config_.ffn;
+  Arena::Scope scope(arena);
+  const Tensor x = arena.like(h), gate_up = arena.make(h.dtype, {rows, 2 * ffn});
+  const Tensor product = arena.make(h.dtype, {rows, ffn});
+  be.run(AddRmsNorm{.y = x, .h = h, .w = w.norm_2, .eps = config_.rms_norm_eps});
+  be.run(Linear{.y = gate_up, .x = x, .w = w.gate_up});
+  be.run(SiluMul{.y = product, .gate = gate_up.slice(1, 0, ffn), .up = gate_up.slice(1, ffn, 2 * ffn)});
+  be.run(Linear{.y = h, .x = product, .w = w.down, .residual = h});
+}
+
+Tensor Llama::logits(Backend& be, Arena& arena, const Tensor& states) const {
+  const Tensor y = arena.make(states.dtype, {states.dim[0], config_.vocab});
+  be.run(Linear{.y = y, .x = states, .w = w_.lm_head});
+  return y;
+}
+
+}  // namespace seedstory

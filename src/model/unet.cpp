@@ -1,0 +1,228 @@
+#include "model/unet.h"
+
+#include <cmath>
+
+#include "model/views.h"
+
+namespace seedstory {
+namespace {
+
+constexpr float kLayerNormEps = 1e-5f;  // of every transformer block; no config names it
+constexpr int64_t kTimeIds = 6;
+
+template <class F>
+void for_each_block(const UnetWeights& w, F&& f) {
+  const auto visit = [&](const UnetWeights::Half& half) {
+    for (const auto& transformer : half.attentions)
+      for (const auto& block : transformer.blocks) f(block);
+  };
+  for (const auto& half : w.down) visit(half);
+  visit(w.mid);
+  for (const auto& half : w.up) visit(half);
+}
+
+}  // namespace
+
+struct Unet::Step {
+  Backend& be;
+  Arena& arena;
+  const UnetConditioning& given;
+  Tensor shifts;  // (n, shift_channels): every ResNet's projection of the time embedding
+};
+
+Unet::Unet(const UnetConfig& config, const WeightLoader& loader) : config_(config) {
+  WeightTable table;
+  w_.list(table, config_);
+  loaded_ = loader.load(table);
+}
+
+UnetConditioning Unet::make_conditioning(Arena& arena, int64_t tokens) const {
+  const DType type = w_.shift_w.dtype;
+  UnetConditioning c;
+  for_each_block(w_, [&](const auto& b) { c.kv.push_back(arena.make(type, {2, tokens, b.cross_kv.dim[0]})); });
+  c.added = arena.make(type, {2, w_.added_2_w.dim[0]});
+  return c;
+}
+
+void Unet::condition(Backend& be, Arena& arena, int half, const Tensor& prompt, const Tensor& pooled,
+                     const Tensor& time_ids, const UnetConditioning& to) const {
+  for_each_block(w_, [&](const auto& b) {
+    const Tensor kv = to.kv[size_t(b.cross_index)].slice(0, half, half + 1);
+    be.run(Linear{.y = as_rows(kv), .x = as_rows(prompt), .w = b.cross_kv});
+  });
+
+  Arena::Scope scope(arena);
+  const int64_t id_dim = config_.time_id_dim, added = config_.added_dim, pooled_dim = added - kTimeIds * id_dim;
+  const Tensor both = arena.make(pooled.dtype, {1, added});
+  const Tensor hidden = arena.make(pooled.dtype, {1, w_.added_1_w.dim[0]});
+  be.run(Copy{.y = both.slice(1, 0, pooled_dim), .x = pooled});
+  be.run(Sinusoid{.y = both.slice(1, pooled_dim, added).reshape({kTimeIds, id_dim}), .t = time_ids});
+  be.run(Linear{.y = hidden, .x = both, .w = w_.added_1_w, .bias = w_.added_1_b, .act = Activation::silu});
+  be.run(Linear{.y = to.added.slice(0, half, half + 1), .x = hidden, .w = w_.added_2_w, .bias = w_.added_2_b});
+}
+
+Tensor Unet::forward(Backend& be, Arena& arena, const Tensor& x, const Tensor& t, const UnetConditioning& given) const {
+  const int64_t n = x.dim[0], height = x.dim[1], width = x.dim[2], step = int64_t{1} << (config_.channels.size() - 1);
+  if (height % step != 0 || width % step != 0)
+    fail("Unet: x is " + x.str() + ", expected height and width that divide by " + std::to_string(step));
+  const Tensor y = arena.make(x.dtype, {n, height, width, config_.out_channels});
+  Arena::Scope scope(arena);
+  be.probe("unet.input", x, Layout::nhwc);
+
+  const Step all{.be = be, .arena = arena, .given = given, .shifts = embed_time(be, arena, t, given.added)};
+  const Tensor first = arena.make(x.dtype, {n, height, width, config_.channels.front()});
+  const Tensor last = arena.like(first);
+  conv3x3(be, w_.conv_in_w, w_.conv_in_b, x, first);
+  level(all, 0, first, last);
+  be.run(GroupNorm{.y = last,
+                   .x = last,
+                   .w = w_.norm_out_w,
+                   .b = w_.norm_out_b,
+                   .groups = int(config_.norm_groups),
+                   .eps = config_.norm_eps,
+                   .act = Activation::silu});
+  conv3x3(be, w_.conv_out_w, w_.conv_out_b, last, y);
+  be.probe("unet.output", y, Layout::nhwc);
+  return y;
+}
+
+// What every ResNet adds to its channels, for both halves.
+Tensor Unet::embed_time(Backend& be, Arena& arena, const Tensor& t, const Tensor& added) const {
+  const DType type = added.dtype;
+  const Tensor shifts = arena.make(type, {added.dim[0], w_.shift_channels});
+  Arena::Scope scope(arena);
+  const Tensor wave = arena.make(type, {1, config_.channels.front()}), hidden = arena.make(type, {1, added.dim[1]});
+  const Tensor time = arena.like(hidden), sum = arena.like(added);
+  be.run(Sinusoid{.y = wave, .t = t});
+  be.run(Linear{.y = hidden, .x = wave, .w = w_.time_1_w, .bias = w_.time_1_b, .act = Activation::silu});
+  be.run(Linear{.y = time, .x = hidden, .w = w_.time_2_w, .bias = w_.time_2_b});
+  be.run(Add{.y = sum, .a = added, .b = time});
+  be.run(Activate{.y = sum, .x = sum, .act = Activation::silu});
+  be.run(Linear{.y = shifts, .x = sum, .w = w_.shift_w, .bias = w_.shift_b});
+  return shifts;
+}
+
+// One resolution with everything coarser inside: x is what the way down brings, y what the way up hands on before its
+// upsampler. What the way up reads beside its own is x and each ResNet's output, in reverse.
+void Unet::level(const Step& s, size_t l, const Tensor& x, const Tensor& y) const {
+  const UnetWeights::Half &down = w_.down[l], &up = w_.up[l];
+  Arena::Scope scope(s.arena);
+  std::vector<Tensor> skips = {x};
+  for (size_t i = 0; i < down.resnets.size(); ++i) {
+    const Tensor h = s.arena.like(y);
+    resnet_at(s, down.resnets[i], skips.back(), h);
+    if (!down.attentions.empty()) transformer(s, down.attentions[i], h);
+    skips.push_back(h);
+  }
+  Tensor h = down.sampler_w ? coarser(s, l, skips.back()) : middle(s, skips.back());
+  for (size_t i = 0; i < up.resnets.size(); ++i) {
+    const Tensor out = i + 1 == up.resnets.size() ? y : s.arena.like(y);
+    beside(s, up.resnets[i], h, skips.back(), out);
+    if (!up.attentions.empty()) transformer(s, up.attentions[i], out);
+    skips.pop_back();
+    h = out;
+  }
+}
+
+// The levels below l, from and to the resolution of l.
+Tensor Unet::coarser(const Step& s, size_t l, const Tensor& x) const {
+  const UnetWeights::Half &down = w_.down[l], &up = w_.up[l + 1];
+  const int64_t n = x.dim[0], height = x.dim[1], width = x.dim[2], channels = config_.channels[l + 1];
+  const Tensor y = s.arena.make(x.dtype, {n, height, width, channels});
+  Arena::Scope scope(s.arena);
+  const Tensor in = s.arena.make(x.dtype, {n, height / 2, width / 2, x.dim[3]});
+  const Tensor out = s.arena.make(x.dtype, {n, height / 2, width / 2, channels}), doubled = s.arena.like(y);
+  s.be.run(
+      Conv2d{.y = in, .x = x, .w = down.sampler_w, .bias = down.sampler_b, .stride = 2, .pad_begin = 1, .pad_end = 1});
+  s.be.probe("unet.down" + std::to_string(l), in, Layout::nhwc);
+  level(s, l + 1, in, out);
+  s.be.run(Upsample2x{.y = doubled, .x = out});
+  conv3x3(s.be, up.sampler_w, up.sampler_b, doubled, y);
+  s.be.probe("unet.up" + std::to_string(config_.channels.size() - 2 - l), y, Layout::nhwc);
+  return y;
+}
+
+Tensor Unet::middle(const Step& s, const Tensor& x) const {
+  const Tensor h = s.arena.like(x), y = s.arena.like(x);
+  resnet_at(s, w_.mid.resnets[0], x, h);
+  transformer(s, w_.mid.attentions[0], h);
+  resnet_at(s, w_.mid.resnets[1], h, y);
+  s.be.probe("unet.mid", y, Layout::nhwc);
+  return y;
+}
+
+void Unet::resnet_at(const Step& s, const ResnetWeights& w, const Tensor& x, const Tensor& y) const {
+  const Tensor shift = s.shifts.slice(1, w.shift_begin, w.shift_begin + y.dim[3]);
+  resnet(s.be, s.arena, w, x, shift, config_.norm_groups, config_.norm_eps, y);
+}
+
+// y <- ResNet of [h | skip].
+void Unet::beside(const Step& s, const ResnetWeights& w, const Tensor& h, const Tensor& skip, const Tensor& y) const {
+  const int64_t own = h.dim[3], all = own + skip.dim[3];
+  Arena::Scope scope(s.arena);
+  const Tensor both = s.arena.make(h.dtype, {h.dim[0], h.dim[1], h.dim[2], all});
+  s.be.run(Copy{.y = both.slice(3, 0, own), .x = h});
+  s.be.run(Copy{.y = both.slice(3, own, all), .x = skip});
+  resnet_at(s, w, both, y);
+}
+
+// x <- x + proj_out(blocks(proj_in(norm(x)))), the pixels as tokens.
+void Unet::transformer(const Step& s, const UnetWeights::Transformer& w, const Tensor& x) const {
+  Arena::Scope scope(s.arena);
+  const Tensor u = s.arena.like(x), h = s.arena.make(x.dtype, {x.dim[0], x.dim[1] * x.dim[2], x.dim[3]});
+  s.be.run(GroupNorm{.y = u,
+                     .x = x,
+                     .w = w.norm_w,
+                     .b = w.norm_b,
+                     .groups = int(config_.norm_groups),
+                     .eps = config_.transformer_norm_eps});
+  s.be.run(Linear{.y = as_rows(h), .x = as_rows(u), .w = w.proj_in_w, .bias = w.proj_in_b});
+  for (const UnetWeights::Block& b : w.blocks) {
+    self_attention(s, b, w.heads, h);
+    cross_attention(s, b, w.heads, h);
+    feed_forward(s, b, h);
+  }
+  s.be.run(Linear{.y = as_rows(x), .x = as_rows(h), .w = w.proj_out_w, .bias = w.proj_out_b, .residual = as_rows(x)});
+}
+
+void Unet::self_attention(const Step& s, const UnetWeights::Block& w, int64_t heads, const Tensor& h) const {
+  const int64_t c = h.dim[2], head = c / heads;
+  Arena::Scope scope(s.arena);
+  const Tensor u = s.arena.like(h), qkv = s.arena.make(h.dtype, {h.dim[0], h.dim[1], 3 * c});
+  s.be.run(LayerNorm{.y = u, .x = h, .w = w.norm1_w, .b = w.norm1_b, .eps = kLayerNormEps});
+  s.be.run(Linear{.y = as_rows(qkv), .x = as_rows(u), .w = w.self_qkv});
+  s.be.run(Attention{.y = u.split(2, head),
+                     .q = qkv.slice(2, 0, c).split(2, head),
+                     .k = qkv.slice(2, c, 2 * c).split(2, head),
+                     .v = qkv.slice(2, 2 * c, 3 * c).split(2, head),
+                     .scale = 1 / std::sqrt(float(head))});
+  s.be.run(Linear{.y = as_rows(h), .x = as_rows(u), .w = w.self_out_w, .bias = w.self_out_b, .residual = as_rows(h)});
+}
+
+void Unet::cross_attention(const Step& s, const UnetWeights::Block& w, int64_t heads, const Tensor& h) const {
+  const int64_t c = h.dim[2], head = c / heads;
+  const Tensor& kv = s.given.kv[size_t(w.cross_index)];
+  Arena::Scope scope(s.arena);
+  const Tensor u = s.arena.like(h), q = s.arena.like(h);
+  s.be.run(LayerNorm{.y = u, .x = h, .w = w.norm2_w, .b = w.norm2_b, .eps = kLayerNormEps});
+  s.be.run(Linear{.y = as_rows(q), .x = as_rows(u), .w = w.cross_q});
+  s.be.run(Attention{.y = u.split(2, head),
+                     .q = q.split(2, head),
+                     .k = kv.slice(2, 0, c).split(2, head),
+                     .v = kv.slice(2, c, 2 * c).split(2, head),
+                     .scale = 1 / std::sqrt(float(head))});
+  s.be.run(Linear{.y = as_rows(h), .x = as_rows(u), .w = w.cross_out_w, .bias = w.cross_out_b, .residual = as_rows(h)});
+}
+
+void Unet::feed_forward(const Step& s, const UnetWeights::Block& w, const Tensor& h) const {
+  const int64_t rows = h.rows(), c = h.dim[2];
+  Arena::Scope scope(s.arena);
+  const Tensor u = s.arena.like(h), wide = s.arena.make(h.dtype, {rows, 8 * c});
+  const Tensor product = s.arena.make(h.dtype, {rows, 4 * c});
+  s.be.run(LayerNorm{.y = u, .x = h, .w = w.norm3_w, .b = w.norm3_b, .eps = kLayerNormEps});
+  s.be.run(Linear{.y = wide, .x = as_rows(u), .w = w.ff_1_w, .bias = w.ff_1_b});
+  s.be.run(GegluMul{.y = product, .x = wide});
+  s.be.run(Linear{.y = as_rows(h), .x = product, .w = w.ff_2_w, .bias = w.ff_2_b, .residual = as_rows(h)});
+}
+
+}  // namespace seedstory

@@ -1,0 +1,33 @@
+// Views and scratch memory, as several networks need them.
+#pragma once
+
+#include "seedstory/arena.h"
+
+namespace seedstory {
+
+// All axes but the last as one: what Linear sees.
+inline Tensor as_rows(const Tensor& t) {
+  Tensor out(t.data, t.dtype, {t.rows(), t.cols()});
+  out.stride[0] = t.row_stride();
+  return out;
+}
+
+// The same numbers n times along a first axis of length 1 that takes no step in memory.
+inline Tensor repeated(const Tensor& t, int64_t n) {
+  Tensor out = t;
+  out.dim[0] = n;
+  out.stride[0] = 0;
+  return out;
+}
+
+// Runs step(backend, arena) with an arena of just the size that a dry run of it asks for.
+template <class F>
+void with_scratch(Backend& backend, F&& step) {
+  DryBackend dry;
+  Arena count;
+  step(static_cast<Backend&>(dry), count);
+  Arena arena(backend, count.peak_bytes());
+  step(backend, arena);
+}
+
+}  // namespace seedstory

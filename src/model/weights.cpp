@@ -1,0 +1,280 @@
+#include "model/weights.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <set>
+#include <utility>
+
+#include "model/lora.h"
+
+namespace seedstory {
+namespace {
+
+int64_t numel_of(const std::vector<int64_t>& shape) {
+  return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+float bf16_to_f32(uint16_t bits) {
+  return std::bit_cast<float>(uint32_t{bits} << 16);
+}
+
+// The exponent and mantissa of a half, put where a float has them, are the value over 2^112, subnormals included.
+float f16_to_f32(uint16_t bits) {
+  const uint32_t sign = uint32_t{bits & 0x8000u} << 16, rest = uint32_t{bits & 0x7fffu} << 13;
+  if ((bits & 0x7c00u) == 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | rest);
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(std::bit_cast<float>(rest) * 0x1p112f) | sign);
+}
+
+// A mapped file's values may lie at any address.
+template <class T>
+T load_at(const void* base, int64_t i) {
+  T v;
+  std::memcpy(&v, static_cast<const char*>(base) + i * int64_t(sizeof(T)), sizeof(T));
+  return v;
+}
+
+float value_at(const StoredTensor& t, int64_t i) {
+  const void* base = t.values.data;
+  switch (t.values.dtype) {
+    case DType::f32:
+      return load_at<float>(base, i);
+    case DType::f16:
+      return f16_to_f32(load_at<uint16_t>(base, i));
+    case DType::bf16:
+      return bf16_to_f32(load_at<uint16_t>(base, i));
+    case DType::i8:
+      return float(load_at<int8_t>(base, i)) * f16_to_f32(load_at<uint16_t>(t.scale.data, i / 32));
+    default:
+      fail_input(fmt::format("{}: a weight cannot be {}", t.file, t.values.str()));
+  }
+}
+
+void contiguous_to_f32(const StoredTensor& t, int64_t first, int64_t count, float* out) {
+  const void* base = t.values.data;
+  switch (t.values.dtype) {
+    case DType::f32:
+      std::memcpy(out, static_cast<const char*>(base) + first * 4, size_t(count) * 4);
+      return;
+    case DType::bf16:
+      for (int64_t i = 0; i < count; ++i) out[i] = bf16_to_f32(load_at<uint16_t>(base, first + i));
+      return;
+    default:
+      for (int64_t i = 0; i < count; ++i) out[i] = value_at(t, first + i);
+  }
+}
+
+// Values [first, first + count) in row-major order.
+void range_to_f32(const StoredTensor& t, int64_t first, int64_t count, float* out) {
+  if (t.values.contiguous()) return contiguous_to_f32(t, first, count, out);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t rest = first + i, offset = 0;
+    for (int axis = t.values.rank - 1; axis >= 0; --axis) {
+      offset += rest % t.values.dim[axis] * t.values.stride[axis];
+      rest /= t.values.dim[axis];
+    }
+    out[i] = value_at(t, offset);
+  }
+}
+
+// A linear layer may have been stored as a 1x1 convolution.
+bool shape_fits(const Tensor& t, const std::vector<int64_t>& expected, WeightUse use) {
+  int rank = t.rank;
+  while (use == WeightUse::linear && rank > int(expected.size()) && t.dim[rank - 1] == 1) --rank;
+  if (rank != int(expected.size())) return false;
+  for (int axis = 0; axis < rank; ++axis)
+    if (t.dim[axis] != expected[axis] && !(axis == 0 && expected[0] == kAnyRows)) return false;
+  return true;
+}
+
+std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string s = fmt::format("({})", fmt::join(shape, ", "));
+  return s.starts_with("(-1") ? "(any" + s.substr(3) : s;
+}
+
+// What is wrong with how the numbers are held; empty if nothing.
+std::string storage_problem(const StoredTensor& t) {
+  switch (t.values.dtype) {
+    case DType::f32:
+    case DType::f16:
+    case DType::bf16:
+      return "";
+    case DType::i8:
+      if (!t.values.contiguous()) return "is i8 with strides";
+      if (t.scale.dtype != DType::f16 || t.scale.numel() != (t.values.numel() + 31) / 32)
+        return fmt::format("has scale {}, expected f16({})", t.scale.str(), (t.values.numel() + 31) / 32);
+      return "";
+    default:
+      return fmt::format("is {}, expected f32, f16, bf16 or i8", t.values.str());
+  }
+}
+
+// "2 missing (a, b)"; at most four by name.
+std::string summary(const char* what, const std::vector<std::string>& names) {
+  const size_t shown = std::min<size_t>(names.size(), 4);
+  std::string s = fmt::format("{} {}: {}", names.size(), what, fmt::join(names.begin(), names.begin() + shown, ", "));
+  return names.size() > shown ? s + ", ..." : s;
+}
+
+}  // namespace
+
+// What a source has against what a table wants, for one message.
+struct WeightLoader::Report {
+  std::vector<std::string> missing, wrong, unexpected;
+  std::set<std::string> known;
+  std::string file;
+
+  void throw_if_bad(const std::string& part) const {
+    std::vector<std::string> lines;
+    if (!missing.empty()) lines.push_back(summary("missing", missing));
+    if (!wrong.empty()) lines.push_back(summary("wrong", wrong));
+    if (!unexpected.empty()) lines.push_back(summary("unexpected", unexpected));
+    if (!lines.empty())
+      fail_input(fmt::format("{}: tensors{}{}: {}", part, file.empty() ? "" : " of ", file, fmt::join(lines, "; ")));
+  }
+};
+
+namespace {
+
+int64_t rows_of(const Stored& stored) {
+  const int64_t end = stored.end < 0 ? stored.shape[0] : stored.end;
+  return stored.transposed ? stored.shape[1] : end - stored.begin;
+}
+
+std::vector<int64_t> stacked_shape(const std::vector<Stored>& parts) {
+  std::vector<int64_t> shape = parts.front().shape;
+  if (parts.front().transposed) std::swap(shape[0], shape[1]);
+  shape[0] = 0;
+  for (const Stored& part : parts) shape[0] += rows_of(part);
+  return shape;
+}
+
+int64_t aligned(int64_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+}  // namespace
+
+std::vector<int64_t> shape_of(const Tensor& t) {
+  return std::vector<int64_t>(t.dim, t.dim + t.rank);
+}
+
+void to_f32(const StoredTensor& stored, float* out) {
+  range_to_f32(stored, 0, stored.values.numel(), out);
+}
+
+WeightBlock::WeightBlock(Backend& backend, int64_t bytes)
+    : backend_(&backend), arena_(std::make_unique<Arena>(backend, bytes)) {}
+
+WeightBlock::~WeightBlock() {
+  for (const Tensor& t : prepared_) backend_->forget(t);
+}
+
+WeightBlock::WeightBlock(WeightBlock&& other) noexcept {
+  *this = std::move(other);
+}
+
+WeightBlock& WeightBlock::operator=(WeightBlock&& other) noexcept {
+  std::swap(backend_, other.backend_);
+  std::swap(arena_, other.arena_);
+  std::swap(prepared_, other.prepared_);
+  return *this;
+}
+
+Tensor WeightBlock::make(DType type, const std::vector<int64_t>& shape) {
+  return arena_->make(type, shape.data(), int(shape.size()));
+}
+
+void WeightBlock::prepare(const Tensor& weight, WeightUse use) {
+  if (use == WeightUse::plain) return;
+  backend_->prepare(weight, use);
+  prepared_.push_back(weight);
+}
+
+WeightLoader::WeightLoader(Backend& backend, const TensorSource& source, std::string part, LoadOptions options)
+    : backend_(backend), source_(source), part_(std::move(part)), options_(options) {
+  if (options_.type != DType::f32) fail(fmt::format("{}: weights as {} are not supported", part_, name_of(type())));
+}
+
+const StoredTensor* WeightLoader::find(const Stored& stored) const {
+  const StoredTensor* t = source_.find(stored.name);
+  return t || stored.other_name.empty() ? t : source_.find(stored.other_name);
+}
+
+void WeightLoader::check(const Stored& stored, WeightUse use, Report& report) const {
+  report.known.insert({stored.name, stored.other_name});
+  const StoredTensor* t = find(stored);
+  if (!t) return report.missing.push_back(stored.name);
+  if (report.file.empty()) report.file = t->file;
+  if (!shape_fits(t->values, stored.shape, use))
+    report.wrong.push_back(
+        fmt::format("{} is {}, expected {}", stored.name, t->values.str(), shape_text(stored.shape)));
+  else if (const std::string problem = storage_problem(*t); !problem.empty())
+    report.wrong.push_back(stored.name + " " + problem);
+}
+
+void WeightLoader::check(const WeightTable& table, const Ignored& ignored) const {
+  Report report;
+  for (const auto& entry : table.entries())
+    for (const Stored& part : entry.parts) {
+      check(part, entry.use, report);
+      if (options_.lora_alpha)
+        for (const Stored& factor : lora_factors(source_, part)) check(factor, WeightUse::plain, report);
+    }
+  for (const std::string& name : source_.names())
+    if (!report.known.contains(name) && !(ignored && ignored(name))) report.unexpected.push_back(name);
+  report.throw_if_bad(part_);
+}
+
+// The rows that `stored` names, as the op wants them.
+void WeightLoader::read(const Stored& stored, float* out) const {
+  const StoredTensor& t = *find(stored);
+  const int64_t row = t.values.dim[0] == 0 ? 0 : t.values.numel() / t.values.dim[0];
+  if (stored.transposed) {
+    const int64_t n = t.values.dim[0], k = t.values.dim[1];
+    std::vector<float> whole(size_t(n * k));
+    to_f32(t, whole.data());
+    for (int64_t i = 0; i < n; ++i)
+      for (int64_t j = 0; j < k; ++j) out[j * n + i] = whole[size_t(i * k + j)];
+    return;
+  }
+  const int64_t end = stored.end < 0 ? t.values.dim[0] : stored.end;
+  range_to_f32(t, stored.begin * row, (end - stored.begin) * row, out);
+  if (options_.lora_alpha) merge_lora(source_, stored.name, *options_.lora_alpha, out, end, row);
+}
+
+void WeightLoader::fill(const WeightTable::Entry& entry, WeightBlock& block) const {
+  std::vector<float> rows;
+  if (entry.host) {
+    entry.host->shape = shape_of(find(entry.parts[0])->values);
+    if (entry.parts[0].shape[0] != kAnyRows) entry.host->shape = stacked_shape(entry.parts);
+    entry.host->values.resize(size_t(numel_of(entry.host->shape)));
+    return read(entry.parts[0], entry.host->values.data());
+  }
+  Tensor& to = *entry.tensor = block.make(options_.type, stacked_shape(entry.parts));
+  int64_t begin = 0;
+  for (const Stored& part : entry.parts) {
+    const Tensor place = to.slice(0, begin, begin + rows_of(part));
+    rows.resize(size_t(place.numel()));
+    read(part, rows.data());
+    backend_.upload(place, rows.data());
+    begin += rows_of(part);
+  }
+  block.prepare(to, entry.use);
+}
+
+WeightBlock WeightLoader::load(const WeightTable& table, const Ignored& ignored) const {
+  check(table, ignored);
+  int64_t bytes = 0;
+  for (const auto& entry : table.entries())
+    if (entry.tensor) bytes += aligned(numel_of(stacked_shape(entry.parts)) * size_of(options_.type));
+  WeightBlock block(backend_, bytes);
+  for (const auto& entry : table.entries()) fill(entry, block);
+  return block;
+}
+
+}  // namespace seedstory
