@@ -1,0 +1,75 @@
+"""Would a mistake show? Changes a network a little and looks at how far its outputs move."""
+
+import contextlib
+import sys
+
+import torch
+import torch.nn.functional as F
+
+
+def distance(a, b):
+    return max(((a[k] - b[k]).abs().max() / a[k].abs().max()).item() for k in a)
+
+
+@contextlib.contextmanager
+def tanh_gelu():
+    exact = F.gelu
+    F.gelu = lambda x, approximate="none": exact(x, approximate="tanh")
+    try:
+        yield
+    finally:
+        F.gelu = exact
+
+
+def note(what, moved, limit, rows):
+    rows.append((moved, what, moved >= 2 * limit))
+
+
+def check_mistakes(run, outputs, weights, set_weight, module=None, limit=2e-5, gelu=True, blind=()):
+    """`run()` gives the outputs for the weights as they are, `set_weight(name, tensor)` changes one."""
+    rows = []
+    for name, value in weights.items():
+        if any(part in name for part in blind):
+            continue
+        set_weight(name, torch.zeros_like(value))
+        note(name + " = 0", distance(outputs, run()), limit, rows)
+        set_weight(name, value)
+    for name, part in module.named_modules() if module else ():
+        for field in ("eps", "variance_epsilon"):
+            if type(part).__name__.endswith("Norm") and hasattr(part, field) and not any(b in name for b in blind):
+                eps = getattr(part, field)
+                setattr(part, field, 10 * eps)
+                note(f"{name}.{field} x 10", distance(outputs, run()), limit, rows)
+                setattr(part, field, eps)
+    if gelu:
+        with tanh_gelu():
+            note("GELU by tanh", distance(outputs, run()), limit, rows)
+    assert distance(outputs, run()) == 0
+    rows.sort()
+    hidden = [f"{what}: {moved:.1e}" for moved, what, shows in rows if not shows]
+    if hidden:
+        sys.exit("\n".join(["moves the outputs by less than twice the tests' limit:", *hidden]))
+    print(f"  {len(rows)} mistakes show; the least: {rows[0][1]}, {rows[0][0]:.1e}")
+
+
+def check_module(module, weights, run, outputs, **more):
+    state = module.state_dict()
+    check_mistakes(run, outputs, weights, lambda name, value: state[name].copy_(value), module, **more)
+
+
+def check_functional(weights, run, outputs, eps, **more):
+    w = dict(weights)
+    check_mistakes(lambda: run(w, eps), outputs, weights, w.__setitem__, **more)
+    if eps:
+        moved = distance(outputs, run(w, 10 * eps))
+        assert moved > 2e-4, f"eps x 10: {moved}"
+        print(f"  eps x 10: {moved:.1e}")
+
+
+def check_scale(model, run, outputs):
+    layers = [m for m in model.modules() if hasattr(m, "scaling")]
+    for layer in layers:
+        layer.scaling["default"] *= 1.01
+    print(f"  LoRA scale x 1.01: {distance(outputs, run()):.1e}")
+    for layer in layers:
+        layer.scaling["default"] /= 1.01
