@@ -1,0 +1,158 @@
+// The CUDA our kernels are written in: CUDA's headers, and a name with a sentence for every instruction that C++ does
+// not have. No other file includes CUDA's headers or shows assembly, so tests/simt/gpu.cuh, which has the same names on
+// the host, can stand in for this one and run the very same .cu files without a GPU.
+//
+// A kernel may use, of CUDA itself: threadIdx and its kin, __syncthreads, __syncwarp, __shfl_*_sync, __ballot_sync,
+// __any_sync, __all_sync, and float math (no -ffast-math, no __expf). What else it needs gets a name here and there.
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <type_traits>
+
+#include "seedstory/error.h"
+
+namespace seedstory {
+
+using Stream = cudaStream_t;
+
+// What CUDA's host functions return: "cuda: allocate 5368709120 bytes: out of memory".
+inline void check(cudaError_t error, const std::string& doing) {
+  if (error == cudaSuccess) return;
+  (void)cudaGetLastError();  // said once is enough
+  fail_resource("cuda: " + doing + ": " + cudaGetErrorString(error));
+}
+
+// --- Numbers. The two short types have no arithmetic of their own here: to f32, compute, round once.
+
+using f16 = __half;
+using bf16 = __nv_bfloat16;
+
+__device__ inline float to_float(float x) {
+  return x;
+}
+__device__ inline float to_float(f16 x) {
+  return __half2float(x);
+}
+__device__ inline float to_float(bf16 x) {
+  return __bfloat162float(x);
+}
+
+// Rounds to nearest, ties to even.
+template <class T>
+__device__ T from_float(float x);
+template <>
+__device__ inline float from_float<float>(float x) {
+  return x;
+}
+template <>
+__device__ inline f16 from_float<f16>(float x) {
+  return __float2half_rn(x);
+}
+template <>
+__device__ inline bf16 from_float<bf16>(float x) {
+  return __float2bfloat16_rn(x);
+}
+
+// --- Shared memory and launches
+
+// The block's shared memory, seen as the kernel's one struct S; undefined until written.
+template <class S>
+__device__ S& shared() {
+  extern __shared__ __align__(1024) unsigned char block_memory[];
+  return *reinterpret_cast<S*>(block_memory);
+}
+
+// Starts kernel<<<grid, block>>>(args...) with room for one S a block; an empty S takes none.
+template <class S, class... Params, class... Args>
+void launch(void (*kernel)(Params...), dim3 grid, dim3 block, Stream stream, const Args&... args) {
+  constexpr size_t shared_bytes = std::is_empty_v<S> ? 0 : sizeof(S);
+  if constexpr (shared_bytes > 48 * 1024)
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)),
+          std::to_string(shared_bytes) + " bytes of shared memory");
+  kernel<<<grid, block, shared_bytes, stream>>>(args...);
+  check(cudaGetLastError(), "launch");
+}
+
+// --- The tensor cores and their feeding
+
+// Four 8x8 matrices of two-byte elements from shared memory into registers: lane i gives the address of row i % 8 of
+// matrix i / 8, and gets of each matrix elements 2 (lane % 4) and + 1 of row lane / 4. That is what mma wants of a
+// matrix whose k is contiguous. Who calls: the whole warp. The rows of one matrix should fall into different banks.
+__device__ inline void ldmatrix(uint32_t (&to)[4], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+               : "r"(uint32_t(__cvta_generic_to_shared(row)))
+               : "memory");
+}
+
+// The same with each matrix transposed on the way: for a matrix whose k is not the contiguous axis.
+__device__ inline void ldmatrix_trans(uint32_t (&to)[4], const void* row) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+               : "r"(uint32_t(__cvta_generic_to_shared(row)))
+               : "memory");
+}
+
+// d <- a b + d over the warp: a is 16x16, b 16x8, d 16x8 in f32. With g = lane / 4 and p = 2 (lane % 4), a lane holds
+//   a[0..3]  pairs at (g, p), (g + 8, p), (g, p + 8), (g + 8, p + 8)      row, k
+//   b[0..1]  pairs at (p, g), (p + 8, g)                                  k, column
+//   d[0..3]  (g, p), (g, p + 1), (g + 8, p), (g + 8, p + 1)               row, column
+template <class T>
+__device__ void mma(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
+
+template <>
+__device__ inline void mma<f16>(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+template <>
+__device__ inline void mma<bf16>(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%0, %1, %2, %3};"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+
+// Starts to bring 16 bytes from device to shared memory, past the registers: the first `bytes` are read, the rest is
+// zero. Both addresses are multiples of 16. Until the thread has waited, `to` is undefined; until it has also met the
+// others at a barrier, it is undefined for them.
+__device__ inline void copy_async(void* to, const void* from, int bytes) {
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(uint32_t(__cvta_generic_to_shared(to))), "l"(from),
+               "r"(bytes)
+               : "memory");
+}
+// Closes a group: everything this thread has started since the last commit.
+__device__ inline void copy_async_commit() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+// Waits until at most the kGroupsLeft youngest of this thread's groups are still on their way.
+template <int kGroupsLeft>
+__device__ void copy_async_wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(kGroupsLeft) : "memory");
+}
+
+// --- Memory in one access: V is as long as its alignment, 16 bytes at most, and so must the address be aligned.
+
+template <class V>
+__device__ V load_vec(const void* from) {
+  static_assert(sizeof(V) == alignof(V) && sizeof(V) <= 16);
+  return *static_cast<const V*>(from);
+}
+template <class V>
+__device__ void store_vec(void* to, const V& value) {
+  static_assert(sizeof(V) == alignof(V) && sizeof(V) <= 16);
+  *static_cast<V*>(to) = value;
+}
+
+}  // namespace seedstory

@@ -1,0 +1,273 @@
+// The names of cuda/native/gpu.cuh on the host: with this folder on the include path in place of that one, the same
+// .cu files are C++ and run on the emulator of simt.h. What a name means is said there, and only there.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <type_traits>
+
+#include "seedstory/error.h"
+#include "simt.h"
+
+// --- CUDA's own words
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __grid_constant__
+#define __launch_bounds__(...)
+
+using dim3 = simt::Index;
+extern simt::Index threadIdx, blockIdx, blockDim, gridDim;
+
+// The source position of whoever calls a function that has this as a default argument: errors name it.
+inline simt::Where simt_where(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  return {file, line};
+}
+
+inline void __syncthreads(simt::Where where = simt_where()) {
+  simt::barrier(where);
+}
+inline void __syncwarp(unsigned mask = ~0u, simt::Where where = simt_where()) {
+  simt::warp_barrier(mask, where);
+}
+
+template <class V>
+V simt_shuffle(unsigned mask, V value, int source, const char* name, simt::Where where) {
+  static_assert(sizeof(V) <= 8);
+  uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof(V));
+  bits = simt::shuffle(mask, bits, source, name, where);
+  std::memcpy(&value, &bits, sizeof(V));
+  return value;
+}
+inline int simt_lane() {
+  return int(threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % 32;
+}
+template <class V>
+V __shfl_sync(unsigned mask, V value, int lane, simt::Where where = simt_where()) {
+  return simt_shuffle(mask, value, lane & 31, "__shfl_sync", where);
+}
+template <class V>
+V __shfl_xor_sync(unsigned mask, V value, int lanes, simt::Where where = simt_where()) {
+  return simt_shuffle(mask, value, simt_lane() ^ lanes, "__shfl_xor_sync", where);
+}
+template <class V>
+V __shfl_down_sync(unsigned mask, V value, unsigned lanes, simt::Where where = simt_where()) {
+  return simt_shuffle(mask, value, simt_lane() + int(lanes), "__shfl_down_sync", where);
+}
+template <class V>
+V __shfl_up_sync(unsigned mask, V value, unsigned lanes, simt::Where where = simt_where()) {
+  return simt_shuffle(mask, value, simt_lane() - int(lanes), "__shfl_up_sync", where);
+}
+inline unsigned __ballot_sync(unsigned mask, int vote, simt::Where where = simt_where()) {
+  return simt::ballot(mask, vote != 0, where);
+}
+inline int __any_sync(unsigned mask, int vote, simt::Where where = simt_where()) {
+  return simt::ballot(mask, vote != 0, where) != 0;
+}
+inline int __all_sync(unsigned mask, int vote, simt::Where where = simt_where()) {
+  return simt::ballot(mask, vote != 0, where) == mask;
+}
+
+using std::max, std::min;
+inline float rsqrtf(float x) {
+  return 1 / std::sqrt(x);
+}
+
+// --- CUDA's host functions
+
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorNoDevice = 100,
+  cudaErrorInvalidDevice = 101
+};
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
+struct cudaDeviceProp {
+  char name[32];
+  int major, minor;
+  size_t totalGlobalMem;
+};
+struct simt_stream;
+using cudaStream_t = simt_stream*;
+
+inline const char* cudaGetErrorString(cudaError_t error) {
+  switch (error) {
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorMemoryAllocation:
+      return "out of memory";
+    case cudaErrorNoDevice:
+      return "no CUDA-capable device is detected";
+    case cudaErrorInvalidDevice:
+      return "invalid device ordinal";
+  }
+  return "unknown";
+}
+inline cudaError_t cudaGetDeviceCount(int* count) {
+  *count = simt::device_count;
+  return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
+}
+inline cudaError_t cudaSetDevice(int device) {
+  return device < simt::device_count ? cudaSuccess : cudaErrorInvalidDevice;
+}
+inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+  *properties = {"SIMT emulator", 8, 0, simt::kDeviceBytes};
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+  *stream = nullptr;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaMalloc(void** memory, size_t bytes) {
+  *memory = simt::allocate(bytes);
+  return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+inline cudaError_t cudaFree(void* memory) {
+  simt::release(memory);
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+
+namespace seedstory {
+
+using Stream = cudaStream_t;
+
+inline void check(cudaError_t error, const std::string& doing) {
+  if (error == cudaSuccess) return;
+  fail_resource("cuda: " + doing + ": " + cudaGetErrorString(error));
+}
+
+// --- Numbers
+
+struct f16 {
+  uint16_t bits;
+};
+struct bf16 {
+  uint16_t bits;
+};
+
+inline float bf16_to_float(uint16_t bits) {
+  const uint32_t wide = uint32_t(bits) << 16;
+  float value;
+  std::memcpy(&value, &wide, 4);
+  return value;
+}
+inline float f16_to_float(uint16_t bits) {
+  static const float* const table = [] {
+    static float values[1 << 16];
+    for (int i = 0; i < 1 << 16; ++i) {
+      const int exponent = i >> 10 & 31, fraction = i & 1023;
+      const float size = exponent == 31  ? (fraction ? NAN : INFINITY)
+                         : exponent == 0 ? std::ldexp(float(fraction), -24)
+                                         : std::ldexp(float(1024 + fraction), exponent - 25);
+      values[i] = i >> 15 ? -size : size;
+    }
+    return values;
+  }();
+  return table[bits];
+}
+
+inline float to_float(float x) {
+  return x;
+}
+inline float to_float(f16 x) {
+  return f16_to_float(x.bits);
+}
+inline float to_float(bf16 x) {
+  return bf16_to_float(x.bits);
+}
+
+template <class T>
+T from_float(float x);
+template <>
+inline float from_float<float>(float x) {
+  return x;
+}
+template <>
+inline bf16 from_float<bf16>(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  if (std::isnan(x)) return {uint16_t(bits >> 16 | 0x40)};
+  return {uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16)};
+}
+template <>
+inline f16 from_float<f16>(float x) {
+  const uint16_t sign = std::signbit(x) ? 0x8000 : 0;
+  const float size = std::fabs(x);
+  if (std::isnan(x)) return {uint16_t(sign | 0x7e00)};
+  if (size >= 65520.0f) return {uint16_t(sign | 0x7c00)};
+  int exponent = -14;  // of the last place's 2^10; subnormals share the smallest
+  if (size >= 0x1p-14f) exponent = std::ilogb(size);
+  const int places = int(std::nearbyint(std::ldexp(size, 10 - exponent)));  // ties to even; may carry into the exponent
+  return {uint16_t(sign | (exponent == -14 ? places : ((exponent + 14) << 10) + places))};
+}
+
+// --- Shared memory and launches
+
+template <class S>
+S& shared() {
+  return *static_cast<S*>(simt::shared_memory());
+}
+
+template <class S, class... Params, class... Args>
+void launch(void (*kernel)(Params...), dim3 grid, dim3 block, Stream, const Args&... args) {
+  auto thread = [&] { kernel(args...); };
+  const size_t shared_bytes = std::is_empty_v<S> ? 0 : sizeof(S);
+  simt::run(
+      grid, block, shared_bytes, [](void* p) { (*static_cast<decltype(thread)*>(p))(); }, &thread);
+}
+
+// --- The tensor cores and their feeding
+
+inline void ldmatrix(uint32_t (&to)[4], const void* row, simt::Where where = simt_where()) {
+  simt::load_matrices(to, row, false, where);
+}
+inline void ldmatrix_trans(uint32_t (&to)[4], const void* row, simt::Where where = simt_where()) {
+  simt::load_matrices(to, row, true, where);
+}
+
+template <class T>
+void mma(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], simt::Where where = simt_where()) {
+  simt::multiply_m16n8k16(d, a, b, std::is_same_v<T, f16> ? f16_to_float : bf16_to_float, where);
+}
+
+inline void copy_async(void* to, const void* from, int bytes, simt::Where where = simt_where()) {
+  simt::copy_async(to, from, bytes, where);
+}
+inline void copy_async_commit() {
+  simt::copy_async_commit();
+}
+template <int kGroupsLeft>
+void copy_async_wait() {
+  simt::copy_async_wait(kGroupsLeft);
+}
+
+// --- Memory in 16 bytes
+
+template <class V>
+V load_vec(const void* from, simt::Where where = simt_where()) {
+  simt::need_aligned(from, sizeof(V), "load_vec", where);
+  return *static_cast<const V*>(from);
+}
+template <class V>
+void store_vec(void* to, const V& value, simt::Where where = simt_where()) {
+  simt::need_aligned(to, sizeof(V), "store_vec", where);
+  *static_cast<V*>(to) = value;
+}
+
+}  // namespace seedstory

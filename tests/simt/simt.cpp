@@ -1,0 +1,525 @@
+#include "simt.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <map>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "fiber.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SIMT_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SIMT_ASAN 1
+#endif
+#endif
+#ifdef SIMT_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+simt::Index threadIdx, blockIdx, blockDim, gridDim;
+
+namespace simt {
+namespace {
+
+constexpr int kWarp = 32;
+constexpr int kMaxThreads = 1024;
+constexpr int kUnwritten = 0xff;  // bytes: NaN in every float type
+
+// What a thread is waiting for.
+struct Wait {
+  const char* name = nullptr;  // "__syncthreads"
+  Where where = {};
+};
+
+struct AsyncCopy {
+  void* to;
+  const void* from;
+  int bytes;
+  int group;
+  Where where;
+};
+
+struct Thread {
+  Fiber* fiber = nullptr;
+  Index index;
+  bool exited = false;
+  Wait wait;
+  std::vector<AsyncCopy> in_flight;  // oldest first
+  int group = 0;                     // that the next copy belongs to
+};
+
+// Lanes of one warp that must come together before any goes on.
+struct Meeting {
+  uint32_t mask = 0, arrived = 0;
+  Wait what;
+  void* brought[kWarp] = {};  // what the caller's `finish` reads and writes, on the lane's own stack
+};
+
+struct Warp {
+  uint32_t runnable = 0, alive = 0;
+  std::vector<Meeting> meetings;
+};
+
+// The device. One block is resident at a time.
+struct Machine {
+  Fiber main;
+  Fiber* fibers = nullptr;
+  std::vector<Thread> threads;
+  std::vector<Warp> warps;
+  int live = 0;  // threads that have not exited
+  int at_barrier = 0;
+  Wait barrier;
+  int current = -1;  // thread
+  uint64_t random = 0;
+  std::exception_ptr error;
+  bool abandoned = false;  // the launch before ended in an error: fibers stand in the middle of things
+  char* shared = nullptr;
+  size_t shared_bytes = 0;
+  void (*body)(void*) = nullptr;
+  void* arg = nullptr;
+  std::map<const char*, size_t> allocations;
+};
+Machine machine;
+
+Thread& self() {
+  if (machine.current < 0) throw Error("simt: device code called outside of a kernel");
+  return machine.threads[size_t(machine.current)];
+}
+int lane() {
+  return machine.current % kWarp;
+}
+Warp& warp() {
+  return machine.warps[size_t(machine.current / kWarp)];
+}
+
+const char* base_name(const char* path) {
+  const char* slash = std::strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+std::string str(Where where) {
+  return std::string(base_name(where.file)) + ":" + std::to_string(where.line);
+}
+std::string str(Index i) {
+  return "(" + std::to_string(i.x) + ", " + std::to_string(i.y) + ", " + std::to_string(i.z) + ")";
+}
+bool same_line(Where a, Where b) {
+  return a.line == b.line && (a.file == b.file || std::strcmp(base_name(a.file), base_name(b.file)) == 0);
+}
+
+[[noreturn]] void report(Where where, const std::string& message) {
+  throw Error(str(where) + ": block " + str(blockIdx) + " thread " + std::to_string(machine.current) + ": " + message);
+}
+
+uint64_t next_random() {  // xorshift64
+  uint64_t& x = machine.random;
+  x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+  return x;
+}
+
+// --- Who runs next
+
+// In order: the lowest lane of the same warp, so that a warp's threads meet soon; else the next warp that has any.
+int pick() {
+  const int warps = int(machine.warps.size());
+  const bool ordered = schedule.seed == 0;
+  const int first = ordered ? std::max(machine.current, 0) / kWarp : int(next_random() % uint64_t(warps));
+  for (int i = 0; i < warps; ++i) {
+    const int w = (first + i) % warps;
+    const uint32_t runnable = machine.warps[size_t(w)].runnable;
+    if (runnable == 0) continue;
+    const int turn = ordered ? 0 : int(next_random() % kWarp);
+    const uint32_t turned = turn == 0 ? runnable : runnable >> turn | runnable << (kWarp - turn);
+    return w * kWarp + (__builtin_ctz(turned) + turn) % kWarp;
+  }
+  return -1;
+}
+
+void make_current(int thread) {
+  machine.current = thread;
+  Warp& w = warp();
+  w.runnable &= ~(1u << lane());
+  self().wait = {};
+  ::threadIdx = self().index;
+}
+
+// "threads 0-15, 32: __syncthreads at linear.cu:80", a line for each thing that is waited for.
+std::string who_waits() {
+  std::string lines;
+  std::vector<bool> told(machine.threads.size());
+  for (size_t i = 0; i < machine.threads.size(); ++i) {
+    const Thread& head = machine.threads[i];
+    if (head.exited || told[i]) continue;
+    std::string who;
+    for (size_t j = i; j < machine.threads.size();) {
+      const auto alike = [&](size_t k) {
+        const Thread& t = machine.threads[k];
+        return !t.exited && t.wait.name == head.wait.name && t.wait.name && same_line(t.wait.where, head.wait.where);
+      };
+      if (!alike(j)) {
+        ++j;
+        continue;
+      }
+      size_t last = j;
+      while (last + 1 < machine.threads.size() && alike(last + 1)) ++last;
+      for (size_t k = j; k <= last; ++k) told[k] = true;
+      who += (who.empty() ? "" : ", ") + std::to_string(j) + (last > j ? "-" + std::to_string(last) : "");
+      j = last + 1;
+    }
+    if (head.wait.name) lines += "\n  threads " + who + ": " + head.wait.name + " at " + str(head.wait.where);
+  }
+  return lines;
+}
+
+// Lets another thread run; comes back when this one has been made runnable and is picked.
+void yield() {
+  const int me = machine.current;
+  const int next = pick();
+  if (next == me) return make_current(me);
+  if (next < 0) throw Error("deadlock in block " + str(blockIdx) + who_waits());
+  make_current(next);
+  switch_fiber(*machine.threads[size_t(me)].fiber, *machine.threads[size_t(next)].fiber);
+}
+
+// What this thread waited for has happened: others may go on too.
+void resume_self() {
+  self().wait = {};
+  if (schedule.seed == 0) return;
+  warp().runnable |= 1u << lane();
+  yield();
+}
+
+// Waits for all lanes of `mask`; the last one runs finish(brought, mask) for all.
+template <class T, class Finish>
+void meet(uint32_t mask, const char* name, Where where, T& brought, Finish finish, bool any_line = false) {
+  Warp& w = warp();
+  const uint32_t me = 1u << lane();
+  if (!(mask & me)) report(where, std::string(name) + " with a mask that leaves out the calling lane");
+  if (mask & ~w.alive) report(where, std::string(name) + " waits for lanes that have exited");
+  auto at = std::find_if(w.meetings.begin(), w.meetings.end(), [&](const Meeting& m) { return m.mask & mask; });
+  if (at == w.meetings.end()) {
+    w.meetings.push_back({.mask = mask, .what = {name, where}});
+    at = w.meetings.end() - 1;
+  }
+  if (at->mask != mask || at->what.name != name || (!any_line && !same_line(at->what.where, where)))
+    report(where, std::string(name) + " meets other lanes of its warp at " + at->what.name + " in " +
+                      str(at->what.where) + (at->mask != mask ? ", with another mask" : ""));
+  at->arrived |= me;
+  at->brought[lane()] = &brought;
+  if (at->arrived != mask) {
+    self().wait = {name, where};
+    return yield();
+  }
+  T* lanes[kWarp];
+  for (int i = 0; i < kWarp; ++i) lanes[i] = static_cast<T*>(at->brought[i]);
+  w.meetings.erase(at);
+  finish(lanes, mask);
+  w.runnable |= mask & ~me;
+  resume_self();
+}
+
+void exit_checks() {
+  const Thread& t = self();
+  if (!t.in_flight.empty()) report(t.in_flight.front().where, "exits while this copy_async is in flight");
+  for (const Meeting& m : warp().meetings)
+    if (m.mask >> lane() & 1) report(m.what.where, std::string("exits while its warp waits for it in ") + m.what.name);
+  if (machine.at_barrier > 0)
+    report(machine.barrier.where, std::string("exits while its block waits for it in ") + machine.barrier.name);
+}
+
+void thread_main() {
+  fiber_entered();
+  try {
+    machine.body(machine.arg);
+    exit_checks();
+  } catch (...) {
+    machine.error = std::current_exception();
+  }
+  Fiber& mine = *self().fiber;
+  if (machine.error) {
+    machine.abandoned = true;
+    leave_fiber(mine, machine.main);
+  }
+  self().exited = true;
+  warp().alive &= ~(1u << lane());
+  --machine.live;
+  const int next = pick();
+  if (next < 0) {
+    if (machine.live > 0) {
+      machine.error = std::make_exception_ptr(Error("deadlock in block " + str(blockIdx) + who_waits()));
+      machine.abandoned = true;
+    }
+    leave_fiber(mine, machine.main);
+  }
+  make_current(next);
+  leave_fiber(mine, *self().fiber);
+}
+
+// --- Blocks
+
+// The arena: [poisoned][shared_bytes, NaN][poisoned].
+constexpr size_t kGap = 4096;
+
+void clear_shared() {
+  if (!machine.shared) {
+    void* memory = std::aligned_alloc(1024, kGap + kMaxSharedBytes + kGap);
+    machine.shared = static_cast<char*>(memory) + kGap;
+#ifdef SIMT_ASAN
+    __asan_poison_memory_region(memory, kGap + kMaxSharedBytes + kGap);
+#endif
+  }
+#ifdef SIMT_ASAN
+  __asan_unpoison_memory_region(machine.shared, machine.shared_bytes);
+  __asan_poison_memory_region(machine.shared + machine.shared_bytes, kMaxSharedBytes + kGap - machine.shared_bytes);
+#endif
+  std::memset(machine.shared, kUnwritten, machine.shared_bytes);
+}
+
+void run_block(Index block) {
+  const int threads = int(block.x * block.y * block.z);
+  clear_shared();
+  machine.threads.resize(size_t(threads));
+  machine.warps.assign(size_t(threads + kWarp - 1) / kWarp, Warp());
+  machine.live = threads;
+  machine.at_barrier = 0;
+  for (int i = 0; i < threads; ++i) {
+    Thread& t = machine.threads[size_t(i)];
+    t.fiber = &machine.fibers[i];
+    t.index = {unsigned(i) % block.x, unsigned(i) / block.x % block.y, unsigned(i) / (block.x * block.y)};
+    t.exited = false;
+    t.wait = {};
+    t.in_flight.clear();
+    t.group = 0;
+    reset(*t.fiber, thread_main, machine.abandoned);
+    Warp& w = machine.warps[size_t(i / kWarp)];
+    w.alive |= 1u << i % kWarp;
+    w.runnable = w.alive;
+  }
+  machine.abandoned = false;
+  machine.current = -1;
+  make_current(pick());
+  switch_fiber(machine.main, *self().fiber);
+  machine.current = -1;
+  if (machine.error) std::rethrow_exception(std::exchange(machine.error, nullptr));
+}
+
+// Copies wait in the kernel's own memory order: a piece lands whole.
+void land(const AsyncCopy& copy) {
+  std::memcpy(copy.to, copy.from, size_t(copy.bytes));
+  std::memset(static_cast<char*>(copy.to) + copy.bytes, 0, size_t(16 - copy.bytes));
+}
+
+bool in_shared(const void* p, size_t bytes) {
+  const char* at = static_cast<const char*>(p);
+  return at >= machine.shared && at + bytes <= machine.shared + machine.shared_bytes;
+}
+
+bool in_device_memory(const void* p, size_t bytes) {
+  const char* at = static_cast<const char*>(p);
+  auto next = machine.allocations.upper_bound(at);
+  if (next == machine.allocations.begin()) return false;
+  const auto& [begin, size] = *std::prev(next);
+  return at + bytes <= begin + size;
+}
+
+}  // namespace
+
+std::string Schedule::str() const {
+  return std::string("copies land ") + (landing == Landing::late ? "late" : "early") +
+         (seed == 0 ? ", threads in order" : ", threads at random, seed " + std::to_string(seed));
+}
+
+void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void* arg) {
+  if (machine.current >= 0) throw Error("simt: a launch from inside a kernel");
+  const size_t threads = size_t(block.x) * block.y * block.z;
+  if (threads == 0 || threads > kMaxThreads) throw Error("simt: a block of " + std::to_string(threads) + " threads");
+  if (shared_bytes > kMaxSharedBytes)
+    throw Error("simt: " + std::to_string(shared_bytes) + " bytes of shared memory, a block can have " +
+                std::to_string(kMaxSharedBytes));
+  if (grid.y > 65535 || grid.z > 65535) throw Error("simt: a grid of " + str(grid) + " blocks; y and z end at 65535");
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0) throw Error("simt: a grid without blocks");
+  if (!machine.fibers) machine.fibers = make_fibers(kMaxThreads);
+  machine.shared_bytes = shared_bytes;
+  machine.body = body;
+  machine.arg = arg;
+  machine.random = schedule.seed * 0x9e3779b97f4a7c15u;
+  ::blockDim = block;
+  ::gridDim = grid;
+  std::vector<uint64_t> order(uint64_t(grid.x) * grid.y * grid.z);
+  std::iota(order.begin(), order.end(), 0);
+  if (schedule.seed != 0)
+    for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[next_random() % i]);
+  for (uint64_t i : order) {
+    ::blockIdx = {unsigned(i % grid.x), unsigned(i / grid.x % grid.y), unsigned(i / grid.x / grid.y)};
+    run_block(block);
+  }
+}
+
+void* shared_memory() {
+  return machine.shared;
+}
+
+void barrier(Where where) {
+  self();
+  const int threads = int(machine.threads.size());
+  if (machine.live < threads)
+    report(where,
+           "__syncthreads after " + std::to_string(threads - machine.live) + " threads of the block have exited");
+  if (machine.at_barrier == 0) machine.barrier = {"__syncthreads", where};
+  if (!same_line(machine.barrier.where, where))
+    report(where, "__syncthreads while others wait in the one at " + str(machine.barrier.where));
+  if (++machine.at_barrier < threads) {
+    self().wait = machine.barrier;
+    return yield();
+  }
+  machine.at_barrier = 0;
+  for (Warp& w : machine.warps) w.runnable = w.alive;
+  warp().runnable &= ~(1u << lane());
+  resume_self();
+}
+
+void warp_barrier(uint32_t mask, Where where) {
+  int nothing = 0;
+  meet(
+      mask, "__syncwarp", where, nothing, [](int* const*, uint32_t) {}, true);
+}
+
+uint64_t shuffle(uint32_t mask, uint64_t bits, int source, const char* name, Where where) {
+  struct Lane {
+    uint64_t brings, gets;
+    int source;
+  } mine = {bits, 0, source < 0 || source >= kWarp ? lane() : source};
+  const bool member = mask >> lane() & 1;  // else meet() says so
+  if (member && !(mask >> mine.source & 1)) report(where, std::string(name) + " reads from a lane outside its mask");
+  meet(mask, name, where, mine, [](Lane* const* lanes, uint32_t mask) {
+    for (int i = 0; i < kWarp; ++i)
+      if (mask >> i & 1) lanes[i]->gets = lanes[lanes[i]->source]->brings;
+  });
+  return mine.gets;
+}
+
+uint32_t ballot(uint32_t mask, bool vote, Where where) {
+  struct Lane {
+    bool vote;
+    uint32_t votes;
+  } mine = {vote, 0};
+  meet(mask, "__ballot_sync", where, mine, [](Lane* const* lanes, uint32_t mask) {
+    uint32_t votes = 0;
+    for (int i = 0; i < kWarp; ++i)
+      if (mask >> i & 1) votes |= uint32_t(lanes[i]->vote) << i;
+    for (int i = 0; i < kWarp; ++i)
+      if (mask >> i & 1) lanes[i]->votes = votes;
+  });
+  return mine.votes;
+}
+
+// Thread t gets of each matrix, 8 rows of 8 two-byte elements, elements 2 (t % 4) and 2 (t % 4) + 1 of row t / 4; or,
+// transposed, of column t / 4. PTX ISA, "ldmatrix".
+void load_matrices(uint32_t (&to)[4], const void* row, bool transposed, Where where) {
+  struct Lane {
+    uint32_t* to;
+    const void* row;
+  } mine = {to, row};
+  need_aligned(row, 16, "ldmatrix", where);
+  if (!in_shared(row, 16)) report(where, "ldmatrix reads outside of shared memory");
+  const auto load = [](Lane* const* lanes, bool transposed) {
+    for (int m = 0; m < 4; ++m) {
+      uint16_t matrix[8][8];
+      for (int r = 0; r < 8; ++r) std::memcpy(matrix[r], lanes[m * 8 + r]->row, 16);
+      for (int t = 0; t < kWarp; ++t) {
+        const int major = t / 4, minor = t % 4 * 2;
+        const uint16_t low = transposed ? matrix[minor][major] : matrix[major][minor];
+        const uint16_t high = transposed ? matrix[minor + 1][major] : matrix[major][minor + 1];
+        lanes[t]->to[m] = low | uint32_t(high) << 16;
+      }
+    }
+  };
+  if (transposed)
+    meet(~0u, "ldmatrix.trans", where, mine, [&](Lane* const* lanes, uint32_t) { load(lanes, true); });
+  else
+    meet(~0u, "ldmatrix", where, mine, [&](Lane* const* lanes, uint32_t) { load(lanes, false); });
+}
+
+// d <- a b + d with a 16x16, b 16x8, d 16x8 over the warp. Who holds what: PTX ISA, "mma.m16n8k16 with floating point
+// type". The card adds in an order of its own; this one adds k after k.
+void multiply_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], ToFloat to_float, Where where) {
+  struct Lane {
+    float* d;
+    const uint32_t* a;
+    const uint32_t* b;
+  } mine = {d, a, b};
+  meet(~0u, "mma", where, mine, [&](Lane* const* lanes, uint32_t) {
+    float left[16][16], right[16][8], sum[16][8];
+    const auto low = [&](uint32_t pair) { return to_float(uint16_t(pair)); };
+    const auto high = [&](uint32_t pair) { return to_float(uint16_t(pair >> 16)); };
+    for (int t = 0; t < kWarp; ++t) {
+      const int g = t / 4, p = t % 4 * 2;
+      for (int i = 0; i < 4; ++i) {
+        left[g + i % 2 * 8][p + i / 2 * 8] = low(lanes[t]->a[i]);
+        left[g + i % 2 * 8][p + i / 2 * 8 + 1] = high(lanes[t]->a[i]);
+        sum[g + i / 2 * 8][p + i % 2] = lanes[t]->d[i];
+      }
+      for (int i = 0; i < 2; ++i) {
+        right[p + i * 8][g] = low(lanes[t]->b[i]);
+        right[p + i * 8 + 1][g] = high(lanes[t]->b[i]);
+      }
+    }
+    for (int m = 0; m < 16; ++m)
+      for (int k = 0; k < 16; ++k)
+        for (int n = 0; n < 8; ++n) sum[m][n] += left[m][k] * right[k][n];
+    for (int t = 0; t < kWarp; ++t)
+      for (int i = 0; i < 4; ++i) lanes[t]->d[i] = sum[t / 4 + i / 2 * 8][t % 4 * 2 + i % 2];
+  });
+}
+
+void copy_async(void* to, const void* from, int bytes, Where where) {
+  Thread& t = self();
+  need_aligned(to, 16, "copy_async", where);
+  need_aligned(from, 16, "copy_async", where);
+  if (bytes < 0 || bytes > 16) report(where, "copy_async of " + std::to_string(bytes) + " bytes");
+  if (!in_shared(to, 16)) report(where, "copy_async writes outside of shared memory");
+  if (bytes > 0 && !in_device_memory(from, size_t(bytes))) report(where, "copy_async reads outside of device memory");
+  const AsyncCopy copy = {to, from, bytes, t.group, where};
+  if (schedule.landing == Landing::early) return land(copy);
+  std::memset(to, kUnwritten, 16);
+  t.in_flight.push_back(copy);
+}
+
+void copy_async_commit() {
+  ++self().group;
+}
+
+void copy_async_wait(int groups_left) {
+  Thread& t = self();
+  auto at = t.in_flight.begin();
+  for (; at != t.in_flight.end() && at->group < t.group - groups_left; ++at) land(*at);
+  t.in_flight.erase(t.in_flight.begin(), at);
+}
+
+void need_aligned(const void* p, size_t bytes, const char* name, Where where) {
+  if (reinterpret_cast<uintptr_t>(p) % bytes != 0)
+    report(where, std::string(name) + " at an address that is no multiple of " + std::to_string(bytes));
+}
+
+void* allocate(size_t bytes) {
+  void* memory = nullptr;
+  if (bytes > kDeviceBytes) return nullptr;
+  if (posix_memalign(&memory, 256, bytes) != 0) return nullptr;
+  std::memset(memory, kUnwritten, bytes);
+  machine.allocations[static_cast<char*>(memory)] = bytes;
+  return memory;
+}
+
+void release(void* memory) {
+  machine.allocations.erase(static_cast<char*>(memory));
+  std::free(memory);
+}
+
+}  // namespace simt

@@ -1,0 +1,91 @@
+// A small CUDA device inside this process: every CUDA thread is a fiber and runs alone until it must wait for others.
+//
+// That is the hardest order there is for code that forgets a barrier: a thread finds nothing that the others have not
+// yet had to write. What a kernel may not rely on is made visible: shared memory and fresh device memory are NaN, the
+// destination of an asynchronous copy is NaN until it lands, and under ASan both ends of shared memory are poisoned.
+//
+// Every mistake found here throws simt::Error out of launch(), with block, thread and source line.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+namespace simt {
+
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// When an asynchronous copy lands: as late as its wait allows (finds a missing wait) or at once (finds a buffer that
+// is refilled while others still read it).
+enum class Landing { late, early };
+
+struct Schedule {
+  Landing landing = Landing::late;
+  uint64_t seed = 0;  // 0: blocks and threads in order; else which of those that could run does, at random
+
+  std::string str() const;
+};
+inline Schedule schedule;  // of the launches to come
+
+// Calls f() under each of {late, early} x {in order, two random orders}.
+inline constexpr Schedule kSchedules[] = {{Landing::late, 0},  {Landing::late, 1},  {Landing::late, 2},
+                                          {Landing::early, 0}, {Landing::early, 1}, {Landing::early, 2}};
+template <class F>
+void under_each_schedule(F&& f) {
+  struct Restore {
+    ~Restore() { schedule = {}; }
+  } restore;
+  for (const Schedule& each : kSchedules) {
+    schedule = each;
+    f();
+  }
+}
+
+struct Index {
+  constexpr Index(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+  unsigned x, y, z;
+};
+
+// A line of kernel code.
+struct Where {
+  const char* file;
+  int line;
+};
+
+// Runs body(arg) once for each thread of each block. Throws Error.
+void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void* arg);
+
+// Most of a block's shared memory on the cards we build for (sm_90; sm_80 has 163 KiB).
+inline constexpr size_t kMaxSharedBytes = 227 * 1024;
+
+// --- What a thread calls. Wherever warps are concerned, all 32 lanes of `mask` must come from the same line.
+
+void* shared_memory();
+void barrier(Where where);
+void warp_barrier(uint32_t mask, Where where);
+// The bits that lane `source` of the warp brought; a source outside the warp means the caller's own.
+uint64_t shuffle(uint32_t mask, uint64_t bits, int source, const char* name, Where where);
+uint32_t ballot(uint32_t mask, bool vote, Where where);
+// Lane i brings the address of row i % 8 of 8x8 matrix i / 8.
+void load_matrices(uint32_t (&to)[4], const void* row, bool transposed, Where where);
+using ToFloat = float (*)(uint16_t bits);
+void multiply_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], ToFloat to_float, Where where);
+
+void copy_async(void* to, const void* from, int bytes, Where where);
+void copy_async_commit();
+void copy_async_wait(int groups_left);
+
+// Throws unless p is a multiple of `bytes`: what a vector load or store needs on the device.
+void need_aligned(const void* p, size_t bytes, const char* name, Where where);
+
+// --- Device memory: each block of exactly the size asked for, so that ASan sees its ends.
+
+inline int device_count = 1;
+inline constexpr size_t kDeviceBytes = size_t(1) << 30;
+void* allocate(size_t bytes);  // null where more is asked than the device has
+void release(void* memory);
+
+}  // namespace simt
