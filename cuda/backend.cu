@@ -1,0 +1,102 @@
+// CudaBackend: one GPU, one in-order queue, an op a launch. Kernels come in by launch_op and nothing else.
+#include <string>
+
+#include "cuda_backend.h"
+#include "launch_op.h"
+
+namespace seedstory {
+namespace {
+
+class CudaBackend final : public Backend {
+ public:
+  explicit CudaBackend(int device) {
+    int devices = 0;
+    check(cudaGetDeviceCount(&devices), "look for a GPU");
+    if (device < 0 || device >= devices)
+      fail_resource("cuda: there is no device " + std::to_string(device) + "; this machine has " +
+                    std::to_string(devices));
+    check(cudaSetDevice(device), "use device " + std::to_string(device));
+    cudaDeviceProp card;
+    check(cudaGetDeviceProperties(&card, device), "ask for the card's properties");
+    if (card.major < 8)
+      fail_resource(std::string("cuda: ") + card.name + " has compute capability " + std::to_string(card.major) + "." +
+                    std::to_string(card.minor) + ", the kernels need 8.0");
+    name_ = std::string("cuda (") + card.name + ", " + std::to_string(card.totalGlobalMem >> 20) + " MiB)";
+    check(cudaStreamCreate(&stream_), "make a stream");
+  }
+  ~CudaBackend() override { cudaStreamDestroy(stream_); }
+  CudaBackend(const CudaBackend&) = delete;
+  CudaBackend& operator=(const CudaBackend&) = delete;
+
+  std::string name() const override { return name_; }
+
+  void* allocate(int64_t bytes) override {
+    void* memory = nullptr;
+    if (bytes > 0) check(cudaMalloc(&memory, size_t(bytes)), "allocate " + std::to_string(bytes) + " bytes");
+    return memory;
+  }
+  void release(void* memory) override {
+    cudaStreamSynchronize(stream_);  // the queue may still use it; what went wrong there, the next check() says
+    cudaFree(memory);
+  }
+
+  void upload(const Tensor& t, const void* host) override {
+    need_contiguous(t, "upload");
+    if (t.bytes() == 0) return;
+    check(cudaMemcpyAsync(t.data, host, size_t(t.bytes()), cudaMemcpyHostToDevice, stream_), "upload " + t.str());
+    check(cudaStreamSynchronize(stream_), "upload " + t.str());
+  }
+  void download(void* host, const Tensor& t) override {
+    need_contiguous(t, "download");
+    if (t.bytes() == 0) return;
+    check(cudaMemcpyAsync(host, t.data, size_t(t.bytes()), cudaMemcpyDeviceToHost, stream_), "download " + t.str());
+    check(cudaStreamSynchronize(stream_), "download " + t.str());
+  }
+
+  // The kernels take weights as they are.
+  void prepare(const Tensor&, WeightUse) override {}
+  void forget(const Tensor&) override {}
+
+ protected:
+  void exec(const Linear& op) override { launch_op(op, stream_); }
+  void exec(const AddRmsNorm& op) override { launch_op(op, stream_); }
+  void exec(const SiluMul& op) override { launch_op(op, stream_); }
+
+  void exec(const Conv2d& op) override { no_kernel(op); }
+  void exec(const LayerNorm& op) override { no_kernel(op); }
+  void exec(const GroupNorm& op) override { no_kernel(op); }
+  void exec(const Add& op) override { no_kernel(op); }
+  void exec(const Copy& op) override { no_kernel(op); }
+  void exec(const Activate& op) override { no_kernel(op); }
+  void exec(const GegluMul& op) override { no_kernel(op); }
+  void exec(const Embed& op) override { no_kernel(op); }
+  void exec(const ScatterRows& op) override { no_kernel(op); }
+  void exec(const Attention& op) override { no_kernel(op); }
+  void exec(const CacheAttention& op) override { no_kernel(op); }
+  void exec(const NormalizeTokens& op) override { no_kernel(op); }
+  void exec(const MeanTokens& op) override { no_kernel(op); }
+  void exec(const Upsample2x& op) override { no_kernel(op); }
+  void exec(const Sinusoid& op) override { no_kernel(op); }
+  void exec(const ScaleModelInput& op) override { no_kernel(op); }
+  void exec(const EulerStep& op) override { no_kernel(op); }
+
+ private:
+  template <class Op>
+  [[noreturn]] static void no_kernel(const Op& op) {
+    fail(std::string(op.name) + ": has no CUDA kernel yet");
+  }
+  static void need_contiguous(const Tensor& t, const char* what) {
+    if (!t.contiguous()) fail(std::string("CudaBackend: ") + what + " of " + t.str() + ", which is not contiguous");
+  }
+
+  std::string name_;
+  Stream stream_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cuda_backend(int device) {
+  return std::make_unique<CudaBackend>(device);
+}
+
+}  // namespace seedstory

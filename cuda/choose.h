@@ -1,0 +1,41 @@
+// Where run-time values become template arguments. The list is what we support; anything else fails by name.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "gpu.cuh"
+#include "seedstory/tensor.h"
+
+namespace seedstory {
+
+// f.operator()<T>() for the type of the elements.
+template <class F>
+void with_float_type(DType type, const char* op, F&& f) {
+  switch (type) {
+    case DType::f32:
+      return f.template operator()<float>();
+    case DType::f16:
+      return f.template operator()<f16>();
+    case DType::bf16:
+      return f.template operator()<bf16>();
+    default:
+      fail(std::string(op) + ": has no CUDA kernel for " + name_of(type));
+  }
+}
+
+// f.operator()<n>() for the first n of the list that is at least `value`.
+template <int... kList, class F>
+void with_at_least(int64_t value, const std::string& what, F&& f) {
+  const bool found = ((value <= kList && (f.template operator()<kList>(), true)) || ...);
+  if (!found) fail(what + ": " + std::to_string(value) + " is more than the CUDA kernels have");
+}
+
+// Whether every row of t starts at a multiple of 16 bytes. An absent tensor has none that does not.
+inline bool has_16_byte_rows(const Tensor& t) {
+  if (!t) return true;
+  const int64_t bytes = size_of(t.dtype);
+  return reinterpret_cast<uintptr_t>(t.data) % 16 == 0 && (t.rows() <= 1 || t.row_stride() * bytes % 16 == 0);
+}
+
+}  // namespace seedstory

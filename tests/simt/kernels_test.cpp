@@ -1,0 +1,171 @@
+// CudaBackend and its kernels on the emulated device: the op tables that every backend runs, under every schedule.
+#include "../../cuda/cuda_backend.h"
+#include "ops/cases/add_rms_norm.h"
+#include "ops/cases/linear.h"
+#include "ops/cases/silu_mul.h"
+#include "simt.h"
+
+using namespace seedstory;
+
+namespace {
+
+constexpr DType kFloatTypes[] = {DType::f32, DType::f16, DType::bf16};
+
+// As oracle::mismatch, under every schedule; the oracle itself is asked once.
+template <class Op>
+void expect_matches_oracle_however_run(const Op& op, Tolerance tolerance) {
+  const auto be = make_cuda_backend();
+  const oracle::Expected expected = oracle::oracle(op);
+  simt::under_each_schedule([&] {
+    INFO(simt::schedule.str());
+    std::string wrong;
+    oracle::run_copy(*be, op, oracle::Weights::prepared, [&](const oracle::Transfer& transfer) {
+      std::vector<Tensor> outputs;
+      op.each([&](const char* field, const Tensor& t, Access access) {
+        if (!t || access == Access::in) return;
+        outputs.push_back(t);
+        wrong += oracle::compare(field, transfer.fetched(t), expected.at(field), tolerance);
+      });
+      wrong += transfer.damage(outputs);
+    });
+    CHECK(wrong == "");
+  });
+}
+
+// The Error lines of add_rms_norm.cu and silu_mul.cu.
+constexpr double last_place(DType type) {
+  return type == DType::f32 ? 0x1p-21 : 2 * unit_roundoff(type);
+}
+
+// Half the smallest number of the type.
+constexpr double smallest(DType type) {
+  return type == DType::f16 ? 0x1p-25 : 0x1p-126;
+}
+
+std::string error_of(const std::function<void()>& f, ErrorKind kind) {
+  try {
+    f();
+  } catch (const Error& error) {
+    CHECK(error.kind == kind);
+    return error.what();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("AddRmsNorm's kernel matches the oracle", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_add_rms_norm_cases(type, [&](const AddRmsNorm& op) {
+      expect_matches_oracle_however_run(op, {.rel = last_place(type), .abs = smallest(type)});
+    });
+  }
+}
+
+TEST_CASE("AddRmsNorm's kernel takes rows of any alignment", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    Inputs in(3);
+    const AddRmsNorm odd{.y = in.room(type, {3, 77}),
+                         .h = in.normal(type, {3, 78}).slice(1, 1, 78),
+                         .r = in.normal(type, {3, 77}),
+                         .w = in.normal(type, {77})};
+    expect_matches_oracle_however_run(odd, {.rel = last_place(type), .abs = smallest(type)});
+  }
+  Inputs in(4);
+  const AddRmsNorm long_and_odd{
+      .y = in.room(DType::f32, {1, 4097}), .h = in.normal(DType::f32, {1, 4097}), .w = in.normal(DType::f32, {4097})};
+  CHECK(error_of([&] { oracle::mismatch(*be, long_and_odd, {}); }, ErrorKind::failed) ==
+        "AddRmsNorm: chunks of a row: 17 is more than the CUDA kernels have");
+}
+
+TEST_CASE("SiluMul's kernel matches the oracle", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_silu_mul_cases(type, [&](const SiluMul& op) {
+      expect_matches_oracle_however_run(op, {.rel = last_place(type), .abs = smallest(type)});
+    });
+    Inputs in(4);
+    const SiluMul odd{
+        .y = in.room(type, {3, 77}), .gate = in.normal(type, {3, 80}).slice(1, 3, 80), .up = in.normal(type, {3, 77})};
+    expect_matches_oracle_however_run(odd, {.rel = last_place(type), .abs = smallest(type)});
+  }
+}
+
+TEST_CASE("Linear's kernels match the oracle", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_linear_cases(
+        type, [&](const Linear& op, int64_t k) { expect_matches_oracle_however_run(op, linear_tolerance(type, k)); });
+  }
+}
+
+TEST_CASE("Linear's kernels take sizes and rows of any alignment", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    struct {
+      int64_t rows, k, n, k_gap, n_gap;
+      const char* why;
+    } cases[] = {
+        {17, 33, 65, 0, 0, "one more than a tile of everything"},
+        {40, 61, 67, 3, 5, "aligned rows that end inside a vector"},
+        {130, 33, 131, 7, 5, "the same in more than one wide tile"},
+        {3, 1, 1, 0, 0, "next to nothing"},
+        {2, 0, 8, 8, 0, "an empty sum"},
+    };
+    for (auto [rows, k, n, k_gap, n_gap, why] : cases) {
+      INFO(why);
+      Inputs in(5);
+      const Linear op{.y = in.room(type, {rows, n + n_gap}).slice(1, 0, n),
+                      .x = in.normal(type, {rows, k + k_gap}).slice(1, 0, k),
+                      .w = in.normal(type, {n, k + k_gap}).slice(1, 0, k),
+                      .bias = in.normal(type, {n}),
+                      .residual = in.normal(type, {rows, n + n_gap}).slice(1, 0, n),
+                      .act = Activation::gelu};
+      expect_matches_oracle_however_run(op, linear_tolerance(type, k));
+    }
+  }
+}
+
+TEST_CASE("A row of Linear has the same bits alone, in a prompt, in any alignment", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    Inputs in(6);
+    const int64_t rows = 70, k = 100, n = 40, gap = 4;
+    const Tensor x = in.normal(type, {rows, k + gap}).slice(1, 0, k), w = in.normal(type, {n, k + gap}).slice(1, 0, k);
+    const auto all = oracle::result(*be, Linear{.y = in.room(type, {rows, n}), .x = x, .w = w});
+    const auto part = [&](int64_t begin, int64_t end, int64_t y_width) {
+      return oracle::result(
+          *be, Linear{.y = in.room(type, {end - begin, y_width}).slice(1, 0, n), .x = x.slice(0, begin, end), .w = w});
+    };
+    const auto of_all = [&](int64_t begin, int64_t end) {
+      return std::vector<double>(all.begin() + begin * n, all.begin() + end * n);
+    };
+    CHECK(part(69, 70, n) == of_all(69, 70));
+    CHECK(part(11, 43, n) == of_all(11, 43));
+    CHECK(part(11, 44, n) == of_all(11, 44));
+    CHECK(part(60, 70, n + 1) == of_all(60, 70));  // rows of y at odd addresses
+  }
+}
+
+TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
+  const auto be = make_cuda_backend();
+  CHECK(be->name() == "cuda (SIMT emulator, 1024 MiB)");
+  Inputs in(1);
+  const Tensor t = in.room(DType::f32, {2, 8});
+  CHECK(error_of([&] { be->run(Copy{.y = t, .x = t}); }, ErrorKind::failed) == "Copy: has no CUDA kernel yet");
+  CHECK(error_of([&] { be->upload(t.slice(1, 0, 4), t.data); }, ErrorKind::failed) ==
+        "CudaBackend: upload of f32(2, 4), which is not contiguous");
+
+  CHECK(error_of([] { make_cuda_backend(1); }, ErrorKind::resource) ==
+        "cuda: there is no device 1; this machine has 1");
+  simt::device_count = 0;
+  CHECK(error_of([] { make_cuda_backend(); }, ErrorKind::resource) ==
+        "cuda: look for a GPU: no CUDA-capable device is detected");
+  simt::device_count = 1;
+  CHECK(error_of([&] { be->allocate(int64_t(1) << 40); }, ErrorKind::resource) ==
+        "cuda: allocate 1099511627776 bytes: out of memory");
+}
