@@ -1,0 +1,44 @@
+// Whole models in our layout, small enough to write and run in a moment: random weights, or an LLM that follows a
+// script. Files are made from the same tables of names and shapes that the loader uses.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "model/config.h"
+#include "text/tokenizer.h"
+
+namespace seedstory {
+
+// A folder of its own under the system's place for temporary files, gone with the object.
+class TempDir {
+ public:
+  TempDir();
+  ~TempDir();
+  TempDir(const TempDir&) = delete;
+  TempDir& operator=(const TempDir&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+struct TinyModel {
+  CallEnd call_ends = CallEnd::eoi;
+  std::string call_prefix = "[INST]{left}|";
+  int64_t max_positions = 512;
+  // Not empty: after token a the LLM says script[a], whatever came before. Tokens without an entry say </s>.
+  std::map<int, int> script;
+  // Added to each logit: < 0 makes all logits negative that the script does not raise.
+  float script_height = 20;
+};
+
+// The committed test tokeniser, with four image tokens.
+std::filesystem::path tiny_tokenizer_model();
+
+// Writes model.json, safetensors, tokeniser and words into `dir`, which must exist. Same input, same bytes.
+void write_tiny_model(const std::filesystem::path& dir, const TinyModel& model = {});
+
+}  // namespace seedstory
