@@ -31,8 +31,7 @@ struct TinyModel {
   int64_t max_positions = 512;
   // Not empty: after token a the LLM says script[a], whatever came before. Tokens without an entry say </s>.
   std::map<int, int> script;
-  // Added to each logit: < 0 makes all logits negative that the script does not raise.
-  float script_height = 20;
+  float offset = 0;  // added to every logit; the scripted one stands 20 above the others
 };
 
 // The committed test tokeniser, with four image tokens.

@@ -7,7 +7,10 @@ namespace {
 template <class T>
 void only(const Fields& fields, const std::string& key, const T& expected) {
   T value = expected;
-  fields.get(key, value);
+  if constexpr (std::is_same_v<T, int64_t>)
+    fields.get(key, value, 0);
+  else
+    fields.get(key, value);
   if (value != expected) fields.wrong(key, fmt::format("{} came, only {} is supported", value, expected));
 }
 

@@ -23,6 +23,8 @@ class Trace {
   void record_host(const std::string& name, const Tensor& t);
   void record_call(Call call) { calls_.push_back(std::move(call)); }
 
+  const std::vector<Call>& calls() const { return calls_; }
+
   // FILE and FILE.json.
   void write(const std::filesystem::path& file) const;
 
