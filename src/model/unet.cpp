@@ -10,6 +10,7 @@ namespace {
 constexpr float kLayerNormEps = 1e-5f;  // of every transformer block; no config names it
 constexpr int64_t kTimeIds = 6;
 
+// In the order of their cross_index: the way up runs from the coarsest level.
 template <class F>
 void for_each_block(const UnetWeights& w, F&& f) {
   const auto visit = [&](const UnetWeights::Half& half) {
@@ -18,7 +19,7 @@ void for_each_block(const UnetWeights& w, F&& f) {
   };
   for (const auto& half : w.down) visit(half);
   visit(w.mid);
-  for (const auto& half : w.up) visit(half);
+  for (size_t level = w.up.size(); level-- > 0;) visit(w.up[level]);
 }
 
 }  // namespace
