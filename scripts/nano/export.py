@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Writes a model directory from the checkpoints in --work, and reads one back.
+
+    export.py --work DIR --out weights/nano [--card figures.md]
+
+Matrices and kernels of 1,024 elements or more are stored as I8 in blocks of 32 consecutive elements of the flattened tensor, with a
+companion NAME.scale (F16, one a block); value = int8 * scale. Everything else is F16, or F32 where F16 would lose it.
+"""
+import argparse
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import time
+from collections import Counter
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from models import CONFIG, Agent, Detokenizer, ViT, make_vae
+from tokens import ADDED
+from world import SYLLABLES, tell
+
+BLOCK = 32
+FILES = {"vit": "vit.safetensors", "llm": "llm.safetensors", "detokenizer": "detokenizer.safetensors", "vae": "vae.safetensors"}
+
+
+def quantise(w):
+    """int8 in blocks of 32 with an f16 scale. The scale is rounded first, so that the int8s fit the scale that is stored."""
+    flat = w.float().flatten()
+    padded = torch.nn.functional.pad(flat, (0, -len(flat) % BLOCK)).view(-1, BLOCK)
+    scale = (padded.abs().amax(1) / 127).half()
+    step = scale.float().clamp(min=1e-8)[:, None]
+    return (padded / step).round().clamp(-127, 127).to(torch.int8).flatten()[:len(flat)].view(w.shape), scale
+
+
+def dequantise(q, scale):
+    flat = q.flatten().float()
+    return (flat * scale.float().repeat_interleave(BLOCK)[:len(flat)]).view(q.shape)
+
+
+def pack(state):
+    out = {}
+    for name, w in state.items():
+        w = w.detach().cpu().contiguous()
+        if w.dim() >= 2 and w.numel() >= 1024 and min(w.shape) > 1 and not re.search(r"pos_embed|positional_embedding", name):
+            out[name], out[name + ".scale"] = quantise(w)
+        elif w.dtype.is_floating_point:
+            out[name] = w.half()
+        else:
+            out[name] = w
+    return out
+
+
+def unpack(path):
+    stored = load_file(path)
+    return {n: dequantise(w, stored[n + ".scale"]) if n + ".scale" in stored else w.float() for n, w in stored.items() if not n.endswith(".scale")}
+
+
+def rename(part, state, to_file):
+    """LLaMA's names stand without a prefix in the file; `llm.` is only how the module here is called."""
+    if part != "llm":
+        return state
+    if to_file:
+        return {n.removeprefix("llm."): w for n, w in state.items()}
+    return {n if "resampler" in n else "llm." + n: w for n, w in state.items()}
+
+
+def load_part(directory, part, module):
+    """The state dict of one part of an exported model, for a warm start or an evaluation."""
+    state = rename(part, unpack(os.path.join(directory, FILES[part])), False)
+    like = module.state_dict()
+    return {n: w.to(like[n].dtype) for n, w in state.items()}
+
+
+def load_model(directory):
+    """The four modules of an exported model, as the engine has them."""
+    config = json.load(open(os.path.join(directory, "model.json")))
+    full = {k: {**CONFIG[k], **{n: v for n, v in config[k].items() if n in CONFIG[k]}} for k in CONFIG}
+    made = {"vit": ViT(**full["vit"]), "llm": Agent(full), "detokenizer": Detokenizer(full), "vae": make_vae(full)}
+    for part, module in made.items():
+        module.load_state_dict(load_part(directory, part, module))
+        module.eval().requires_grad_(False)
+    return full, made
+
+
+def sha256(path):
+    return hashlib.sha256(open(path, "rb").read()).hexdigest()
+
+
+def words_of_the_world():
+    """Every word of captions and prompts, without the names that are made of syllables: told often enough, a real word comes up often."""
+    rng, count = random.Random(99), Counter()
+    for _ in range(4000):
+        story = tell(rng)
+        for text in story["captions"] + [story["prompt"]]:
+            count.update(re.findall(r"[a-z]+", text.lower()))
+    syllables = set(SYLLABLES)
+    made_up = lambda w: len(w) in (4, 6) and all(w[i:i + 2] in syllables for i in range(0, len(w), 2)) and count[w] < 60
+    return sorted(w for w in count if not made_up(w))
+
+
+def newest(work, *stages):
+    for stage in stages:
+        path = os.path.join(work, stage + ".pt")
+        if os.path.exists(path):
+            return stage, torch.load(path, map_location="cpu", weights_only=False)
+    return None, None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--card", help="Markdown with figures for the model card, written by evaluate.py")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the training data, for the record")
+    args = parser.parse_args()
+    os.makedirs(args.out, exist_ok=True)
+    torch.manual_seed(0)
+    made = {"vit": ViT(**CONFIG["vit"]), "llm": Agent(CONFIG), "detokenizer": Detokenizer(CONFIG), "vae": make_vae(CONFIG)}
+    minutes, used = {}, {}
+    for part, stages, key in (("vit", ("vit",), "vit"), ("llm", ("llm", "llm-text"), "agent"), ("detokenizer", ("adapt", "detokenizer"), "model"),
+                              ("vae", ("decoder", "vae"), "vae")):
+        stage, state = newest(args.work, *stages)
+        if state is None:
+            print(f"{part}: no checkpoint, random weights")
+            continue
+        made[part].load_state_dict(state["average." + key][0] if "average." + key in state else state[key])
+        used[part] = stage
+    for stage in ("vae", "decoder", "vit", "llm-text", "llm", "detokenizer", "adapt"):
+        path = os.path.join(args.work, stage + ".pt")
+        if os.path.exists(path):
+            state = torch.load(path, map_location="cpu", weights_only=False)
+            minutes[stage] = dict(minutes=round(state["spent"] / 60, 1), steps=state["step"])
+    config = json.loads(json.dumps(CONFIG))
+    latents = os.path.join(args.work, "latents.npy")
+    if os.path.exists(latents):
+        done = int(open(latents + ".count").read())
+        config["vae"]["scaling_factor"] = 1 / float(np.load(latents, mmap_mode="r")[:min(2000, done)].astype(np.float32).std())
+    for part, module in made.items():
+        save_file(pack(rename(part, module.state_dict(), True)), os.path.join(args.out, FILES[part]), metadata={"format": "pt"})
+    for name in ("tokenizer.model", ):
+        shutil.copy(os.path.join(args.work, name), os.path.join(args.out, name))
+    json.dump(ADDED, open(os.path.join(args.out, "added_tokens.json"), "w"), indent=1)
+    with open(os.path.join(args.out, "words.txt"), "w") as f:
+        f.write("\n".join(words_of_the_world()) + "\n")
+    vit_hash = sha256(os.path.join(args.out, FILES["vit"]))
+    card = {"format": "seedstory", "version": 1, "name": "nano", "licence": "Apache-2.0",
+            "provenance": {"trained_by": "scripts/nano", "data_seed": args.seed, "stages": minutes, "parts_from": used, "date": time.strftime("%Y-%m-%d")},
+            "training_data": "Synthetic stories and pictures of scripts/nano/make_data.py; heads and objects from Fluent Emoji (flat), MIT, Microsoft.",
+            "files": FILES, "tokenizer": {"model": "tokenizer.model", "added_tokens": "added_tokens.json", "legacy": False}, "words": "words.txt",
+            **config, "call_ends": "eoi", "call_prefix": "[INST]{left}|", "spans": [2, 2, 2, 2],
+            "defaults": {"policy": "window", "window": 8, "steps": 12, "cfg": 2.5, "width": 128, "height": 128},
+            "vit_sha256": vit_hash, "trained_with_vit": {"llm": vit_hash, "detokenizer": vit_hash}}
+    json.dump(card, open(os.path.join(args.out, "model.json"), "w"), indent=1)
+    if args.card:
+        shutil.copy(args.card, os.path.join(args.out, "README.md"))
+    sizes = {f: os.path.getsize(os.path.join(args.out, f)) for f in sorted(os.listdir(args.out))}
+    print({f: f"{s / 1e6:.2f} MB" for f, s in sizes.items()}, f"total {sum(sizes.values()) / 1e6:.2f} MB", minutes)
+
+
+if __name__ == "__main__":
+    main()

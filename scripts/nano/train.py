@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Trains one stage of the nano model, for a number of minutes, on a CPU or a GPU. See README.md beside this file.
+
+    train.py vae         --data DIR --work DIR --minutes 25
+    train.py vit         --data DIR --work DIR --minutes 20
+    train.py tokenizer   --data DIR --work DIR
+    train.py llm-text    --data DIR --work DIR --minutes 15      # the language alone: no pictures in context
+    train.py cache       --data DIR --work DIR                   # features and latents of all frames
+    train.py detokenizer --data DIR --work DIR --minutes 45
+    train.py llm         --data DIR --work DIR --minutes 40
+    train.py adapt       --data DIR --work DIR --minutes 10      # the de-tokenizer on regressed features
+
+The same command again goes on from the checkpoint in --work; --extend gives it a new budget; --from DIR starts from an exported model.
+"""
+import argparse
+import importlib
+import os
+
+import torch
+
+from models import CONFIG
+
+STAGES = {"vae": "train_vae", "vit": "train_vit", "tokenizer": "train_llm", "llm-text": "train_llm", "llm": "train_llm", "cache": "train_detokenizer",
+          "detokenizer": "train_detokenizer", "adapt": "train_detokenizer"}
+BATCH = {"vae": 6, "vit": 48, "detokenizer": 64, "adapt": 64, "llm-text": 12, "llm": 8}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("--data", required=True, help="directory written by make_data.py")
+    parser.add_argument("--held", help="the same, of stories held out (default: DIR/../held)")
+    parser.add_argument("--work", required=True, help="checkpoints and caches")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--batch", type=int)
+    parser.add_argument("--rate", type=float, help="peak learning rate")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--limit", type=int, help="cache: frames to encode in this call")
+    parser.add_argument("--from", dest="source", help="an exported model to start from")
+    parser.add_argument("--fresh", action="store_true", help="ignore the checkpoint")
+    parser.add_argument("--extend", action="store_true", help="go on from the checkpoint with a new budget")
+    parser.add_argument("--decoder-only", action="store_true", help="vae: freeze the encoder")
+    args = parser.parse_args()
+    args.held = args.held or os.path.join(os.path.dirname(args.data.rstrip("/")), "held")
+    args.batch = args.batch or BATCH.get(args.stage)
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    os.makedirs(args.work, exist_ok=True)
+    importlib.import_module(STAGES[args.stage]).train(args, CONFIG)
+
+
+if __name__ == "__main__":
+    main()
