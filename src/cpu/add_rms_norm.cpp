@@ -1,7 +1,9 @@
 // AddRmsNorm (ops.h):  h <- h + r;  y <- h / sqrt(mean(h^2) + eps) * w
-#include <cmath>
-
+//
+// Work   Two passes over a row, the second from L1.
+// Error  Against f64, relative: 2^-21. Sixteen sums of dim / 16 squares each, all of one sign.
 #include "cpu/execute.h"
+#include "cpu/kernels.h"
 #include "cpu/parallel.h"
 #include "cpu/rows.h"
 
@@ -11,17 +13,8 @@ void execute(const AddRmsNorm& op, Crew& crew) {
   const int64_t dim = op.h.dim[1];
   const auto* w = op.w.as<float>();
   parallel_rows(crew.threads, op.h.dim[0], dim, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      float *h = row_of(op.h, row), *y = row_of(op.y, row);
-      if (op.r) {
-        const float* r = row_of(op.r, row);
-        for (int64_t i = 0; i < dim; ++i) h[i] += r[i];
-      }
-      double squares = 0;
-      for (int64_t i = 0; i < dim; ++i) squares += double(h[i]) * h[i];
-      const auto scale = float(1 / std::sqrt(squares / double(dim) + op.eps));
-      for (int64_t i = 0; i < dim; ++i) y[i] = h[i] * scale * w[i];
-    }
+    for (int64_t row = begin; row < end; ++row)
+      kernels().add_rms_norm(dim, row_of(op.h, row), op.r ? row_of(op.r, row) : nullptr, w, op.eps, row_of(op.y, row));
   });
 }
 

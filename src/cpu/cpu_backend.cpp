@@ -8,6 +8,7 @@
 
 #include "cpu/conv2d.h"
 #include "cpu/execute.h"
+#include "cpu/kernels.h"
 #include "cpu/linear.h"
 
 namespace seedstory {
@@ -19,8 +20,8 @@ class CpuBackend final : public Backend {
 
   std::string name() const override {
     const dnnl_version_t* v = dnnl_version();
-    return fmt::format("cpu (oneDNN {}.{}.{}, {} thread{})", v->major, v->minor, v->patch, crew_.threads,
-                       crew_.threads == 1 ? "" : "s");
+    return fmt::format("cpu (oneDNN {}.{}.{}, {}, {} thread{})", v->major, v->minor, v->patch, cpu::kernels().name,
+                       crew_.threads, crew_.threads == 1 ? "" : "s");
   }
 
   void* allocate(int64_t bytes) override {
@@ -41,7 +42,7 @@ class CpuBackend final : public Backend {
   }
 
   void prepare(const Tensor& weight, WeightUse use) override {
-    if (use == WeightUse::linear) linear_weights_.prepare(weight);
+    if (use == WeightUse::linear) linear_weights_.prepare(weight, crew_);
     if (use == WeightUse::conv) convolutions_.prepare(weight);
   }
   void forget(const Tensor& weight) override {

@@ -1,32 +1,13 @@
 // Add, Activate, SiluMul, GegluMul (ops.h).
-#include <cmath>
-
+//
+// Error  Against f64. Add: one rounding. SiLU, relative: 2^-21, absolute below 2^-118. GELU: 2^-23 |x|, its product
+//        with a value one rounding more.
 #include "cpu/execute.h"
+#include "cpu/kernels.h"
 #include "cpu/parallel.h"
 #include "cpu/rows.h"
 
 namespace seedstory::cpu {
-namespace {
-
-float silu(float x) {
-  return float(double(x) / (1 + std::exp(-double(x))));
-}
-float gelu(float x) {
-  return float(0.5 * double(x) * std::erfc(-double(x) * 0.70710678118654752440));
-}
-float apply(Activation act, float x) {
-  switch (act) {
-    case Activation::none:
-      return x;
-    case Activation::gelu:
-      return gelu(x);
-    case Activation::silu:
-      return silu(x);
-  }
-  return x;
-}
-
-}  // namespace
 
 void execute(const Add& op, Crew& crew) {
   // A repeated axis is one with stride 0.
@@ -44,7 +25,7 @@ void execute(const Add& op, Crew& crew) {
       if (b_step == 0)
         for (int64_t i = 0; i < cols; ++i) y[i] = a_row[i] + b_row[0];
       else
-        for (int64_t i = 0; i < cols; ++i) y[i] = a_row[i] + b_row[i];
+        kernels().add(cols, a_row, b_row, y);
     }
   });
 }
@@ -52,33 +33,23 @@ void execute(const Add& op, Crew& crew) {
 void execute(const Activate& op, Crew& crew) {
   const int64_t cols = op.y.cols();
   parallel_rows(crew.threads, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      float* y = row_of(op.y, row);
-      const float* x = row_of(op.x, row);
-      for (int64_t i = 0; i < cols; ++i) y[i] = apply(op.act, x[i]);
-    }
+    for (int64_t row = begin; row < end; ++row) kernels().activate(cols, op.act, row_of(op.x, row), row_of(op.y, row));
   });
 }
 
 void execute(const SiluMul& op, Crew& crew) {
   const int64_t cols = op.y.cols();
   parallel_rows(crew.threads, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      float* y = row_of(op.y, row);
-      const float *gate = row_of(op.gate, row), *up = row_of(op.up, row);
-      for (int64_t i = 0; i < cols; ++i) y[i] = silu(gate[i]) * up[i];
-    }
+    for (int64_t row = begin; row < end; ++row)
+      kernels().silu_mul(cols, row_of(op.gate, row), row_of(op.up, row), row_of(op.y, row));
   });
 }
 
 void execute(const GegluMul& op, Crew& crew) {
   const int64_t cols = op.y.cols();
   parallel_rows(crew.threads, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      float* y = row_of(op.y, row);
-      const float *value = row_of(op.x, row), *gate = value + cols;
-      for (int64_t i = 0; i < cols; ++i) y[i] = value[i] * gelu(gate[i]);
-    }
+    for (int64_t row = begin; row < end; ++row)
+      kernels().gelu_mul(cols, row_of(op.x, row), row_of(op.x, row) + cols, row_of(op.y, row));
   });
 }
 

@@ -1,0 +1,41 @@
+#include "cpu/attend.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "cpu/kernels.h"
+
+namespace seedstory::cpu {
+
+void begin(const Queries& to, int64_t rows, int64_t padded_dim) {
+  std::fill_n(to.out, rows * padded_dim, 0.0f);
+  std::fill_n(to.top, rows, -std::numeric_limits<float>::infinity());
+  std::fill_n(to.sum, rows, 0.0f);
+}
+
+void attend(const Queries& to, int64_t rows, const KeyTile& tile, float scale, int64_t seen, bool causal,
+            float* scores) {
+  const Kernels& run = kernels();
+  const int64_t panels = tile.padded_dim / kPanel;
+  const auto seen_by = [&](int64_t row) { return std::clamp<int64_t>(seen + (causal ? row : 0), 0, tile.keys); };
+  // Rows before `from` see nothing of the tile, those from `full` on all of it.
+  int64_t from = 0, full = 0;
+  while (from < rows && seen_by(from) == 0) ++from;
+  full = from;
+  while (full < rows && seen_by(full) < tile.keys) ++full;
+  if (from == rows) return;
+
+  run.multiply(rows - from, (tile.keys + kPanel - 1) / kPanel, tile.dim, to.q + from * to.q_stride, to.q_stride, tile.k,
+               tile.dim * kPanel, scores + from * kKeyTile, kKeyTile, false);
+  for (int64_t row = from; row < rows; ++row)
+    run.soften(seen_by(row), scale, scores + row * kKeyTile, to.top + row, to.sum + row, tile.padded_dim,
+               to.out + row * tile.padded_dim);
+  // A row that sees a part must not touch the values of the rest, be they NaN: one product for each.
+  for (int64_t row = from; row < full; ++row)
+    run.multiply(1, panels, seen_by(row), scores + row * kKeyTile, kKeyTile, tile.v, tile.v_panel_stride,
+                 to.out + row * tile.padded_dim, tile.padded_dim, true);
+  run.multiply(rows - full, panels, tile.keys, scores + full * kKeyTile, kKeyTile, tile.v, tile.v_panel_stride,
+               to.out + full * tile.padded_dim, tile.padded_dim, true);
+}
+
+}  // namespace seedstory::cpu

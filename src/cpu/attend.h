@@ -1,0 +1,35 @@
+// What Attention and CacheAttention share: a block of queries of one head against a tile of its keys.
+#pragma once
+
+#include <cstdint>
+
+namespace seedstory::cpu {
+
+constexpr int64_t kQueryBlock = 48;  // rows of one call, a multiple of every matrix tile's
+constexpr int64_t kKeyTile = 128;    // keys from a multiple of this on; the scores of a block are 24 KiB
+
+// The queries' softmax so far, a row a query.
+struct Queries {
+  const float* q;  // [row][depth]
+  int64_t q_stride;
+  float* out;  // [row][padded_dim]: weighted sum of values
+  float* top;  // [row]: largest score
+  float* sum;  // [row]: of the weights
+};
+
+// Keys and values of one tile, as panels (multiply.h).
+struct KeyTile {
+  int64_t keys;             // at most kKeyTile
+  const float* k;           // [key / 16][depth][16]
+  const float* v;           // [column / 16][..][16]
+  int64_t v_panel_stride;   // from one panel of v to the next
+  int64_t dim, padded_dim;  // padded to whole panels
+};
+
+void begin(const Queries&, int64_t rows, int64_t padded_dim);
+
+// Takes the tile into the softmax of `rows` queries. Query i sees the first `seen + i * causal` keys of the tile, from
+// 0 to all of them; the bits of its row are the same in any block.
+void attend(const Queries&, int64_t rows, const KeyTile&, float scale, int64_t seen, bool causal, float* scores);
+
+}  // namespace seedstory::cpu

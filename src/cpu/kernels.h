@@ -1,0 +1,51 @@
+// The inner loops of this backend: what is worth vector instructions. kernels() is the set for this machine.
+//
+// Every function works on one thread and gives the same bits in each of the sets, because all are one text over Lanes
+// of sixteen (lanes_*.h): kernels_portable.cpp, kernels_avx2.cpp and kernels_avx512.cpp only differ in the flags they
+// are built with.
+#pragma once
+
+#include "seedstory/ops.h"
+
+namespace seedstory::cpu {
+
+constexpr int64_t kPanel = 16;  // columns of a packed matrix that lie side by side: one Lanes
+
+struct Kernels {
+  const char* name;
+
+  // Matrix products, see multiply.h.
+  void (*pack_panel)(const float* const* rows, int64_t count, int64_t depth, float* panel);
+  void (*multiply)(int64_t rows, int64_t panels, int64_t depth, const float* a, int64_t a_stride, const float* b,
+                   int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
+  // y <- act(c + bias) + residual; bias and residual may be null.
+  void (*finish)(int64_t n, const float* c, const float* bias, Activation act, const float* residual, float* y);
+
+  // Softmax over tiles of keys, see softmax.h.
+  void (*soften)(int64_t keys, float scale, float* scores, float* top, float* sum, int64_t dim, float* out);
+  void (*divide)(int64_t n, const float* x, float by, float* y);
+  // x as pairs (x[j], x[half + j]) turned by the angles whose cos and sin are rope[j] and rope[half + j].
+  void (*rotate)(int64_t half, const float* x, const float* rope, float* y);
+
+  // Rows, see rows_of_lanes.h.
+  void (*add)(int64_t n, const float* a, const float* b, float* y);
+  void (*activate)(int64_t n, Activation act, const float* x, float* y);
+  void (*silu_mul)(int64_t n, const float* gate, const float* up, float* y);
+  void (*gelu_mul)(int64_t n, const float* value, const float* gate, float* y);
+  void (*layer_norm)(int64_t n, const float* x, const float* w, const float* b, float eps, float* y);
+  void (*add_rms_norm)(int64_t n, float* h, const float* r, const float* w, float eps, float* y);  // r may be null
+  // For each of n channels over `pixels` lines: some centre, and the sums of (x - centre) and of its square.
+  void (*channel_sums)(int64_t n, int64_t pixels, const float* x, int64_t stride, float* centre, float* first,
+                       float* second);
+  // y <- act(x * scale + offset), a number a channel
+  void (*scale_channels)(int64_t n, const float* x, const float* scale, const float* offset, Activation act, float* y);
+};
+
+const Kernels& kernels();
+
+// The sets, for kernels() and tests. Only call into one that the machine has.
+extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels;
+bool has_avx2();
+bool has_avx512();
+
+}  // namespace seedstory::cpu

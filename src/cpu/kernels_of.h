@@ -1,0 +1,30 @@
+// The table of kernels.h over one kind of Lanes. Included by one file an instruction set.
+#pragma once
+
+#include "cpu/kernels.h"
+#include "cpu/lane_rows.h"
+#include "cpu/multiply.h"
+#include "cpu/softmax.h"
+
+namespace seedstory::cpu {
+
+template <class Lanes>
+constexpr Kernels kernels_of(const char* name) {
+  return {.name = name,
+          .pack_panel = pack_panel<Lanes>,
+          .multiply = multiply<Lanes>,
+          .finish = finish<Lanes>,
+          .soften = soften<Lanes>,
+          .divide = divide<Lanes>,
+          .rotate = rotate<Lanes>,
+          .add = add<Lanes>,
+          .activate = activate_row<Lanes>,
+          .silu_mul = silu_mul<Lanes>,
+          .gelu_mul = gelu_mul<Lanes>,
+          .layer_norm = layer_norm<Lanes>,
+          .add_rms_norm = add_rms_norm<Lanes>,
+          .channel_sums = channel_sums<Lanes>,
+          .scale_channels = scale_channels<Lanes>};
+}
+
+}  // namespace seedstory::cpu

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+namespace seedstory::cpu::portable {
+
+// Sixteen floats that go through the same operations side by side. The three Lanes (portable, AVX2, AVX-512) have the
+// same members and give the same bits; the kernels are written once, over any of them.
+struct Lanes {
+  static constexpr int kCount = 16;
+  static constexpr int kAccumulators = 6;  // how many of them a matrix tile may keep
+
+  float v[kCount];
+
+  template <class F>
+  static Lanes each(F&& f) {
+    Lanes out;
+    for (int i = 0; i < kCount; ++i) out.v[i] = f(i);
+    return out;
+  }
+
+  static Lanes all(float x) {
+    return each([&](int) { return x; });
+  }
+  static Lanes load(const float* p) {
+    return each([&](int i) { return p[i]; });
+  }
+  // The first `count` of them; the others are 0 and their memory is not touched.
+  static Lanes load(const float* p, int64_t count) {
+    return each([&](int i) { return i < count ? p[i] : 0.0f; });
+  }
+  void store(float* p) const {
+    for (int i = 0; i < kCount; ++i) p[i] = v[i];
+  }
+  void store(float* p, int64_t count) const {
+    for (int i = 0; i < kCount && i < count; ++i) p[i] = v[i];
+  }
+};
+
+inline Lanes operator+(const Lanes& a, const Lanes& b) {
+  return Lanes::each([&](int i) { return a.v[i] + b.v[i]; });
+}
+inline Lanes operator-(const Lanes& a, const Lanes& b) {
+  return Lanes::each([&](int i) { return a.v[i] - b.v[i]; });
+}
+inline Lanes operator*(const Lanes& a, const Lanes& b) {
+  return Lanes::each([&](int i) { return a.v[i] * b.v[i]; });
+}
+inline Lanes operator/(const Lanes& a, const Lanes& b) {
+  return Lanes::each([&](int i) { return a.v[i] / b.v[i]; });
+}
+// a * b + c, rounded once.
+inline Lanes fma(const Lanes& a, const Lanes& b, const Lanes& c) {
+  return Lanes::each([&](int i) { return std::fma(a.v[i], b.v[i], c.v[i]); });
+}
+inline Lanes abs(const Lanes& a) {
+  return Lanes::each([&](int i) { return std::fabs(a.v[i]); });
+}
+// The second where one is NaN, as the instruction does.
+inline Lanes max(const Lanes& a, const Lanes& b) {
+  return Lanes::each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; });
+}
+// a < b ? yes : no
+inline Lanes where_less(const Lanes& a, const Lanes& b, const Lanes& yes, const Lanes& no) {
+  return Lanes::each([&](int i) { return a.v[i] < b.v[i] ? yes.v[i] : no.v[i]; });
+}
+// x is NaN ? yes : no
+inline Lanes where_nan(const Lanes& x, const Lanes& yes, const Lanes& no) {
+  return Lanes::each([&](int i) { return std::isnan(x.v[i]) ? yes.v[i] : no.v[i]; });
+}
+// p * 2^n, where the low bits of t's pattern are n; no check of the range.
+inline Lanes shift_exponent(const Lanes& p, const Lanes& t) {
+  return Lanes::each([&](int i) {
+    return std::bit_cast<float>(std::bit_cast<uint32_t>(p.v[i]) + (std::bit_cast<uint32_t>(t.v[i]) << 23));
+  });
+}
+inline float sum_of(Lanes a) {
+  for (int step = Lanes::kCount / 2; step > 0; step /= 2)
+    for (int i = 0; i < step; ++i) a.v[i] += a.v[i + step];
+  return a.v[0];
+}
+inline float max_of(Lanes a) {
+  for (int step = Lanes::kCount / 2; step > 0; step /= 2)
+    for (int i = 0; i < step; ++i) a.v[i] = a.v[i] > a.v[i + step] ? a.v[i] : a.v[i + step];
+  return a.v[0];
+}
+
+}  // namespace seedstory::cpu::portable

@@ -1,0 +1,112 @@
+// The kernel sets of the CPU backend against each other: whatever the machine can run gives the bits of the portable
+// one.
+#include "cpu/kernels.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "ops/harness.h"
+
+using namespace seedstory;
+using namespace seedstory::cpu;
+
+namespace {
+
+std::vector<const Kernels*> vector_sets() {
+  std::vector<const Kernels*> sets;
+  if (has_avx2()) sets.push_back(&kAvx2Kernels);
+  if (has_avx512()) sets.push_back(&kAvx512Kernels);
+  return sets;
+}
+
+std::vector<float> normal(uint64_t seed, int64_t count, double scale = 1) {
+  Inputs in(seed);
+  const Tensor t = in.normal(DType::f32, {count}, scale);
+  return {t.as<float>(), t.as<float>() + count};
+}
+
+// run(set, where to write `count` floats), compared over the sets by their bits.
+template <class Run>
+void expect_same_bits(int64_t count, Run&& run) {
+  std::vector<float> expected(static_cast<size_t>(count), -7.0f);
+  run(kPortableKernels, expected.data());
+  for (const Kernels* set : vector_sets()) {
+    INFO(set->name);
+    std::vector<float> got(static_cast<size_t>(count), -7.0f);
+    run(*set, got.data());
+    CHECK(std::memcmp(got.data(), expected.data(), expected.size() * sizeof(float)) == 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Matrix products have the same bits on every instruction set", "[kernels]") {
+  for (int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 17})
+    for (int64_t panels : {1, 2, 3, 4, 5, 7})
+      for (bool accumulate : {false, true}) {
+        const int64_t depth = 37, columns = panels * kPanel;
+        const auto a = normal(1, rows * depth), b = normal(2, depth * columns);
+        expect_same_bits(rows * columns, [&](const Kernels& set, float* c) {
+          set.multiply(rows, panels, depth, a.data(), depth, b.data(), depth * kPanel, c, columns, accumulate);
+        });
+      }
+}
+
+TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]") {
+  for (int64_t n : {1, 15, 16, 17, 100, 192}) {
+    INFO(n);
+    const auto x = normal(1, n, 3), y = normal(2, n), w = normal(3, n), rope = normal(4, 2 * n),
+               pairs = normal(5, 2 * n);
+    for (Activation act : {Activation::gelu, Activation::silu}) {
+      expect_same_bits(n, [&](const Kernels& set, float* out) { set.activate(n, act, x.data(), out); });
+      expect_same_bits(n,
+                       [&](const Kernels& set, float* out) { set.finish(n, x.data(), w.data(), act, y.data(), out); });
+      expect_same_bits(
+          n, [&](const Kernels& set, float* out) { set.scale_channels(n, x.data(), w.data(), y.data(), act, out); });
+    }
+    expect_same_bits(n, [&](const Kernels& set, float* out) { set.silu_mul(n, x.data(), y.data(), out); });
+    expect_same_bits(n, [&](const Kernels& set, float* out) { set.gelu_mul(n, y.data(), x.data(), out); });
+    expect_same_bits(n, [&](const Kernels& set, float* out) { set.add(n, y.data(), x.data(), out); });
+    expect_same_bits(n, [&](const Kernels& set, float* out) { set.divide(n, x.data(), 3.1f, out); });
+    expect_same_bits(
+        n, [&](const Kernels& set, float* out) { set.layer_norm(n, x.data(), w.data(), y.data(), 1e-5f, out); });
+    expect_same_bits(2 * n, [&](const Kernels& set, float* out) {
+      std::copy(x.begin(), x.end(), out + n);
+      set.add_rms_norm(n, out + n, y.data(), w.data(), 1e-5f, out);
+    });
+    expect_same_bits(2 * n, [&](const Kernels& set, float* out) { set.rotate(n, pairs.data(), rope.data(), out); });
+    const auto pixels = normal(6, 9 * n, 5);
+    expect_same_bits(3 * n, [&](const Kernels& set, float* out) {
+      set.channel_sums(n, 9, pixels.data(), n, out, out + n, out + 2 * n);
+    });
+    const int64_t padded = (n + kPanel - 1) / kPanel * kPanel;
+    expect_same_bits(padded + 2 + 32, [&](const Kernels& set, float* out) {
+      std::copy(x.begin(), x.end(), out);
+      float *top = out + padded, *sum = top + 1;
+      *top = 0.5f, *sum = 2.25f;
+      set.soften(n, 0.7f, out, top, sum, 32, out + padded + 2);
+    });
+  }
+}
+
+TEST_CASE("SiLU and GELU keep their error bounds", "[kernels]") {
+  // Every 4099th float, the bounds that lane_math.h states.
+  double worst_silu = 0, worst_gelu = 0;
+  std::vector<float> x, silu, gelu;
+  for (uint64_t bits = 0; bits < 0x100000000; bits += 4099) {
+    const auto pattern = uint32_t(bits);
+    float v;
+    std::memcpy(&v, &pattern, sizeof v);
+    if (std::isfinite(v)) x.push_back(v);
+  }
+  silu.resize(x.size()), gelu.resize(x.size());
+  kernels().activate(int64_t(x.size()), Activation::silu, x.data(), silu.data());
+  kernels().activate(int64_t(x.size()), Activation::gelu, x.data(), gelu.data());
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double v = x[i], exact_silu = v / (1 + std::exp(-v)), exact_gelu = 0.5 * v * std::erfc(-v / std::sqrt(2.0));
+    worst_silu = std::max(worst_silu, std::fabs(silu[i] - exact_silu) / (std::fabs(exact_silu) + 0x1p-98));
+    worst_gelu = std::max(worst_gelu, std::fabs(gelu[i] - exact_gelu) / (std::fabs(v) + 0x1p-126));
+  }
+  CHECK(worst_silu < 0x1p-22);
+  CHECK(worst_gelu < 0x1p-23);
+}
