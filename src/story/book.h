@@ -1,0 +1,84 @@
+// A story on disk: frames as PNG, story.json, story.html. Nothing in them depends on the clock or the machine's name:
+// equal stories are equal bytes.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "io/image.h"
+#include "story/story.h"
+
+namespace seedstory {
+
+// What a story's bytes follow from, and how to ask for them again.
+struct StoryRecord {
+  using Names = std::vector<std::pair<std::string, std::string>>;
+
+  std::string version;      // of this program
+  std::string command;      // generate or visualize
+  std::string model;        // the model's name
+  Names weights;            // part to fingerprint
+  Names model_flags;        // "--model" to what was given, where it was: to ask again, not to compare
+  std::string type;         // f32
+  std::string backend;      // cpu or cuda
+  std::string start_print;  // fingerprint of the start picture; empty: there is none
+  StoryRequest request;
+};
+
+struct StoredFrame {
+  int64_t index = 0;
+  std::string file, text;
+  uint64_t seed = 0;
+};
+
+// FNV-1a, 64 bits: tells files and pictures apart; no protection against anybody.
+class Fingerprint {
+ public:
+  void add(const void* data, size_t bytes);
+  void add(std::string_view text) { add(text.data(), text.size()); }
+  std::string hex() const;
+
+ private:
+  uint64_t hash_ = 0xcbf29ce484222325;
+};
+
+// The folder of one story.
+class Book {
+ public:
+  Book(std::filesystem::path dir, StoryRecord record);
+
+  // The frames, if this very story is in the folder with all its files.
+  std::optional<std::vector<StoredFrame>> finished() const;
+
+  // Makes the folder ready and shows that it can be written. ErrorKind::input if another story, or pictures of
+  // somebody else's, are in it and `force` is not given; with it the other story's files are removed.
+  void begin(bool force);
+
+  // Writes the picture at once, then story.json. Start pictures are marked as the user's own.
+  StoredFrame add(const Frame& frame, const Image& picture, bool is_start = false);
+
+  // The page, and story.json with "complete": true.
+  void finish();
+
+  const std::filesystem::path& dir() const { return dir_; }
+
+ private:
+  void write_json(bool complete) const;
+
+  std::filesystem::path dir_;
+  StoryRecord record_;
+  std::vector<StoredFrame> frames_;
+};
+
+// Of a frame's file: the text under "seedstory", or nothing. Of a folder or story.json: its text.
+std::optional<std::string> read_frame_json(const std::filesystem::path& png);
+std::string read_story_json(const std::filesystem::path& file_or_dir);
+
+std::string policy_name(Policy policy);
+std::string noise_name(NoiseSource source);
+
+}  // namespace seedstory
