@@ -1,0 +1,20 @@
+// The program without its main: flags in, one call into story, exit code out.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "seedstory/backend.h"
+
+namespace seedstory {
+
+// The backends this build has; main fills it in, so that nothing here names one.
+struct Backends {
+  std::function<std::unique_ptr<Backend>(int threads)> cpu;  // threads 0: all cores
+  std::function<std::unique_ptr<Backend>(int device)> cuda;
+};
+
+// Throws Error; prints what was asked for and returns the exit code otherwise.
+int run_command_line(int argc, const char* const* argv, const Backends& backends);
+
+}  // namespace seedstory

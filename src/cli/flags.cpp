@@ -1,0 +1,185 @@
+// Every flag's name and one-line meaning. The only file that includes CLI11, which costs seconds a file.
+#include "cli/flags.h"
+
+#include <CLI/CLI.hpp>
+
+#include "seedstory/error.h"
+
+namespace seedstory {
+namespace {
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done, 1 the generation failed, 2 usage, 3 an input, model or output place is missing or invalid,\n"
+    "4 not enough memory or no such device, 130 Ctrl-C.";
+
+void add_model_flags(CLI::App& app, StoryFlags& f) {
+  const char* group = "Model";
+  app.add_option("-m,--model", f.model, "Model directory, ours or the published layout (default: the nano that ships)")
+      ->envname("SEEDSTORY_MODEL")
+      ->type_name("DIR")
+      ->group(group);
+  const auto part = [&](const char* name, std::optional<std::string>& path, const char* what) {
+    app.add_option(name, path, what)->type_name("FILE")->group(group);
+  };
+  part("--vit", f.vit, "Use this file for the image encoder");
+  part("--llm", f.llm, "Use this file for the language model and its resamplers");
+  part("--detokenizer", f.detokenizer, "Use this file for the adapter (and the UNet tensors in it)");
+  part("--unet", f.unet, "Use this file for the UNet");
+  part("--vae", f.vae, "Use this file for the VAE");
+  part("--tokenizer", f.tokenizer, "Use this tokenizer.model");
+}
+
+void add_story_flags(CLI::App& app, StoryFlags& f) {
+  const char* group = "Story";
+  app.add_option("-s,--seed", f.seed, "Seed of the pictures; -1 draws one (default 42)")->group(group);
+  app.add_flag("--seed-per-frame", f.seed_per_frame, "Add the frame's number to the seed: other noise in every frame")
+      ->group(group);
+  app.add_option("--policy", f.policy, "What the language model remembers: window, dense, sink, mm_sink, compat_vis")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--window", f.window, "Pictures it remembers whole")->type_name("N")->group(group);
+  app.add_option("--max-tokens", f.max_tokens, "Most tokens of one frame, its picture included (default 500)")
+      ->type_name("N")
+      ->group(group);
+
+  group = "Words (greedy unless --temp is over 0)";
+  app.add_option("--temp", f.temperature, "Temperature; 0 takes the likeliest token (default 0)")->group(group);
+  app.add_option("--top-k", f.top_k, "Of the K likeliest tokens; 0 is all (default 40)")->group(group);
+  app.add_option("--top-p", f.top_p, "Of the likeliest tokens that sum to P; 1 is all (default 0.95)")->group(group);
+  app.add_option("--min-p", f.min_p, "Of tokens at least P times as likely as the best; 0 is all (default 0.05)")
+      ->group(group);
+  app.add_option("--repeat-penalty", f.repeat_penalty, "Makes the last 64 tokens less likely; 1 is off (default 1)")
+      ->group(group);
+
+  group = "Pictures";
+  app.add_option("--steps", f.steps, "Denoising steps")->type_name("N")->group(group);
+  app.add_option("--cfg-scale", f.cfg, "How strongly a picture follows the story; 1 is off")->group(group);
+  // diffusers' names for the two, for commands that were written for it.
+  app.add_option("--num-inference-steps", f.steps, "")->group("");
+  app.add_option("--guidance-scale", f.cfg, "")->group("");
+  app.add_option("-W,--width", f.width, "Width in pixels, a multiple of 8")->type_name("PIXELS")->group(group);
+  app.add_option("-H,--height", f.height, "Height in pixels, a multiple of 8")->type_name("PIXELS")->group(group);
+  app.add_option("--rng", f.rng, "Whose noise: torch-cuda (default) or torch-cpu")->type_name("NAME")->group(group);
+}
+
+void add_output_flags(CLI::App& app, StoryFlags& f) {
+  const char* group = "Output";
+  app.add_option("-o,--output", f.output, "Folder for frames, story.json and story.html (default: named by the story)")
+      ->type_name("DIR")
+      ->group(group);
+  app.add_flag("--force", f.force, "Replace another story in that folder")->group(group);
+  app.add_flag("--json", f.json, "Print one JSON object a frame instead of the text")->group(group);
+  app.add_option("--order", f.order, "interleaved, or text-first: tell it all, then paint. Same files")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--trace", f.trace, "Write every stage's tensors to FILE (safetensors) and token ids to FILE.json")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_flag("-v,--verbose", f.verbose, "Say more on stderr: the model, the seed, the time each frame took")
+      ->group(group);
+  app.add_flag("-q,--quiet", f.quiet, "Only warnings and errors on stderr")->group(group);
+  app.add_option("--color", f.color, "Colours on stderr: on, off, auto (a terminal, and NO_COLOR is not set)")
+      ->type_name("WHEN")
+      ->group(group);
+}
+
+void add_machine_flags(CLI::App& app, StoryFlags& f) {
+  const char* group = "Machine";
+  app.add_option("--device", f.device, "auto, cpu or cuda[:N]; auto is cpu until the CUDA backend runs whole models")
+      ->envname("SEEDSTORY_DEVICE")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("--type", f.type, "Number type of the computation: auto or f32 (others come later)")
+      ->type_name("NAME")
+      ->group(group);
+  app.add_option("-t,--threads", f.threads, "CPU threads; 0 is one a core")
+      ->envname("SEEDSTORY_THREADS")
+      ->type_name("N")
+      ->group(group);
+}
+
+void add_shared_flags(CLI::App& sub, StoryFlags& f) {
+  sub.footer(kFooter);
+  add_story_flags(sub, f);
+  add_output_flags(sub, f);
+  add_model_flags(sub, f);
+  add_machine_flags(sub, f);
+}
+
+CLI::App* add_generate(CLI::App& app, StoryFlags& f) {
+  CLI::App* sub = app.add_subcommand("generate", "Tell a story from a prompt and paint it");
+  const char* group = "What to tell";
+  CLI::Option* prompt = sub->add_option("-p,--prompt", f.prompt, "How the story starts")->type_name("TEXT");
+  prompt->group(group);
+  sub->add_option("-f,--prompt-file", f.prompt_file, "The same from a file; - is stdin")
+      ->type_name("FILE")
+      ->excludes(prompt)
+      ->group(group);
+  sub->add_option("-i,--image", f.image, "Start from this picture (PNG or JPEG), which the prompt describes")
+      ->type_name("FILE")
+      ->group(group);
+  sub->add_option("-n,--frames", f.frames, "Pictures to make (default 10)")->type_name("N")->group(group);
+  add_shared_flags(*sub, f);
+  return sub;
+}
+
+CLI::App* add_visualize(CLI::App& app, StoryFlags& f) {
+  CLI::App* sub = app.add_subcommand("visualize", "Paint a story whose text is given");
+  const char* group = "What to paint";
+  sub->add_option("--captions", f.captions, "JSON array of strings, one a frame; - is stdin")
+      ->type_name("FILE")
+      ->required()
+      ->group(group);
+  sub->add_option("-i,--image", f.image, "Start from this picture (PNG or JPEG), which the first caption describes")
+      ->type_name("FILE")
+      ->group(group);
+  sub->add_option("-n,--frames", f.frames, "Pictures to make at most (default: a caption each)")
+      ->type_name("N")
+      ->group(group);
+  add_shared_flags(*sub, f);
+  return sub;
+}
+
+// CLI11's own exit codes start at 100; a wrong command line is 2 here, said in one line.
+[[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
+  std::string command = "seedstory";
+  for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
+  fail_usage(std::string(error.what()) + " (see " + command + " --help)");
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv, const Backends& backends) {
+  CLI::App app("Tells illustrated stories with SEED-Story.", "seedstory");
+  app.set_version_flag("--version", "seedstory " SEEDSTORY_VERSION);
+  app.footer(kFooter);
+  app.require_subcommand(1);
+
+  StoryFlags told, painted;
+  InspectFlags inspected;
+  bool version_json = false;
+
+  const CLI::App* generate_app = add_generate(app, told);
+  const CLI::App* visualize_app = add_visualize(app, painted);
+  CLI::App* inspect_app = app.add_subcommand("inspect", "Say what is in a model, a weight file, a frame or a story");
+  inspect_app->add_option("path", inspected.path, "A model or story folder, a weight file, story.json, or a PNG")
+      ->required();
+  inspect_app->add_flag("--json", inspected.json, "Print JSON");
+  inspect_app->add_flag("--command", inspected.command, "Print only the command that makes the frame or story again");
+  CLI::App* version_app = app.add_subcommand("version", "Say what this build is and can do");
+  version_app->add_flag("--json", version_json, "Print JSON");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& asked_for_help) {
+    return app.exit(asked_for_help);
+  } catch (const CLI::ParseError& error) {
+    refuse(app, error);
+  }
+  if (generate_app->parsed()) return generate(told, backends);
+  if (visualize_app->parsed()) return visualize(painted, backends);
+  if (inspect_app->parsed()) return inspect(inspected);
+  return version(version_json, backends);
+}
+
+}  // namespace seedstory

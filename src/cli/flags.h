@@ -1,0 +1,41 @@
+// What the command line says, before anything is opened. Absent means: the model's default.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "cli/cli.h"
+
+namespace seedstory {
+
+struct StoryFlags {
+  std::optional<std::string> prompt, prompt_file;  // generate
+  std::optional<std::string> captions;             // visualize
+  std::optional<std::string> image, output, trace;
+  std::optional<std::string> model, vit, llm, unet, vae, detokenizer, tokenizer;
+
+  std::optional<int64_t> frames, steps, width, height, window, max_tokens;
+  std::optional<int64_t> seed;  // -1: draw one
+  bool seed_per_frame = false;
+  std::optional<double> cfg;
+  std::optional<std::string> policy, rng;
+  std::optional<double> temperature, top_p, min_p, repeat_penalty;
+  std::optional<int64_t> top_k;
+
+  std::string type = "auto", device = "auto", order = "interleaved", color = "auto";
+  int64_t threads = 0;
+  bool force = false, json = false, verbose = false, quiet = false;
+};
+
+struct InspectFlags {
+  std::string path;
+  bool json = false, command = false;
+};
+
+int generate(const StoryFlags& flags, const Backends& backends);
+int visualize(const StoryFlags& flags, const Backends& backends);
+int inspect(const InspectFlags& flags);
+int version(bool json, const Backends& backends);
+
+}  // namespace seedstory

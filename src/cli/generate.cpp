@@ -1,0 +1,31 @@
+// generate: the model writes the story from a prompt, and paints it.
+#include "cli/flags.h"
+#include "cli/places.h"
+#include "cli/tell.h"
+#include "seedstory/error.h"
+
+namespace seedstory {
+namespace {
+
+// A file's last line break belongs to the file, not to the prompt.
+std::string without_last_newline(std::string text) {
+  if (text.ends_with('\n')) text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+std::string read_prompt(const StoryFlags& flags) {
+  if (!flags.prompt && !flags.prompt_file) fail_usage("generate: expected --prompt TEXT or --prompt-file FILE");
+  const std::string prompt = flags.prompt ? *flags.prompt : without_last_newline(read_user_text(*flags.prompt_file));
+  if (!is_utf8(prompt)) fail_usage("--prompt: is not UTF-8 text");
+  if (prompt.find_first_not_of(" \t\r\n") == std::string::npos) fail_usage("--prompt: is empty");
+  return prompt;
+}
+
+}  // namespace
+
+int generate(const StoryFlags& flags, const Backends& backends) {
+  return tell(flags, {.command = "generate", .prompt = read_prompt(flags)}, backends);
+}
+
+}  // namespace seedstory

@@ -1,0 +1,258 @@
+// inspect: what is in a model, a weight file, a frame or a story.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "cli/command_line.h"
+#include "cli/flags.h"
+#include "cli/terminal.h"
+#include "io/file.h"
+#include "io/image.h"
+#include "io/json.h"
+#include "io/weights_file.h"
+#include "seedstory/error.h"
+#include "story/book.h"
+#include "story/model_dir.h"
+
+namespace seedstory {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+void print(const std::string& text) {
+  fmt::print("{}\n", printable(text));
+}
+void print(const Json& json) {
+  fmt::print("{}\n", json.dump(1, ' ', false, Json::error_handler_t::replace));
+}
+
+// 1234567 -> "1,234,567"
+std::string grouped(int64_t number) {
+  std::string digits = std::to_string(number);
+  for (int at = int(digits.size()) - 3; at > 0; at -= 3) digits.insert(size_t(at), ",");
+  return digits;
+}
+
+// Text from a file, shortened for a table.
+std::string first_line(std::string_view text) {
+  constexpr size_t kMost = 100;
+  const size_t end = std::min(text.find('\n'), text.size());
+  return end <= kMost ? std::string(text.substr(0, end)) : std::string(text.substr(0, kMost)) + "...";
+}
+
+std::string type_name(const StoredTensor& t) {
+  return std::string(name_of(t.values.dtype)) + (t.scale.data ? " + f16 scale" : "");
+}
+
+std::vector<int64_t> shape(const Tensor& t) {
+  return {t.dim, t.dim + t.rank};
+}
+
+struct Totals {
+  int64_t tensors = 0, parameters = 0, bytes = 0;
+  std::map<std::string, int64_t> types;  // tensors of each
+  void add(const StoredTensor& t) {
+    ++tensors;
+    parameters += t.values.numel();
+    bytes += t.values.bytes() + (t.scale.data ? t.scale.bytes() : 0);
+    ++types[type_name(t)];
+  }
+  std::string type_list() const {
+    std::vector<std::string> names;
+    for (const auto& [name, count] : types) names.push_back(name);
+    return fmt::format("{}", fmt::join(names, ", "));
+  }
+  Json json() const { return {{"tensors", tensors}, {"parameters", parameters}, {"bytes", bytes}, {"types", types}}; }
+};
+
+int inspect_weights(const fs::path& path, bool as_json) {
+  const auto source = open_sharded(path);
+  std::vector<std::string> names = source->names();
+  std::sort(names.begin(), names.end());
+  Totals totals;
+  Json list = Json::array();
+  for (const std::string& name : names) {
+    const StoredTensor& t = *source->find(name);
+    totals.add(t);
+    if (as_json)
+      list.push_back({{"name", name}, {"type", type_name(t)}, {"shape", shape(t.values)}});
+    else
+      print(fmt::format("{:<11} {:<20} {}", type_name(t), fmt::format("[{}]", fmt::join(shape(t.values), ", ")), name));
+  }
+  if (as_json) {
+    Json json = {{"file", path.string()}};
+    json.update(totals.json());
+    json["list"] = list;
+    print(json);
+  } else {
+    print(fmt::format("{} tensors, {} parameters, {} bytes", totals.tensors, grouped(totals.parameters),
+                      grouped(totals.bytes)));
+  }
+  return 0;
+}
+
+Json defaults_json(const Defaults& d) {
+  return {{"policy", policy_name(d.policy)},
+          {"window", d.window},
+          {"steps", d.steps},
+          {"cfg_scale", d.cfg},
+          {"width", d.width},
+          {"height", d.height}};
+}
+
+int inspect_model(const fs::path& dir, bool as_json) {
+  ModelPaths paths;
+  paths.dir = dir;
+  const ModelDir model = open_model(paths);
+  const std::pair<const char*, const TensorSource*> parts[] = {
+      {"vit", model.vit.get()},         {"input resampler", model.input_resampler.get()},
+      {"llm", model.llm.get()},         {"output resampler", model.output_resampler.get()},
+      {"adapter", model.adapter.get()}, {"unet", model.unet.get()},
+      {"vae", model.vae.get()},
+  };
+  std::vector<std::pair<std::string, Totals>> rows;
+  Totals all;
+  for (const auto& [name, source] : parts) {
+    Totals part;
+    for (const std::string& tensor : source->names()) {
+      part.add(*source->find(tensor));
+      all.add(*source->find(tensor));
+    }
+    rows.emplace_back(name, part);
+  }
+  const char* layout = model.published ? "published" : "seedstory";
+  const Defaults& d = model.config.defaults;
+  if (as_json) {
+    Json json = {{"model", model.config.name},   {"layout", layout},
+                 {"licence", model.licence},     {"training_data", model.training_data},
+                 {"words", model.words.size()},  {"vocabulary", model.config.llm.vocab},
+                 {"defaults", defaults_json(d)}, {"total", all.json()}};
+    for (const auto& [name, totals] : rows) json["parts"][name] = totals.json();
+    print(json);
+    return 0;
+  }
+  print(fmt::format("{} ({} layout)", model.config.name, layout));
+  if (!model.licence.empty()) print("licence        " + model.licence);
+  if (!model.training_data.empty()) print("training data  " + model.training_data);
+  print(fmt::format("defaults       policy {}, window {}, {} steps, cfg scale {}, {}x{}", policy_name(d.policy),
+                    d.window, d.steps, d.cfg, d.width, d.height));
+  print(fmt::format("vocabulary     {} tokens{}", model.config.llm.vocab,
+                    model.words.empty() ? "" : fmt::format(", {} words of its world", model.words.size())));
+  print(fmt::format("\n{:<16} {:>8} {:>15} {:>17}  {}", "part", "tensors", "parameters", "bytes", "types"));
+  rows.emplace_back("all", all);
+  for (const auto& [name, t] : rows)
+    print(fmt::format("{:<16} {:>8} {:>15} {:>17}  {}", name, t.tensors, grouped(t.parameters), grouped(t.bytes),
+                      t.type_list()));
+  return 0;
+}
+
+// The fields in the order in which they were written.
+Json parse_story(const std::string& text, const fs::path& path) {
+  parse_json(text, path.string(), 8);
+  Json story = Json::parse(text);
+  if (!story.is_object() || !story.contains("seedstory"))
+    fail_input(fmt::format("{}: is not a story of this program", path.string()));
+  return story;
+}
+
+// Shared by frames and whole stories: what they were made with.
+void print_request(const Json& story) {
+  const Json& r = story.at("request");
+  const auto text = [](const Json& value) {
+    return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace);
+  };
+  print(fmt::format("made by    seedstory {}, {}, model {}", text(story.at("seedstory")), text(story.at("command")),
+                    text(story.at("model").at("name"))));
+  print(fmt::format("pictures   {}x{}, {} steps, cfg scale {}, rng {}", text(r.at("width")), text(r.at("height")),
+                    text(r.at("steps")), text(r.at("cfg_scale")), text(r.at("rng"))));
+  print(fmt::format("memory     policy {}, window {}", text(r.at("policy")), text(r.at("window"))));
+}
+
+int inspect_png(const fs::path& path, const InspectFlags& flags) {
+  const auto text = read_frame_json(path);
+  if (!text) {
+    if (flags.command) fail_input(fmt::format("{}: holds no story data", path.string()));
+    const Image image = read_image(path);
+    if (flags.json)
+      print(Json{{"width", image.width}, {"height", image.height}, {"story", nullptr}});
+    else
+      print(fmt::format("{}: {}x{} pixels, no story data", path.string(), image.width, image.height));
+    return 0;
+  }
+  const Json story = parse_story(*text, path);
+  const std::string command = command_line(story, path.parent_path());
+  if (flags.command || flags.json) {
+    if (flags.command)
+      fmt::print("{}\n", command);
+    else
+      print(Json{{"story", story}, {"remake", command}});
+    return 0;
+  }
+  const Json& frame = story.at("frame");
+  print(fmt::format("{}: frame {} of a story{}", path.string(), frame.at("index").dump(),
+                    frame.value("start", false) ? ", its start picture" : ""));
+  print("text       " + first_line(frame.at("text").get<std::string>()));
+  print("seed       " + frame.at("seed").dump());
+  print_request(story);
+  fmt::print("\nThe same frame again, the same bytes, in again/{}:\n\n{}\n", path.filename().string(), command);
+  return 0;
+}
+
+int inspect_story(const fs::path& path, const InspectFlags& flags) {
+  const Json story = parse_story(read_story_json(path), path);
+  const std::string command = command_line(story, fs::is_directory(path) ? path : path.parent_path());
+  if (flags.command || flags.json) {
+    if (flags.command)
+      fmt::print("{}\n", command);
+    else
+      print(Json{{"story", story}, {"remake", command}});
+    return 0;
+  }
+  const Json& frames = story.at("frames");
+  print(fmt::format("{}: a story, {} frames{}", path.string(), frames.size(),
+                    story.value("complete", false) ? "" : ", not finished"));
+  print_request(story);
+  for (const Json& frame : frames)
+    print(
+        fmt::format("{}    {}", frame.at("file").get<std::string>(), first_line(frame.at("text").get<std::string>())));
+  fmt::print("\nThe same story again, the same bytes, in again/:\n\n{}\n", command);
+  return 0;
+}
+
+bool is_png(const fs::path& path) {
+  constexpr std::string_view kSignature = "\x89PNG\r\n\x1a\n";
+  const MappedFile file(path);
+  return std::string_view(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size())
+      .starts_with(kSignature);
+}
+
+int inspect_kind(const fs::path& path, const InspectFlags& flags) {
+  const std::string name = path.filename().string();
+  if (fs::is_directory(path)) {
+    if (fs::exists(path / "story.json")) return inspect_story(path, flags);
+    if (flags.command) fail_input(fmt::format("{}: holds no story data", path.string()));
+    return inspect_model(path, flags.json);
+  }
+  if (is_png(path)) return inspect_png(path, flags);
+  if (name == "model.json" || name == "seedstory.json")
+    return inspect_model(path.has_parent_path() ? path.parent_path() : fs::path("."), flags.json);
+  if (path.extension() == ".json" && !name.ends_with(".index.json")) return inspect_story(path, flags);
+  if (flags.command) fail_input(fmt::format("{}: holds no story data", path.string()));
+  return inspect_weights(path, flags.json);
+}
+
+}  // namespace
+
+int inspect(const InspectFlags& flags) {
+  if (flags.json && flags.command) fail_usage("--json and --command exclude each other");
+  try {
+    return inspect_kind(flags.path, flags);
+  } catch (const Json::exception& error) {
+    fail_input(fmt::format("{}: is not the whole of a story's data: {}", flags.path, error.what()));
+  }
+}
+
+}  // namespace seedstory

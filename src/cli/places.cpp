@@ -1,0 +1,116 @@
+#include "cli/places.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "io/file.h"
+#include "seedstory/error.h"
+
+namespace seedstory {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMostText = 16 << 20;
+
+std::string read_stream(std::istream& in, const std::string& name) {
+  std::string text;
+  char block[1 << 16];
+  while (in.read(block, sizeof block) || in.gcount()) {
+    text.append(block, size_t(in.gcount()));
+    if (text.size() > kMostText) fail_input(fmt::format("{}: over {} bytes", name, kMostText));
+  }
+  return text;
+}
+
+// Pipes, as <(command) gives them, cannot be mapped.
+std::string read_bytes(const std::string& path) {
+  if (path == "-") return read_stream(std::cin, "standard input");
+  std::error_code none;
+  if (!fs::exists(path, none) || fs::is_regular_file(path, none) || fs::is_directory(path, none))
+    return read_text_file(path, kMostText);
+  std::ifstream in(path, std::ios::binary);
+  if (!in) fail_input(fmt::format("{}: cannot be read", path));
+  return read_stream(in, path);
+}
+
+// The length of the UTF-8 character that begins the text; 0: none does. Over-long forms and surrogates are none.
+size_t utf8_character(std::string_view text) {
+  const auto byte = [&](size_t i) { return uint32_t(uint8_t(text[i])); };
+  const uint32_t first = byte(0);
+  if (first < 0x80) return 1;
+  const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
+  uint32_t code = first & (0x7f >> length);
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+    code = code << 6 | (byte(i) & 0x3f);
+  }
+  constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = code >= 0xd800 && code < 0xe000;
+  return code < kLeast[length] || code > 0x10ffff || surrogate ? 0 : length;
+}
+
+}  // namespace
+
+fs::path shipped_model() {
+  std::error_code none;
+  const fs::path program = fs::read_symlink("/proc/self/exe", none).parent_path();
+  for (const fs::path& place : {program / "../share/seedstory/nano", program / "../weights/nano",
+                                fs::path(SEEDSTORY_SOURCE_DIR) / "weights/nano"})
+    if (fs::exists(place / "model.json", none)) return place.lexically_normal();
+  fail_input(
+      "no model: the nano that ships with the program was not found beside it; name a model directory with --model DIR "
+      "or $SEEDSTORY_MODEL");
+}
+
+ModelPaths find_model(const StoryFlags& f) {
+  const auto path = [](const std::optional<std::string>& given) { return fs::path(given.value_or("")); };
+  return {.dir = f.model ? fs::path(*f.model) : shipped_model(),
+          .vit = path(f.vit),
+          .llm = path(f.llm),
+          .detokenizer = path(f.detokenizer),
+          .unet = path(f.unet),
+          .vae = path(f.vae),
+          .tokenizer = path(f.tokenizer)};
+}
+
+std::string story_folder(std::string_view text) {
+  constexpr size_t kMost = 40;
+  std::string words, word;
+  const auto end_word = [&] {
+    if (!word.empty() && words.size() + 1 + word.size() <= kMost) words += "-" + word;
+    word.clear();
+  };
+  for (const char c : text.substr(0, 2 * kMost)) {
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+      word += c;
+    else if (c >= 'A' && c <= 'Z')
+      word += char(c - 'A' + 'a');
+    else if (c != '\'')
+      end_word();
+  }
+  end_word();
+  return "story" + words;
+}
+
+std::string read_user_text(const std::string& path) {
+  std::string text = read_bytes(path);
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  if (!is_utf8(text)) fail_input(fmt::format("{}: is not UTF-8 text", path == "-" ? "standard input" : path));
+  return text;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = utf8_character(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace seedstory

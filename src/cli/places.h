@@ -1,0 +1,28 @@
+// Where things are when nobody says.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "cli/flags.h"
+#include "story/model_dir.h"
+
+namespace seedstory {
+
+// --model (or $SEEDSTORY_MODEL) and the overrides of single parts; without --model the nano that ships: beside the
+// installed program, or in the tree it was built from. ErrorKind::input if there is none.
+ModelPaths find_model(const StoryFlags& flags);
+
+// The same for a program that has no flags.
+std::filesystem::path shipped_model();
+
+// "story-a-little-fox-finds-a-red": the folder of a story whose user names none.
+std::string story_folder(std::string_view text);
+
+// A user's text file, whole; "-" is stdin, and pipes will do. ErrorKind::input: unreadable, over 16 MiB, not UTF-8.
+std::string read_user_text(const std::string& path);
+
+bool is_utf8(std::string_view text);
+
+}  // namespace seedstory

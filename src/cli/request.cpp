@@ -1,0 +1,146 @@
+#include "cli/request.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "seedstory/error.h"
+
+namespace seedstory {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Refuses what is not a number as well.
+void need_range(const char* flag, double value, double least, double most) {
+  if (!(value >= least && value <= most)) fail_usage(fmt::format("{} {}: expected {} to {}", flag, value, least, most));
+}
+
+template <class T>
+void take(const char* flag, const std::optional<T>& given, T least, T most, auto& value) {
+  if (!given) return;
+  need_range(flag, *given, least, most);
+  value = std::remove_reference_t<decltype(value)>(*given);
+}
+
+void take_size(const char* flag, const std::optional<int64_t>& given, const ModelConfig& config, int64_t& value) {
+  const int64_t factor = int64_t(1) << (config.vae.channels.size() - 1);
+  take<int64_t>(flag, given, factor, 8192, value);
+  if (given && *given % factor != 0)
+    fail_usage(fmt::format("{} {}: expected a multiple of {}, {} to 8192", flag, *given, factor, factor));
+}
+
+Policy parse_policy(const std::string& name) {
+  for (const Policy policy : {Policy::window, Policy::dense, Policy::sink, Policy::mm_sink, Policy::compat_vis})
+    if (policy_name(policy) == name) return policy;
+  fail_usage(fmt::format("--policy {}: expected window, dense, sink, mm_sink or compat_vis", name));
+}
+
+NoiseSource parse_noise(const std::string& name) {
+  for (const NoiseSource source : {NoiseSource::torch_cuda, NoiseSource::torch_cpu})
+    if (noise_name(source) == name) return source;
+  fail_usage(fmt::format("--rng {}: expected torch-cuda or torch-cpu", name));
+}
+
+// 32 bits: a number that a person can type again.
+uint64_t draw_seed() {
+  return std::random_device()() & 0xffffffff;
+}
+
+void take_sampling(const StoryFlags& f, SamplingParams& s) {
+  take("--temp", f.temperature, 0.0, 100.0, s.temperature);
+  take<int64_t>("--top-k", f.top_k, 0, std::numeric_limits<int>::max(), s.top_k);
+  take("--top-p", f.top_p, 0.0, 1.0, s.top_p);
+  take("--min-p", f.min_p, 0.0, 1.0, s.min_p);
+  take("--repeat-penalty", f.repeat_penalty, 0.01, 100.0, s.repeat_penalty);
+}
+
+}  // namespace
+
+void need_range(const char* flag, int64_t value, int64_t least, int64_t most) {
+  if (value < least || value > most) fail_usage(fmt::format("{} {}: expected {} to {}", flag, value, least, most));
+}
+
+Device parse_device(const std::string& name) {
+  if (name == "auto" || name == "cpu") return {};
+  if (name == "cuda") return {.cuda = true};
+  if (name.starts_with("cuda:")) {
+    const std::string digits = name.substr(5);
+    if (!digits.empty() && digits.size() <= 3 && digits.find_first_not_of("0123456789") == std::string::npos)
+      return {.cuda = true, .index = std::stoi(digits)};
+  }
+  fail_usage(fmt::format("--device {}: expected auto, cpu, cuda or cuda:N", name));
+}
+
+bool parse_order(const std::string& name) {
+  if (name == "interleaved" || name == "text-first") return name == "text-first";
+  fail_usage(fmt::format("--order {}: expected interleaved or text-first", name));
+}
+
+void need_type(const std::string& name) {
+  if (name == "auto" || name == "f32") return;
+  for (const char* later : {"bf16", "f16", "w8", "w4", "fp8"})
+    if (name == later) fail_usage(fmt::format("--type {}: is not built yet; today: f32 (auto takes it)", name));
+  fail_usage(fmt::format("--type {}: expected auto or f32", name));
+}
+
+void need_writable(const std::string& trace_file) {
+  const fs::path file = trace_file, folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (!fs::is_directory(folder)) fail_input(fmt::format("--trace {}: no such folder", trace_file));
+  if (fs::is_directory(file)) fail_input(fmt::format("--trace {}: is a folder", trace_file));
+  if (::access(folder.c_str(), W_OK) != 0)
+    fail_input(fmt::format("--trace {}: its folder cannot be written", trace_file));
+}
+
+StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryRequest texts) {
+  StoryRequest r = default_request(config);
+  r.prompt = std::move(texts.prompt);
+  r.captions = std::move(texts.captions);
+  constexpr int64_t kMostFrames = 10000;
+  const int64_t captions = int64_t(r.captions.size()) - (f.image ? 1 : 0);
+  if (!r.captions.empty()) r.frames = captions;
+  take<int64_t>("--frames", f.frames, 1, kMostFrames, r.frames);
+  if (!r.captions.empty()) r.frames = std::min(r.frames, captions);
+
+  r.seed_per_frame = f.seed_per_frame;
+  take<int64_t>("--seed", f.seed, -1, std::numeric_limits<int64_t>::max(), r.seed);
+  if (f.seed && *f.seed == -1) r.seed = draw_seed();
+  if (f.policy) r.policy = parse_policy(*f.policy);
+  if (r.policy == Policy::compat_vis && r.captions.empty())
+    fail_usage("--policy compat_vis: is for visualize; expected window, dense, sink or mm_sink");
+  if (f.rng) r.rng = parse_noise(*f.rng);
+  take<int64_t>("--window", f.window, 1, 1000, r.window);
+  take<int64_t>("--max-tokens", f.max_tokens, 1, 100000, r.max_tokens);
+  take<int64_t>("--steps", f.steps, 1, config.scheduler.train_timesteps, r.steps);
+  take("--cfg-scale", f.cfg, 0.0, 100.0, r.cfg);
+  take_size("--width", f.width, config, r.width);
+  take_size("--height", f.height, config, r.height);
+  take_sampling(f, r.sampling);
+  return r;
+}
+
+StoryRecord::Names given_model_flags(const StoryFlags& f) {
+  StoryRecord::Names names;
+  const auto add = [&](const char* flag, const std::optional<std::string>& given) {
+    if (given) names.emplace_back(flag, *given);
+  };
+  add("--model", f.model);
+  add("--vit", f.vit);
+  add("--llm", f.llm);
+  add("--unet", f.unet);
+  add("--vae", f.vae);
+  add("--detokenizer", f.detokenizer);
+  add("--tokenizer", f.tokenizer);
+  return names;
+}
+
+std::string frame_line(const StoredFrame& frame, const fs::path& dir) {
+  const nlohmann::ordered_json json = {
+      {"frame", frame.index}, {"file", (dir / frame.file).string()}, {"text", frame.text}, {"seed", frame.seed}};
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace seedstory

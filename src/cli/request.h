@@ -1,0 +1,32 @@
+// From flags to what the story room is asked; every number checked, every message names the flag and its range.
+#pragma once
+
+#include <string>
+
+#include "cli/flags.h"
+#include "story/book.h"
+
+namespace seedstory {
+
+// ErrorKind::usage outside [least, most].
+void need_range(const char* flag, int64_t value, int64_t least, int64_t most);
+
+struct Device {
+  bool cuda = false;
+  int index = 0;
+};
+Device parse_device(const std::string& name);       // auto, cpu, cuda, cuda:N
+bool parse_order(const std::string& name);          // text first?
+void need_type(const std::string& name);            // auto or f32
+void need_writable(const std::string& trace_file);  // ErrorKind::input: its folder is missing or cannot be written
+
+// `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.
+StoryRequest make_request(const StoryFlags& flags, const ModelConfig& config, StoryRequest request);
+
+// "--model" and the part overrides as they were given.
+StoryRecord::Names given_model_flags(const StoryFlags& flags);
+
+// One line of --json.
+std::string frame_line(const StoredFrame& frame, const std::filesystem::path& dir);
+
+}  // namespace seedstory

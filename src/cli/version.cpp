@@ -1,0 +1,45 @@
+// version: what this build is and can do.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/flags.h"
+#include "seedstory/error.h"
+
+namespace seedstory {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// What the backend says of itself, or why there is none.
+Json describe(const char* name, const std::function<std::unique_ptr<Backend>()>& make) {
+  try {
+    return {{"name", name}, {"available", true}, {"description", make()->name()}};
+  } catch (const Error& error) {
+    return {{"name", name}, {"available", false}, {"description", error.what()}};
+  }
+}
+
+}  // namespace
+
+int version(bool as_json, const Backends& backends) {
+  const Json json = {
+      {"seedstory", SEEDSTORY_VERSION},
+      {"commit", SEEDSTORY_COMMIT},
+      {"compiler", SEEDSTORY_COMPILER},
+      {"build_type", SEEDSTORY_BUILD_TYPE},
+      {"types", {"f32"}},
+      {"backends",
+       {describe("cpu", [&] { return backends.cpu(0); }), describe("cuda", [&] { return backends.cuda(0); })}}};
+  if (as_json) {
+    fmt::print("{}\n", json.dump(1));
+    return 0;
+  }
+  fmt::print("seedstory {} (commit {}, {}, {})\n", SEEDSTORY_VERSION, SEEDSTORY_COMMIT, SEEDSTORY_COMPILER,
+             SEEDSTORY_BUILD_TYPE);
+  for (const Json& backend : json["backends"])
+    fmt::print("{}\n", backend["description"].get<std::string>());
+  return 0;
+}
+
+}  // namespace seedstory
