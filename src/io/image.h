@@ -14,8 +14,10 @@ struct Image {
   std::vector<uint8_t> rgb;  // height x width x 3
 };
 
-// PNG or JPEG, as PIL's Image.open(path).convert("RGB"): alpha is dropped, grey is repeated, EXIF rotation is ignored.
-// Throws ErrorKind::input for a file that is missing, broken, or larger than 16384 pixels a side or 64 megapixels.
+// PNG or JPEG, as PIL's Image.open(path).convert("RGB"): alpha is dropped, grey is repeated, EXIF rotation is ignored,
+// of 16 bits the high ones are kept. PNG is equal to PIL but for 16-bit grey, which PIL clips to white. JPEG is decoded
+// by stb_image, whose rounding is its own: values within 3 of 255. CMYK JPEG is refused. Throws ErrorKind::input for a
+// file that is missing, broken, or larger than 16384 pixels a side or 64 megapixels.
 Image read_image(const std::filesystem::path& path);
 
 using PngText = std::vector<std::pair<std::string, std::string>>;  // keyword, UTF-8 text
@@ -23,7 +25,7 @@ using PngText = std::vector<std::pair<std::string, std::string>>;  // keyword, U
 // The bytes of a PNG file with text chunks (tEXt where Latin-1 will do, else iTXt). Same input, same bytes.
 std::string encode_png(const Image& image, const PngText& text = {});
 
-// The text chunks of a PNG file, each at most 1 MiB.
+// The text chunks of a PNG file in the order of the file. Those of more than 1 MiB, or damaged, are left out.
 PngText read_png_text(const std::filesystem::path& path);
 
 // Pillow 10.2's Image.resize(size, BILINEAR): antialiased, fixed-point, horizontal pass first.

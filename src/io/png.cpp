@@ -81,10 +81,12 @@ class PngReader {
     return image;
   }
 
-  // Text may stand before the pixels or after them; png_read_end skips what was not read of those.
+  // Text may stand before the pixels or after them, so the rows are read past.
   std::span<const png_text> texts() {
     png_set_chunk_malloc_max(png_, kMaxTextBytes);
-    if (!header_or_jump() || !end_or_jump()) fail_png();
+    if (!header_or_jump()) fail_png();
+    check_image_size(png_get_image_width(png_, info_), png_get_image_height(png_, info_), file_);
+    if (!rest_or_jump()) fail_png();
     png_textp first = nullptr;
     int count = 0;
     png_get_text(png_, info_, &first, &count);
@@ -115,8 +117,12 @@ class PngReader {
     png_read_end(png_, nullptr);
     return true;
   }
-  bool end_or_jump() {
+  bool rest_or_jump() {
     if (setjmp(png_jmpbuf(png_))) return false;
+    const int passes = png_set_interlace_handling(png_);
+    png_start_read_image(png_);
+    for (int pass = 0; pass < passes; ++pass)
+      for (png_uint_32 y = 0; y < png_get_image_height(png_, info_); ++y) png_read_row(png_, nullptr, nullptr);
     png_read_end(png_, info_);
     return true;
   }
@@ -255,6 +261,7 @@ PngText read_png_text(const std::filesystem::path& path) {
   for (const png_text& entry : reader.texts()) {
     const bool utf8 = entry.compression == PNG_ITXT_COMPRESSION_NONE || entry.compression == PNG_ITXT_COMPRESSION_zTXt;
     const std::string_view value(entry.text, utf8 ? entry.itxt_length : entry.text_length);
+    if (value.size() > kMaxTextBytes) continue;  // libpng's limit holds for compressed texts only
     out.emplace_back(entry.key, utf8 ? std::string(value) : from_latin1(value));
   }
   return out;
