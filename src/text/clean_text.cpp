@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 
 #include "text/tokenizer.h"
@@ -5,7 +6,7 @@
 namespace seedstory {
 namespace {
 
-constexpr std::string_view kInstruction = "[INST]";
+constexpr std::string_view kInstruction = "[INST]", kLeft = "{left}";
 
 // Python's white space (str.isspace, and \s of re): how many bytes the one at the beginning of `text` has; 0: none.
 size_t leading_space(std::string_view text) {
@@ -43,6 +44,20 @@ std::string_view without(std::string_view text, std::string_view prefix) {
   return text.starts_with(prefix) ? text.substr(prefix.size()) : text;
 }
 
+// The same for a call prefix: "{left}" in it stands for any number.
+std::string_view without_call_prefix(std::string_view text, std::string_view prefix) {
+  const size_t at = prefix.find(kLeft);
+  if (at == std::string_view::npos) return without(text, trim_back(trim_front(prefix)));
+  const std::string_view before = trim_front(prefix.substr(0, at)), after = trim_back(prefix.substr(at + kLeft.size()));
+  std::string_view rest = trim_front(text);
+  if (!rest.starts_with(before)) return text;
+  rest.remove_prefix(before.size());
+  const size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+  rest.remove_prefix(digits);
+  if (digits == 0 || !rest.starts_with(after)) return text;
+  return rest.substr(after.size());
+}
+
 }  // namespace
 
 std::string clean_text(std::string_view decoded) {
@@ -60,7 +75,7 @@ std::string clean_text(std::string_view decoded) {
 }
 
 std::string display_text(std::string_view cleaned, std::string_view call_prefix) {
-  const std::string_view text = without(without(cleaned, trim_back(trim_front(call_prefix))), kInstruction);
+  const std::string_view text = without(without_call_prefix(cleaned, call_prefix), kInstruction);
   std::string out;
   for (char c : trim_back(trim_front(text)))
     if (c != ' ' || out.back() != ' ') out += c;

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "seedstory/error.h"
@@ -189,6 +190,7 @@ std::vector<int> Tokenizer::Impl::join(const std::vector<Segment>& segments) con
   std::vector<int> out;
   std::string text;  // segments of text that touch are one
   bool first = true;
+  std::optional<size_t> first_tag;  // where it stands in `out`
   const auto flush = [&] {
     if (first && !legacy) text.insert(0, kSpaceMark);  // the one that the model no longer puts
     first = false;
@@ -202,12 +204,12 @@ std::vector<int> Tokenizer::Impl::join(const std::vector<Segment>& segments) con
       continue;
     }
     flush();
+    if (!first_tag) first_tag = out.size();
     out.push_back(segment.token);
   }
   if (out.empty() && text.empty()) return out;
   flush();
-  const bool lone = !legacy && out.size() > 1 && !is_added(out[0]) && is_special(out[1]) &&
-                    sentencepiece.IdToPiece(out[0]) == kSpaceMark;
+  const bool lone = !legacy && first_tag == 1u && is_special(out[1]) && sentencepiece.IdToPiece(out[0]) == kSpaceMark;
   if (lone) out.erase(out.begin());
   return out;
 }

@@ -48,7 +48,8 @@ class Tokenizer {
 // Section 8.4 of the published program: every <...> with the white space round it becomes one space; ends stripped.
 std::string clean_text(std::string_view decoded);
 
-// What a person reads: without a leading "[INST]" (and what a call prefix put there), runs of spaces collapsed.
+// What a person reads: without a leading call prefix ("{left}" in it stands for any number) and then a leading
+// "[INST]", runs of spaces collapsed.
 std::string display_text(std::string_view cleaned, std::string_view call_prefix);
 
 // Turns ids into text as they come, in pieces that end between words and never inside a UTF-8 character. <unk>, <s> and
