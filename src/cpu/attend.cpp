@@ -16,7 +16,6 @@ void begin(const Queries& to, int64_t rows, int64_t padded_dim) {
 void attend(const Queries& to, int64_t rows, const KeyTile& tile, float scale, int64_t seen, bool causal,
             float* scores) {
   const Kernels& run = kernels();
-  const int64_t panels = tile.padded_dim / kPanel;
   const auto seen_by = [&](int64_t row) { return std::clamp<int64_t>(seen + (causal ? row : 0), 0, tile.keys); };
   // Rows before `from` see nothing of the tile, those from `full` on all of it.
   int64_t from = 0, full = 0;
@@ -30,12 +29,18 @@ void attend(const Queries& to, int64_t rows, const KeyTile& tile, float scale, i
   for (int64_t row = from; row < rows; ++row)
     run.soften(seen_by(row), scale, scores + row * kKeyTile, to.top + row, to.sum + row, tile.padded_dim,
                to.out + row * tile.padded_dim);
-  // A row that sees a part must not touch the values of the rest, be they NaN: one product for each.
-  for (int64_t row = from; row < full; ++row)
-    run.multiply(1, panels, seen_by(row), scores + row * kKeyTile, kKeyTile, tile.v, tile.v_panel_stride,
-                 to.out + row * tile.padded_dim, tile.padded_dim, true);
-  run.multiply(rows - full, panels, tile.keys, scores + full * kKeyTile, kKeyTile, tile.v, tile.v_panel_stride,
-               to.out + full * tile.padded_dim, tile.padded_dim, true);
+  const auto out_of = [&](int64_t row) { return to.out + row * tile.padded_dim; };
+  const auto weigh = [&](int64_t row, int64_t count, int64_t keys) {
+    if (tile.v)
+      run.multiply(count, tile.padded_dim / kPanel, keys, scores + row * kKeyTile, kKeyTile, tile.v,
+                   tile.v_panel_stride, out_of(row), tile.padded_dim, true);
+    else
+      for (int64_t i = row; i < row + count; ++i)
+        run.weigh(keys, scores + i * kKeyTile, tile.v_rows, tile.dim, out_of(i));
+  };
+  // A row that sees a part must not touch the values of the rest, be they NaN.
+  for (int64_t row = from; row < full; ++row) weigh(row, 1, seen_by(row));
+  weigh(full, rows - full, tile.keys);
 }
 
 }  // namespace seedstory::cpu

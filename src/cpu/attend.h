@@ -17,13 +17,15 @@ struct Queries {
   float* sum;  // [row]: of the weights
 };
 
-// Keys and values of one tile, as panels (multiply.h).
+// Keys of one tile as panels (multiply.h); its values as panels too, or as rows where too few queries come to pay for
+// the packing. The bits are the same.
 struct KeyTile {
-  int64_t keys;             // at most kKeyTile
-  const float* k;           // [key / 16][depth][16]
-  const float* v;           // [column / 16][..][16]
-  int64_t v_panel_stride;   // from one panel of v to the next
-  int64_t dim, padded_dim;  // padded to whole panels
+  int64_t keys;                // at most kKeyTile
+  const float* k;              // [key / 16][depth][16]
+  const float* v;              // [column / 16][..][16], or null
+  int64_t v_panel_stride;      // from one panel of v to the next
+  const float* const* v_rows;  // [key][dim], where v is null
+  int64_t dim, padded_dim;     // padded to whole panels
 };
 
 void begin(const Queries&, int64_t rows, int64_t padded_dim);

@@ -38,11 +38,10 @@ void execute(const Attention& op, Crew& crew) {
       const int64_t head = i / key_panels, first = i % key_panels * kPanel;
       const int64_t count = std::min(kPanel, keys - first);
       const float* rows[kPanel];
-      for (int64_t j = 0; j < count; ++j)
-        rows[j] = row_of(op.k, (head / heads * keys + first + j) * heads + head % heads);
+      for (int64_t j = 0; j < count; ++j) rows[j] = vector_of(op.k, head / heads, first + j, head % heads);
       run.pack_panel(rows, count, dim, k_packed + head * k_size + first * dim);
       for (int64_t j = 0; j < count; ++j) {
-        const float* v = row_of(op.v, (head / heads * keys + first + j) * heads + head % heads);
+        const float* v = vector_of(op.v, head / heads, first + j, head % heads);
         for (int64_t c = 0; c < padded_dim; c += kPanel) {
           float* to = v_packed + head * v_size + c * keys + (first + j) * kPanel;
           const int64_t columns = std::min(kPanel, dim - c);
@@ -57,23 +56,26 @@ void execute(const Attention& op, Crew& crew) {
   parallel_tasks(crew.threads, pictures * heads * blocks_a_head, [&](int64_t task, int thread) {
     const int64_t head = task / blocks_a_head, picture = head / heads;
     const int64_t first = task % blocks_a_head * kQueryBlock, rows = std::min(kQueryBlock, queries - first);
-    const auto row_index = [&](int64_t row) { return (picture * queries + first + row) * heads + head % heads; };
     float *scores = blocks + thread * block_size, *out = scores + kQueryBlock * kKeyTile;
     float* top = out + kQueryBlock * padded_dim;
-    const Queries block{
-        .q = row_of(op.q, row_index(0)), .q_stride = op.q.stride[1], .out = out, .top = top, .sum = top + kQueryBlock};
+    const Queries block{.q = vector_of(op.q, picture, first, head % heads),
+                        .q_stride = op.q.stride[1],
+                        .out = out,
+                        .top = top,
+                        .sum = top + kQueryBlock};
     begin(block, rows, padded_dim);
     for (int64_t key = 0; key < keys; key += kKeyTile) {
       const KeyTile tile{.keys = std::min(kKeyTile, keys - key),
                          .k = k_packed + head * k_size + key * dim,
                          .v = v_packed + head * v_size + key * kPanel,
                          .v_panel_stride = keys * kPanel,
+                         .v_rows = nullptr,
                          .dim = dim,
                          .padded_dim = padded_dim};
       attend(block, rows, tile, op.scale, tile.keys, false, scores);
     }
     for (int64_t row = 0; row < rows; ++row)
-      run.divide(dim, out + row * padded_dim, block.sum[row], row_of(op.y, row_index(row)));
+      run.divide(dim, out + row * padded_dim, block.sum[row], vector_of(op.y, picture, first + row, head % heads));
   });
 }
 

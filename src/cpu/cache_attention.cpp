@@ -1,7 +1,8 @@
 // CacheAttention (ops.h): causal attention over a cache whose keys are rotated by rank as they are read.
 //
 // Work   A thread takes a head, rotates its queries, and goes over the tiles of kKeyTile ranks: a tile's keys are
-//        rotated and packed once, its values packed, then each block of queries takes it into its softmax (attend.h).
+//        rotated and packed once, its values packed if several queries want them, then each block of queries takes it
+//        into its softmax (attend.h).
 // Error  Against f64, of the weighted magnitude of v times (1 + the magnitude of the scores): the chains over head_dim
 //        and ranks, 2^-23 (sqrt(head_dim) + sqrt(length) + 6).
 // Bits   Tiles begin at multiples of kKeyTile ranks, and a row's sums run over ranks in order: a query gives the same
@@ -16,6 +17,9 @@
 
 namespace seedstory::cpu {
 namespace {
+
+constexpr int64_t kPackValuesFrom = 4;       // queries
+constexpr int64_t kWorthAThread = 8 * 1024;  // elements of the keys: some 4 us
 
 // One thread's part of the scratch memory.
 struct Buffers {
@@ -43,29 +47,31 @@ struct Buffers {
   }
 };
 
-void pack_tile(const CacheAttention& op, int64_t head, int64_t first, int64_t keys, int64_t padded_dim,
-               const Buffers& to) {
-  const int64_t heads = op.q.dim[1], dim = op.q.dim[2];
+void pack_keys(const CacheAttention& op, int64_t head, int64_t first, int64_t keys, const Buffers& to) {
+  const int64_t dim = op.q.dim[2];
   const auto* slots = op.slots.as<int32_t>();
+  const auto* rope = op.rope.as<float>();
   for (int64_t key = 0; key < keys; key += kPanel) {
     const int64_t count = std::min(kPanel, keys - key);
     const float* rows[kPanel];
     for (int64_t j = 0; j < count; ++j) {
       const int64_t rank = first + key + j;
       rows[j] = to.rotated + j * dim;
-      kernels().rotate(dim / 2, row_of(op.k, slots[rank] * heads + head), row_of(op.rope, rank), to.rotated + j * dim);
+      kernels().rotate(dim / 2, vector_of(op.k, slots[rank], head), rope + rank * op.rope.stride[0],
+                       to.rotated + j * dim);
     }
     kernels().pack_panel(rows, count, dim, to.k + key * dim);
   }
-  for (int64_t key = 0; key < keys; ++key) {
-    const float* v = row_of(op.v, slots[first + key] * heads + head);
+}
+
+void pack_values(const float* const* rows, int64_t keys, int64_t dim, int64_t padded_dim, const Buffers& to) {
+  for (int64_t key = 0; key < keys; ++key)
     for (int64_t c = 0; c < padded_dim; c += kPanel) {
       float* panel = to.v + c * kKeyTile + key * kPanel;
       const int64_t columns = std::min(kPanel, dim - c);
-      std::copy_n(v + c, columns, panel);
+      std::copy_n(rows[key] + c, columns, panel);
       std::fill(panel + columns, panel + kPanel, 0.0f);
     }
-  }
 }
 
 }  // namespace
@@ -76,8 +82,13 @@ void execute(const CacheAttention& op, Crew& crew) {
   if (op.q.numel() == 0) return;
   const int64_t buffer_size = Buffers::size(rows, dim, padded_dim);
   float* scratch = crew.scratch.floats(crew.threads * buffer_size);
+  const auto* slots = op.slots.as<int32_t>();
+  const auto* rope = op.rope.as<float>();
+  const bool pack = rows >= kPackValuesFrom;
+  const int threads = length * heads * dim < kWorthAThread ? 1 : crew.threads;
 
-  parallel_tasks(crew.threads, heads, [&](int64_t head, int thread) {
+  parallel_tasks(threads, heads, [&](int64_t head, int thread) {
+    const float* v_rows[kKeyTile];
     const Buffers at(scratch + thread * buffer_size, rows, dim, padded_dim);
     const auto queries_from = [&](int64_t row) {
       return Queries{.q = at.q + row * dim,
@@ -87,24 +98,27 @@ void execute(const CacheAttention& op, Crew& crew) {
                      .sum = at.sum + row};
     };
     for (int64_t row = 0; row < rows; ++row)
-      kernels().rotate(dim / 2, row_of(op.q, row * heads + head), row_of(op.rope, length - rows + row),
+      kernels().rotate(dim / 2, vector_of(op.q, row, head), rope + (length - rows + row) * op.rope.stride[0],
                        at.q + row * dim);
     begin(queries_from(0), rows, padded_dim);
     for (int64_t first = 0; first < length; first += kKeyTile) {
       const KeyTile tile{.keys = std::min(kKeyTile, length - first),
                          .k = at.k,
-                         .v = at.v,
+                         .v = pack ? at.v : nullptr,
                          .v_panel_stride = kKeyTile * kPanel,
+                         .v_rows = v_rows,
                          .dim = dim,
                          .padded_dim = padded_dim};
-      pack_tile(op, head, first, tile.keys, padded_dim, at);
+      pack_keys(op, head, first, tile.keys, at);
+      for (int64_t key = 0; key < tile.keys; ++key) v_rows[key] = vector_of(op.v, slots[first + key], head);
+      if (pack) pack_values(v_rows, tile.keys, dim, padded_dim, at);
       for (int64_t row = 0; row < rows; row += kQueryBlock) {
         const int64_t seen = length - rows + row + 1 - first;  // by the first query of the block
         attend(queries_from(row), std::min(kQueryBlock, rows - row), tile, op.scale, seen, true, at.scores);
       }
     }
     for (int64_t row = 0; row < rows; ++row)
-      kernels().divide(dim, at.out + row * padded_dim, at.sum[row], row_of(op.y, row * heads + head));
+      kernels().divide(dim, at.out + row * padded_dim, at.sum[row], vector_of(op.y, row, head));
   });
 }
 

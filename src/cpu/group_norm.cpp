@@ -35,8 +35,9 @@ void execute(const GroupNorm& op, Crew& crew) {
   const int64_t pictures = op.x.dim[0], width = op.x.dim[2], pixels = op.x.dim[1] * width, channels = op.x.dim[3];
   if (op.x.numel() == 0) return;
   const auto *w = op.w.as<float>(), *b = op.b.as<float>();
-  // Pixels are one run of lines where the view allows it, else one a row of the picture.
-  const bool runs = op.x.dim[1] == 1 || op.x.stride[1] == width * op.x.stride[2];
+  // Pixels are one run of lines where the views allow it, else one a row of the picture.
+  const auto is_run = [&](const Tensor& t) { return t.dim[1] == 1 || t.stride[1] == width * t.stride[2]; };
+  const bool runs = is_run(op.x) && is_run(op.y);
   const int64_t run = runs ? pixels : width, pieces_a_run = (run + kPixels - 1) / kPixels;
   const int64_t pieces = pixels / run * pieces_a_run;
 
@@ -45,14 +46,20 @@ void execute(const GroupNorm& op, Crew& crew) {
   float* affine = sums + pictures * pieces * 3 * channels;  // [picture][scale, offset][channel]
   const auto pixels_of = [&](int64_t piece) { return std::min(kPixels, run - piece % pieces_a_run * kPixels); };
 
-  parallel_rows(crew.threads, pictures * pieces, kPixels * channels, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t picture = i / pieces, piece = i % pieces;
-      const int64_t first = piece / pieces_a_run * run + piece % pieces_a_run * kPixels;
-      float* out = sums + i * 3 * channels;
-      kernels().channel_sums(channels, pixels_of(piece), row_of(op.x, picture * pixels + first), op.x.stride[2], out,
-                             out + channels, out + 2 * channels);
-    }
+  // body(picture, piece, its first pixel, counted over all pictures)
+  const auto for_pieces = [&](auto&& body) {
+    parallel_rows(crew.threads, pictures * pieces, kPixels * channels, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t picture = i / pieces, piece = i % pieces;
+        body(picture, piece, picture * pixels + piece / pieces_a_run * run + piece % pieces_a_run * kPixels);
+      }
+    });
+  };
+
+  for_pieces([&](int64_t picture, int64_t piece, int64_t first) {
+    float* out = sums + (picture * pieces + piece) * 3 * channels;
+    kernels().channel_sums(channels, pixels_of(piece), row_of(op.x, first), op.x.stride[2], out, out + channels,
+                           out + 2 * channels);
   });
 
   const int64_t group_channels = channels / op.groups;
@@ -79,11 +86,10 @@ void execute(const GroupNorm& op, Crew& crew) {
     }
   });
 
-  parallel_rows(crew.threads, pictures * pixels, channels, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      const float* scales = affine + row / pixels * 2 * channels;
-      kernels().scale_channels(channels, row_of(op.x, row), scales, scales + channels, op.act, row_of(op.y, row));
-    }
+  for_pieces([&](int64_t picture, int64_t piece, int64_t first) {
+    const float* scales = affine + picture * 2 * channels;
+    kernels().scale_channels(channels, pixels_of(piece), row_of(op.x, first), op.x.stride[2], scales, scales + channels,
+                             op.act, row_of(op.y, first), op.y.stride[2]);
   });
 }
 

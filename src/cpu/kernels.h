@@ -18,6 +18,7 @@ struct Kernels {
   void (*pack_panel)(const float* const* rows, int64_t count, int64_t depth, float* panel);
   void (*multiply)(int64_t rows, int64_t panels, int64_t depth, const float* a, int64_t a_stride, const float* b,
                    int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
+  void (*weigh)(int64_t count, const float* weights, const float* const* rows, int64_t n, float* out);
   // y <- act(c + bias) + residual; bias and residual may be null.
   void (*finish)(int64_t n, const float* c, const float* bias, Activation act, const float* residual, float* y);
 
@@ -38,7 +39,8 @@ struct Kernels {
   void (*channel_sums)(int64_t n, int64_t pixels, const float* x, int64_t stride, float* centre, float* first,
                        float* second);
   // y <- act(x * scale + offset), a number a channel
-  void (*scale_channels)(int64_t n, const float* x, const float* scale, const float* offset, Activation act, float* y);
+  void (*scale_channels)(int64_t n, int64_t pixels, const float* x, int64_t x_stride, const float* scale,
+                         const float* offset, Activation act, float* y, int64_t y_stride);
 };
 
 const Kernels& kernels();

@@ -13,6 +13,7 @@ constexpr Kernels kernels_of(const char* name) {
   return {.name = name,
           .pack_panel = pack_panel<Lanes>,
           .multiply = multiply<Lanes>,
+          .weigh = weigh<Lanes>,
           .finish = finish<Lanes>,
           .soften = soften<Lanes>,
           .divide = divide<Lanes>,

@@ -127,11 +127,13 @@ void channel_sums(int64_t n, int64_t pixels, const float* x, int64_t stride, flo
 }
 
 template <class Lanes>
-void scale_channels(int64_t n, const float* x, const float* scale, const float* offset, Activation act, float* y) {
-  for_lanes<Lanes>(n, [&](int64_t i, auto... count) {
-    const Lanes v = Lanes::load(x + i, count...);
-    activate(act, fma(v, Lanes::load(scale + i, count...), Lanes::load(offset + i, count...))).store(y + i, count...);
-  });
+void scale_channels(int64_t n, int64_t pixels, const float* x, int64_t x_stride, const float* scale,
+                    const float* offset, Activation act, float* y, int64_t y_stride) {
+  for (int64_t pixel = 0; pixel < pixels; ++pixel, x += x_stride, y += y_stride)
+    for_lanes<Lanes>(n, [&](int64_t i, auto... count) {
+      const Lanes v = Lanes::load(x + i, count...);
+      activate(act, fma(v, Lanes::load(scale + i, count...), Lanes::load(offset + i, count...))).store(y + i, count...);
+    });
 }
 
 }  // namespace seedstory::cpu

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "cpu/transpose_avx2.h"
+
 namespace seedstory::cpu::avx2 {
 
 // See lanes_portable.h.
@@ -25,6 +27,10 @@ struct Lanes {
   void store(float* p, int64_t count) const {
     _mm256_maskstore_ps(p, first(count), lo);
     _mm256_maskstore_ps(p + 8, first(count - 8), hi);
+  }
+  static void transpose(const float* const* rows, int64_t k, float* to) {
+    transpose_8x8(rows, k, to);
+    transpose_8x8(rows + 8, k, to + 8);
   }
 
  private:

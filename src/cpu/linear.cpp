@@ -5,7 +5,7 @@
 //         activation and residual are applied on the way to y. With one row the weight is read once, in order.
 // Error   Against f64, of the sum of magnitudes: a chain of k roundings, sqrt(k) 2^-24 and rarely twice that (Higham
 //         and Mary 2019), and 2^-22 for the rest.
-// Bits    An element is one chain over k: docs/decisions/0001-linear-summation-order.md says why not oneDNN's matmul.
+// Bits    An element is one chain over k: docs/decisions/0003-linear-summation-order.md says why not oneDNN's matmul.
 #include "cpu/linear.h"
 
 #include "cpu/kernels.h"

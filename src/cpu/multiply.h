@@ -18,15 +18,11 @@ namespace seedstory::cpu {
 // panel[k][j] <- rows[j][k]; columns from `count` on are 0.
 template <class Lanes>
 void pack_panel(const float* const* rows, int64_t count, int64_t depth, float* panel) {
-  const float zeros[1] = {};
-  const float* from[kPanel];
-  int64_t step[kPanel];
-  for (int64_t j = 0; j < kPanel; ++j) {
-    from[j] = j < count ? rows[j] : zeros;
-    step[j] = j < count ? 1 : 0;
-  }
-  for (int64_t k = 0; k < depth; ++k)
-    for (int64_t j = 0; j < kPanel; ++j) panel[k * kPanel + j] = from[j][k * step[j]];
+  int64_t k = 0;
+  if (count == kPanel)
+    for (; k + 8 <= depth; k += 8) Lanes::transpose(rows, k, panel + k * kPanel);
+  for (; k < depth; ++k)
+    for (int64_t j = 0; j < kPanel; ++j) panel[k * kPanel + j] = j < count ? rows[j][k] : 0;
 }
 
 template <class Lanes, int R, int P>
@@ -72,6 +68,32 @@ void multiply(int64_t rows, int64_t panels, int64_t depth, const float* a, int64
     multiply_rows<Lanes, R>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
   if constexpr (R > 1)
     if (rows > 0) multiply<Lanes, R - 1>(rows, panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+}
+
+// out[c] <- out[c] + sum over r of weights[r] rows[r][c]: one row of a product with a matrix that is not packed, with
+// the bits of multiply().
+template <class Lanes, int W, class... Count>
+void weigh_columns(int64_t count, const float* weights, const float* const* rows, int64_t c, float* out,
+                   Count... columns) {
+  Lanes acc[W];
+#pragma GCC unroll 4
+  for (int i = 0; i < W; ++i) acc[i] = Lanes::load(out + c + i * kPanel, columns...);
+  for (int64_t r = 0; r < count; ++r) {
+    const Lanes x = Lanes::all(weights[r]);
+#pragma GCC unroll 4
+    for (int i = 0; i < W; ++i) acc[i] = fma(x, Lanes::load(rows[r] + c + i * kPanel, columns...), acc[i]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < W; ++i) acc[i].store(out + c + i * kPanel, columns...);
+}
+
+template <class Lanes>
+void weigh(int64_t count, const float* weights, const float* const* rows, int64_t n, float* out) {
+  int64_t c = 0;
+  for (; c + 4 * kPanel <= n; c += 4 * kPanel) weigh_columns<Lanes, 4>(count, weights, rows, c, out);
+  for (; c + 2 * kPanel <= n; c += 2 * kPanel) weigh_columns<Lanes, 2>(count, weights, rows, c, out);
+  for (; c + kPanel <= n; c += kPanel) weigh_columns<Lanes, 1>(count, weights, rows, c, out);
+  if (c < n) weigh_columns<Lanes, 1>(count, weights, rows, c, out, n - c);
 }
 
 }  // namespace seedstory::cpu

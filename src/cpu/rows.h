@@ -19,4 +19,13 @@ inline float* row_of(const Tensor& t, int64_t row) {
   return static_cast<float*>(t.data) + row_offset(t, row);
 }
 
+// The vector of one token and head in a tensor (tokens, heads, head_dim), or of one picture, token and head in one with
+// pictures before. Where the row is known by its coordinates these spare the divisions of row_of().
+inline float* vector_of(const Tensor& t, int64_t token, int64_t head) {
+  return static_cast<float*>(t.data) + token * t.stride[0] + head * t.stride[1];
+}
+inline float* vector_of(const Tensor& t, int64_t picture, int64_t token, int64_t head) {
+  return static_cast<float*>(t.data) + picture * t.stride[0] + token * t.stride[1] + head * t.stride[2];
+}
+
 }  // namespace seedstory::cpu

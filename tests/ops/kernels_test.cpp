@@ -55,14 +55,15 @@ TEST_CASE("Matrix products have the same bits on every instruction set", "[kerne
 TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]") {
   for (int64_t n : {1, 15, 16, 17, 100, 192}) {
     INFO(n);
-    const auto x = normal(1, n, 3), y = normal(2, n), w = normal(3, n), rope = normal(4, 2 * n),
+    const auto x = normal(1, n, 3), y = normal(2, n), w = normal(3, n), rope = normal(4, 2 * n + 9),
                pairs = normal(5, 2 * n);
     for (Activation act : {Activation::gelu, Activation::silu}) {
       expect_same_bits(n, [&](const Kernels& set, float* out) { set.activate(n, act, x.data(), out); });
       expect_same_bits(n,
                        [&](const Kernels& set, float* out) { set.finish(n, x.data(), w.data(), act, y.data(), out); });
-      expect_same_bits(
-          n, [&](const Kernels& set, float* out) { set.scale_channels(n, x.data(), w.data(), y.data(), act, out); });
+      expect_same_bits(n, [&](const Kernels& set, float* out) {
+        set.scale_channels(n, 1, x.data(), n, w.data(), y.data(), act, out, n);
+      });
     }
     expect_same_bits(n, [&](const Kernels& set, float* out) { set.silu_mul(n, x.data(), y.data(), out); });
     expect_same_bits(n, [&](const Kernels& set, float* out) { set.gelu_mul(n, y.data(), x.data(), out); });
@@ -79,6 +80,14 @@ TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]"
     expect_same_bits(3 * n, [&](const Kernels& set, float* out) {
       set.channel_sums(n, 9, pixels.data(), n, out, out + n, out + 2 * n);
     });
+    const float* rows[9];
+    for (int64_t r = 0; r < 9; ++r) rows[r] = pixels.data() + r * n;
+    expect_same_bits(n, [&](const Kernels& set, float* out) { set.weigh(9, rope.data(), rows, n, out); });
+    const auto many = normal(7, kPanel * n);
+    const float* columns[kPanel];
+    for (int64_t j = 0; j < kPanel; ++j) columns[j] = many.data() + j * n;
+    for (int64_t count : {int64_t(1), int64_t(9), kPanel})
+      expect_same_bits(kPanel * n, [&](const Kernels& set, float* out) { set.pack_panel(columns, count, n, out); });
     const int64_t padded = (n + kPanel - 1) / kPanel * kPanel;
     expect_same_bits(padded + 2 + 32, [&](const Kernels& set, float* out) {
       std::copy(x.begin(), x.end(), out);
