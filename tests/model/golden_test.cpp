@@ -1,13 +1,9 @@
 // Every network against the reference modules' values (golden/README.md), in f32.
-#include "golden.h"
-
-#include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "agent.h"
 #include "cpu/cpu_backend.h"
-#include "io/file.h"
 #include "model/adapter.h"
-#include "model/llama.h"
 #include "model/position.h"
 #include "model/unet.h"
 #include "model/vae.h"
@@ -22,18 +18,6 @@ namespace {
 
 // Limits of the golden set, relative to the largest expected magnitude.
 constexpr double kLimit = 2e-5, kLlmLimit = 1e-4, kFeatureLimit = 1e-3, kBicubicLimit = 1e-5, kLossLimit = 1e-5;
-
-// The i64 tensors of a safetensors file, which no engine code reads.
-std::vector<int64_t> read_i64(const std::filesystem::path& file, const std::string& name) {
-  const MappedFile mapped(file);
-  const uint8_t* bytes = mapped.bytes().data();
-  uint64_t size;
-  std::memcpy(&size, bytes, 8);
-  const json entry = json::parse(bytes + 8, bytes + 8 + size).at(name);
-  std::vector<int64_t> values(entry.at("shape")[0].get<size_t>());
-  std::memcpy(values.data(), bytes + 8 + size + entry.at("data_offsets")[0].get<size_t>(), values.size() * 8);
-  return values;
-}
 
 struct Golden {
   std::filesystem::path dir = golden_dir();
@@ -50,10 +34,7 @@ struct Golden {
     const Tensor t = tensor(name);
     return std::vector<float>(t.as<float>(), t.as<float>() + t.numel());
   }
-  std::vector<int32_t> ids(const std::string& name) const {
-    const std::vector<int64_t> wide = read_i64(dir / "expected.safetensors", name);
-    return std::vector<int32_t>(wide.begin(), wide.end());
-  }
+  std::vector<int32_t> ids(const std::string& name) const { return read_ids(dir / "expected.safetensors", name); }
   void expect(const std::string& name, const std::vector<float>& got, double limit) const {
     INFO(name);
     REQUIRE(int64_t(got.size()) == tensor(name).numel());
@@ -75,45 +56,14 @@ struct Golden {
 };
 
 // [begin, end) of the image tokens of every picture in a row of ids.
-std::vector<std::pair<int64_t, int64_t>> pictures(const Golden& g, const std::vector<int32_t>& ids) {
+std::vector<Range> pictures(const Golden& g, const std::vector<int32_t>& ids) {
   const json tokens = json::parse(read_text_file(g.model.added_tokens));
-  std::vector<std::pair<int64_t, int64_t>> found;
+  std::vector<Range> found;
   for (int64_t i = 0; i < int64_t(ids.size()); ++i) {
     if (ids[size_t(i)] == tokens.at("<img>").get<int32_t>()) found.push_back({i + 1, i + 1});
-    if (ids[size_t(i)] == tokens.at("</img>").get<int32_t>()) found.back().second = i;
+    if (ids[size_t(i)] == tokens.at("</img>").get<int32_t>()) found.back().end = i;
   }
   return found;
-}
-
-// The states of a causal pass over `ids` in pieces of at most `chunk` tokens. Where picture p has features, its tokens
-// carry row block p of `image_rows`.
-std::vector<float> states(const Golden& g, const Llama& llm, const std::vector<int32_t>& ids,
-                          const std::vector<float>& image_rows, int64_t chunk, const std::vector<int32_t>& slots) {
-  const int64_t n = int64_t(ids.size()), hidden = llm.config().hidden;
-  return run_sized(g.be, [&](Backend& be, Arena& arena) {
-    const KvCache cache(arena, llm.config(), n);
-    const Tensor x = llm.embed(be, arena, put(be, arena, ids));
-    const Tensor all_slots = put(be, arena, slots), y = arena.like(x);
-    int64_t used = 0;
-    for (const auto& [begin, end] : pictures(g, ids)) {
-      if (used + (end - begin) * hidden > int64_t(image_rows.size())) break;
-      be.upload(x.slice(0, begin, end), image_rows.data() + used);
-      used += (end - begin) * hidden;
-    }
-    for (int64_t begin = 0; begin < n; begin += chunk) {
-      Arena::Scope scope(arena);
-      const int64_t end = std::min(n, begin + chunk);
-      const Tensor out = llm.forward(be, arena, x.slice(0, begin, end), cache, all_slots.slice(0, 0, end));
-      be.run(Copy{.y = y.slice(0, begin, end), .x = out});
-    }
-    return y;
-  });
-}
-
-std::vector<int32_t> in_order(size_t n) {
-  std::vector<int32_t> slots(n);
-  for (size_t i = 0; i < n; ++i) slots[i] = int32_t(i);
-  return slots;
 }
 
 std::vector<float> resample(const Golden& g, const Resampler& resampler, const std::vector<float>& rows, int64_t n) {
@@ -162,7 +112,7 @@ TEST_CASE("The LLM agrees with the reference, whole and in pieces", "[model][gol
   std::vector<float> whole;
   {
     Probes probes(g.be);
-    whole = states(g, llm, ids, image, int64_t(ids.size()), in_order(ids.size()));
+    whole = causal_states(g.be, llm, ids, pictures(g, ids), image, int64_t(ids.size()), in_order(ids.size()));
     g.expect("llm.prefill.layer0", probes.seen.at("llm.layer0"), kLlmLimit);
   }
   g.expect("llm.prefill.hidden", whole, kLlmLimit);
@@ -174,10 +124,11 @@ TEST_CASE("The LLM agrees with the reference, whole and in pieces", "[model][gol
                 }),
       kLlmLimit);
 
-  g.expect("llm.prefill.hidden", states(g, llm, ids, image, 13, in_order(ids.size())), kLlmLimit);
+  g.expect("llm.prefill.hidden", causal_states(g.be, llm, ids, pictures(g, ids), image, 13, in_order(ids.size())),
+           kLlmLimit);
   std::vector<int32_t> backwards = in_order(ids.size());
   std::reverse(backwards.begin(), backwards.end());
-  CHECK(states(g, llm, ids, image, int64_t(ids.size()), backwards) == whole);
+  CHECK(causal_states(g.be, llm, ids, pictures(g, ids), image, int64_t(ids.size()), backwards) == whole);
 }
 
 TEST_CASE("The two training losses agree with the reference", "[model][golden]") {
@@ -195,7 +146,7 @@ TEST_CASE("The two training losses agree with the reference", "[model][golden]")
   const std::vector<float> context(features.begin(), features.end() - int64_t(features.size()) / count);
   const std::vector<float> target(features.end() - int64_t(features.size()) / count, features.end());
   const std::vector<float> rows = resample(g, input, context, count - 1);
-  const std::vector<float> hidden = states(g, llm, ids, rows, n, in_order(ids.size()));
+  const std::vector<float> hidden = causal_states(g.be, llm, ids, pictures(g, ids), rows, n, in_order(ids.size()));
   const std::vector<float> logits = run_sized(g.be, [&](Backend& be, Arena& arena) {
     return llm.logits(be, arena, put(be, arena, hidden, {n, c.llm.hidden}));
   });
