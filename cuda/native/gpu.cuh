@@ -144,15 +144,44 @@ __device__ void copy_async_wait() {
 
 // --- Memory in one access: V is as long as its alignment, 16 bytes at most, and so must the address be aligned.
 
+template <size_t kBytes>
+struct Word;
+template <>
+struct Word<2> {
+  using type = uint16_t;
+};
+template <>
+struct Word<4> {
+  using type = uint32_t;
+};
+template <>
+struct Word<8> {
+  using type = uint2;
+};
+template <>
+struct Word<16> {
+  using type = uint4;
+};
+
 template <class V>
 __device__ V load_vec(const void* from) {
-  static_assert(sizeof(V) == alignof(V) && sizeof(V) <= 16);
-  return *static_cast<const V*>(from);
+  static_assert(sizeof(V) == alignof(V));
+  const auto word = *static_cast<const typename Word<sizeof(V)>::type*>(from);
+  V value;
+  memcpy(&value, &word, sizeof(V));
+  return value;
 }
+// The store is spelled out because nvcc 13 forgets the alignment and stores 16 bytes in four pieces.
 template <class V>
 __device__ void store_vec(void* to, const V& value) {
-  static_assert(sizeof(V) == alignof(V) && sizeof(V) <= 16);
-  *static_cast<V*>(to) = value;
+  static_assert(sizeof(V) == alignof(V));
+  typename Word<sizeof(V)>::type word;
+  memcpy(&word, &value, sizeof(V));
+  if constexpr (sizeof(V) == 16)
+    asm volatile("st.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(word.x), "r"(word.y), "r"(word.z), "r"(word.w)
+                 : "memory");
+  else
+    *static_cast<decltype(word)*>(to) = word;
 }
 
 }  // namespace seedstory
