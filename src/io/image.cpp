@@ -23,42 +23,65 @@
 namespace seedstory {
 namespace {
 
-// What stb_image does not tell: how many colours there are, and whether the end is there (it fills up with grey).
+// What stb_image does not tell: how many colours there are, and whether the end is there (it fills up with grey). And
+// what it does not check: that a Huffman table has at most 256 codes, behind which it writes past its own array.
 struct JpegFrame {
   int width = 0, height = 0, components = 0;
-  bool complete = false;
+  bool complete = false, tables_fit = true;
 };
 
-// The segments up to the first scan, then the end mark. In a scan 0xFF is followed by 0 or a restart mark, so the end
-// mark cannot stand there by chance; thumbnails, which have one too, are in segments before it.
+// The tables of a DHT segment whose length stands at `at`, read on as stb_image does where the length is wrong.
+bool huffman_tables_fit(std::span<const uint8_t> bytes, size_t at) {
+  if (at + 2 > bytes.size()) return false;
+  int left = (bytes[at] << 8 | bytes[at + 1]) - 2;
+  for (at += 2; left > 0;) {
+    if (at + 17 > bytes.size()) return false;
+    int codes = 0;
+    for (size_t i = 1; i <= 16; ++i) codes += bytes[at + i];
+    if (codes > 256) return false;
+    at += 17 + size_t(codes);
+    left -= 17 + codes;
+  }
+  return true;
+}
+
+// Segment by segment up to the first scan. From there mark by mark: in a scan 0xFF is followed by 0 or a restart mark,
+// so no table and no end mark can stand there by chance; thumbnails, which have both, are in segments before it.
 JpegFrame scan_jpeg(std::span<const uint8_t> bytes) {
   JpegFrame frame;
   size_t at = 2;
-  while (at + 4 <= bytes.size() && bytes[at] == 0xFF) {
+  bool in_scan = false;
+  while (at + 4 <= bytes.size() && bytes[at] == 0xFF && !in_scan) {
     const uint8_t mark = bytes[at + 1];
     if (mark == 0xFF) {  // padding
       ++at;
       continue;
     }
-    const size_t length = size_t(bytes[at + 2]) << 8 | bytes[at + 3];
     const bool is_frame = mark >= 0xC0 && mark <= 0xCF && mark != 0xC4 && mark != 0xC8 && mark != 0xCC;
-    if (is_frame && at + 10 <= bytes.size()) {
+    if (is_frame && frame.components == 0 && at + 10 <= bytes.size()) {
       frame.height = bytes[at + 5] << 8 | bytes[at + 6];
       frame.width = bytes[at + 7] << 8 | bytes[at + 8];
       frame.components = bytes[at + 9];
     }
-    at += 2 + length;
-    if (mark == 0xDA) break;  // start of scan
+    if (mark == 0xC4) frame.tables_fit &= huffman_tables_fit(bytes, at + 2);
+    in_scan = mark == 0xDA;
+    at += 2 + (size_t(bytes[at + 2]) << 8 | bytes[at + 3]);
   }
-  for (; at + 2 <= bytes.size() && !frame.complete; ++at) frame.complete = bytes[at] == 0xFF && bytes[at + 1] == 0xD9;
+  for (; at + 2 <= bytes.size(); ++at) {
+    if (bytes[at] != 0xFF) continue;
+    frame.complete |= bytes[at + 1] == 0xD9;
+    if (bytes[at + 1] == 0xC4) frame.tables_fit &= huffman_tables_fit(bytes, at + 2);
+  }
   return frame;
 }
 
 Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& file) {
   const JpegFrame frame = scan_jpeg(bytes);
+  if (frame.components == 0) fail_input(file + ": broken JPEG: no picture in it");
   check_image_size(frame.width, frame.height, file);
   if (frame.components == 4) fail_input(file + ": a CMYK JPEG; save it as RGB first");
   if (!frame.complete) fail_input(file + ": broken JPEG: ends in the middle (truncated?)");
+  if (!frame.tables_fit) fail_input(file + ": broken JPEG: bad Huffman table");
   int width = 0, height = 0, components = 0;
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
       stbi_load_from_memory(bytes.data(), int(bytes.size()), &width, &height, &components, 3), stbi_image_free);

@@ -4,7 +4,7 @@
 #include <fstream>
 
 #include "catch.h"
-#include "io/golden.h"
+#include "golden.h"
 #include "io/temp_folder.h"
 #include "io/weights_file.h"
 
@@ -115,6 +115,19 @@ TEST_CASE("read_image notices a picture that is cut off or damaged", "[io]") {
   std::string damaged = bytes_of(kPictures / "rgb8.png");
   damaged[damaged.size() - 13] ^= 1;  // of the pixels' checksum
   CHECK(read_error(folder, "damaged.png", damaged) == "damaged.png: broken PNG: IDAT: CRC error");
+}
+
+TEST_CASE("A Huffman table of more than 256 codes does not get to stb_image", "[io]") {
+  const TempFolder folder;
+  std::string first = bytes_of(kPictures / "rgb444.jpg"), second = bytes_of(kPictures / "progressive.jpg");
+  const std::string_view table = "\xFF\xC4";
+  first[first.find(table) + 5] = '\xFF';
+  first[first.find(table) + 6] = '\xFF';
+  CHECK(read_error(folder, "first.jpg", first) == "first.jpg: broken JPEG: bad Huffman table");
+  REQUIRE(second.rfind(table) > second.find("\xFF\xDA"));  // tables between scans
+  second[second.rfind(table) + 5] = '\xFF';
+  second[second.rfind(table) + 6] = '\xFF';
+  CHECK(read_error(folder, "second.jpg", second) == "second.jpg: broken JPEG: bad Huffman table");
 }
 
 TEST_CASE("read_image never crashes on changed bytes", "[io]") {
