@@ -9,7 +9,8 @@
 
 namespace seedstory {
 
-// A file's bytes, mapped read-only for as long as the object lives.
+// A file's bytes, mapped read-only for as long as the object lives. Nobody may cut the file meanwhile: reading what is
+// no longer there ends the process, as with every mapping.
 class MappedFile {
  public:
   explicit MappedFile(const std::filesystem::path& path);  // ErrorKind::input: missing, a directory, unreadable

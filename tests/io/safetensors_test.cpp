@@ -1,8 +1,8 @@
 #include <cstring>
 
 #include "catch.h"
+#include "golden.h"
 #include "io/file.h"
-#include "io/golden.h"
 #include "io/temp_folder.h"
 #include "io/weights_file.h"
 

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catch.h"
-#include "io/golden.h"
+#include "golden.h"
 #include "io/temp_folder.h"
 
 using namespace seedstory;
