@@ -1,4 +1,5 @@
 #include <cmath>
+#include <cstring>
 
 #include "ops/harness.h"
 
@@ -80,6 +81,19 @@ TEST_CASE("Attention gives the same bits for any number of threads and queries",
     one.q = op.q.slice(1, 77, 78), one.y = op.y.slice(1, 77, 78);
     CHECK(oracle::result(*backend, one) == std::vector<double>(all.begin() + 77 * 96, all.begin() + 78 * 96));
   }
+}
+
+// A NaN whose low bits would act as an exponent if exp() did not look.
+TEST_CASE("Attention passes a NaN on", "[ops]") {
+  Inputs in(1);
+  const Attention op{.y = in.room(DType::f32, {1, 3, 1, 16}),
+                     .q = in.normal(DType::f32, {1, 3, 1, 16}),
+                     .k = in.normal(DType::f32, {1, 40, 1, 16}),
+                     .v = in.normal(DType::f32, {1, 40, 1, 16})};
+  const uint32_t nan_bits = 0x7fc00001;
+  std::memcpy(op.k.as<float>() + 17 * 16, &nan_bits, sizeof nan_bits);
+  for (const auto& backend : backends())
+    for (double y : oracle::result(*backend, op)) CHECK(std::isnan(y));
 }
 
 TEST_CASE("Attention says what is wrong", "[ops]") {
