@@ -113,6 +113,9 @@ struct Painter::Impl {
     const Prompt prompt = condition(engine.backend, work, feature, 0);
     if (!trace) return;
     trace->record(engine.backend, "vit.zero_output", feature);
+    const float h = float(request.height), w = float(request.width);
+    float both[] = {h, w, 0, 0, h, w, h, w, 0, 0, h, w};
+    trace->record_host("unet.time_ids", Tensor(both, DType::f32, {2, 6}));
     trace->record(engine.backend, "adapter.prompt_uncond", prompt.tokens);
     trace->record(engine.backend, "adapter.pooled_uncond", prompt.pooled);
   }
