@@ -23,11 +23,11 @@
 namespace seedstory {
 namespace {
 
-// What stb_image does not tell: how many colours there are, and whether the end is there (it fills up with grey). And
-// what it does not check: that a Huffman table has at most 256 codes, behind which it writes past its own array.
+// What stb_image does not tell: how many colours there are. And what it does not check: that a Huffman table has at
+// most 256 codes, behind which it writes past its own array.
 struct JpegFrame {
   int width = 0, height = 0, components = 0;
-  bool complete = false, tables_fit = true;
+  bool tables_fit = true;
 };
 
 // The tables of a DHT segment whose length stands at `at`, read on as stb_image does where the length is wrong.
@@ -45,8 +45,8 @@ bool huffman_tables_fit(std::span<const uint8_t> bytes, size_t at) {
   return true;
 }
 
-// Segment by segment up to the first scan. From there mark by mark: in a scan 0xFF is followed by 0 or a restart mark,
-// so no table and no end mark can stand there by chance; thumbnails, which have both, are in segments before it.
+// Segment by segment up to the first scan, which passes over thumbnails with tables of their own. From there mark by
+// mark: in a scan 0xFF is followed by 0 or a restart mark, so no table can stand there by chance.
 JpegFrame scan_jpeg(std::span<const uint8_t> bytes) {
   JpegFrame frame;
   size_t at = 2;
@@ -67,11 +67,8 @@ JpegFrame scan_jpeg(std::span<const uint8_t> bytes) {
     in_scan = mark == 0xDA;
     at += 2 + (size_t(bytes[at + 2]) << 8 | bytes[at + 3]);
   }
-  for (; at + 2 <= bytes.size(); ++at) {
-    if (bytes[at] != 0xFF) continue;
-    frame.complete |= bytes[at + 1] == 0xD9;
-    if (bytes[at + 1] == 0xC4) frame.tables_fit &= huffman_tables_fit(bytes, at + 2);
-  }
+  for (; at + 2 <= bytes.size(); ++at)
+    if (bytes[at] == 0xFF && bytes[at + 1] == 0xC4) frame.tables_fit &= huffman_tables_fit(bytes, at + 2);
   return frame;
 }
 
@@ -80,7 +77,6 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& file) {
   if (frame.components == 0) fail_input(file + ": broken JPEG: no picture in it");
   check_image_size(frame.width, frame.height, file);
   if (frame.components == 4) fail_input(file + ": a CMYK JPEG; save it as RGB first");
-  if (!frame.complete) fail_input(file + ": broken JPEG: ends in the middle (truncated?)");
   if (!frame.tables_fit) fail_input(file + ": broken JPEG: bad Huffman table");
   int width = 0, height = 0, components = 0;
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(

@@ -48,6 +48,7 @@ TEST_CASE("display_text drops what stands there for the model only", "[text]") {
       {"<12 left> The fox", "<{left} left> ", "The fox"},
       {"[INST]7 more: The fox", "[INST]{left} more: ", "The fox"},
       {"[INST]x more: The fox", "[INST]{left} more: ", "x more: The fox"},
+      {"[INST] more: The fox", "[INST]{left} more: ", "more: The fox"},
       {"7", "{left}", ""},
       {"The fox", "{left} more: ", "The fox"},
       {"Next: [INST]The fox", "Next: ", "The fox"},
