@@ -1,4 +1,4 @@
-"""Would a mistake show? Changes a network a little and looks at how far its outputs move."""
+"""Would a mistake show, and would rounding not? Changes a network a little and looks at how far its outputs move."""
 
 import contextlib
 import sys
@@ -64,6 +64,23 @@ def check_functional(weights, run, outputs, eps, **more):
         moved = distance(outputs, run(w, 10 * eps))
         assert moved > 2e-4, f"eps x 10: {moved}"
         print(f"  eps x 10: {moved:.1e}")
+
+
+def check_rounding(module, run, outputs, limit=2e-5):
+    """Weights that are off by a rounding must not move the outputs, else another order of sums could miss the limit."""
+    state = module.state_dict()
+    weights = {k: v.clone() for k, v in state.items()}
+    moved = 0
+    for seed in range(5):
+        g = torch.Generator().manual_seed(seed)
+        for name, value in weights.items():
+            state[name].copy_(value * (1 + 2**-24 * torch.randn(value.shape, generator=g)))
+        moved = max(moved, distance(outputs, run()))
+    for name, value in weights.items():
+        state[name].copy_(value)
+    print(f"  rounded weights: {moved:.1e}")
+    if moved > limit / 8:
+        sys.exit("the outputs depend on roundings; draw other weights")
 
 
 def check_scale(model, run, outputs):
