@@ -57,8 +57,12 @@ void add_story_flags(CLI::App& app, StoryFlags& f) {
   // diffusers' names for the two, for commands that were written for it.
   app.add_option("--num-inference-steps", f.steps, "")->group("");
   app.add_option("--guidance-scale", f.cfg, "")->group("");
-  app.add_option("-W,--width", f.width, "Width in pixels, a multiple of 8")->type_name("PIXELS")->group(group);
-  app.add_option("-H,--height", f.height, "Height in pixels, a multiple of 8")->type_name("PIXELS")->group(group);
+  app.add_option("-W,--width", f.width, "Width in pixels; most models take multiples of 32")
+      ->type_name("PIXELS")
+      ->group(group);
+  app.add_option("-H,--height", f.height, "Height in pixels; most models take multiples of 32")
+      ->type_name("PIXELS")
+      ->group(group);
   app.add_option("--rng", f.rng, "Whose noise: torch-cuda (default) or torch-cpu")->type_name("NAME")->group(group);
 }
 
@@ -143,6 +147,8 @@ CLI::App* add_visualize(CLI::App& app, StoryFlags& f) {
 // CLI11's own exit codes start at 100; a wrong command line is 2 here, said in one line.
 [[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
   std::string command = "seedstory";
+  if (app.get_subcommands().empty() && app.remaining_size() > 0)
+    fail_usage("there is no command " + app.remaining().front() + " (see seedstory --help)");
   for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
   fail_usage(std::string(error.what()) + " (see " + command + " --help)");
 }
@@ -154,6 +160,8 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
   app.set_version_flag("--version", "seedstory " SEEDSTORY_VERSION);
   app.footer(kFooter);
   app.require_subcommand(1);
+  // As other tools have it, so that an alias's flags can be overruled.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 
   StoryFlags told, painted;
   InspectFlags inspected;

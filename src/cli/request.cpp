@@ -1,12 +1,12 @@
 #include "cli/request.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "io/file.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
@@ -15,19 +15,21 @@ namespace {
 namespace fs = std::filesystem;
 
 // Refuses what is not a number as well.
-void need_range(const char* flag, double value, double least, double most) {
+template <class T>
+void check_range(const char* flag, T value, T least, T most) {
   if (!(value >= least && value <= most)) fail_usage(fmt::format("{} {}: expected {} to {}", flag, value, least, most));
 }
 
 template <class T>
 void take(const char* flag, const std::optional<T>& given, T least, T most, auto& value) {
   if (!given) return;
-  need_range(flag, *given, least, most);
+  check_range(flag, *given, least, most);
   value = std::remove_reference_t<decltype(value)>(*given);
 }
 
 void take_size(const char* flag, const std::optional<int64_t>& given, const ModelConfig& config, int64_t& value) {
-  const int64_t factor = int64_t(1) << (config.vae.channels.size() - 1);
+  // The VAE and the UNet each halve a picture between their levels.
+  const int64_t factor = int64_t(1) << (config.vae.channels.size() + config.unet.channels.size() - 2);
   take<int64_t>(flag, given, factor, 8192, value);
   if (given && *given % factor != 0)
     fail_usage(fmt::format("{} {}: expected a multiple of {}, {} to 8192", flag, *given, factor, factor));
@@ -61,7 +63,7 @@ void take_sampling(const StoryFlags& f, SamplingParams& s) {
 }  // namespace
 
 void need_range(const char* flag, int64_t value, int64_t least, int64_t most) {
-  if (value < least || value > most) fail_usage(fmt::format("{} {}: expected {} to {}", flag, value, least, most));
+  check_range(flag, value, least, most);
 }
 
 Device parse_device(const std::string& name) {
@@ -88,11 +90,8 @@ void need_type(const std::string& name) {
 }
 
 void need_writable(const std::string& trace_file) {
-  const fs::path file = trace_file, folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  if (!fs::is_directory(folder)) fail_input(fmt::format("--trace {}: no such folder", trace_file));
-  if (fs::is_directory(file)) fail_input(fmt::format("--trace {}: is a folder", trace_file));
-  if (::access(folder.c_str(), W_OK) != 0)
-    fail_input(fmt::format("--trace {}: its folder cannot be written", trace_file));
+  if (fs::is_directory(trace_file)) fail_input(fmt::format("{}: is a folder", trace_file));
+  const AtomicFile probe(trace_file);  // gone again at once
 }
 
 StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryRequest texts) {

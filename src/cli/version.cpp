@@ -37,8 +37,7 @@ int version(bool as_json, const Backends& backends) {
   }
   fmt::print("seedstory {} (commit {}, {}, {})\n", SEEDSTORY_VERSION, SEEDSTORY_COMMIT, SEEDSTORY_COMPILER,
              SEEDSTORY_BUILD_TYPE);
-  for (const Json& backend : json["backends"])
-    fmt::print("{}\n", backend["description"].get<std::string>());
+  for (const Json& backend : json["backends"]) fmt::print("{}\n", backend["description"].get<std::string>());
   return 0;
 }
 

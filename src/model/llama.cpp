@@ -41,7 +41,6 @@ KvCache::KvCache(Arena& arena, const LlamaConfig& config, int64_t capacity, DTyp
 
 Llama::Llama(const LlamaConfig& config, const WeightLoader& loader) : config_(config) {
   const int64_t head = head_dim("llm", config_.hidden, config_.heads);
-  if (head % 2 != 0) fail_input("llm: RoPE turns pairs, a head has " + std::to_string(head) + " values");
   WeightTable table;
   w_.list(table, config_);
   loaded_ = loader.load(table, [](std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); });

@@ -52,8 +52,7 @@ void Resampler::precompute(Backend& backend, DType type) {
   const int64_t side = grid_side(queries, "resampler queries"), key_side = grid_side(keys_, "resampler keys");
   std::vector<float> positions = resize_grid(w_.pos_embed.values, side, key_side, dim);
 
-  head_dim("resampler", dim, config_.heads);
-  computed_ = WeightBlock(backend, (queries + keys_) * dim * size_of(type) + 2 * 64);  // each begins at 64 bytes
+  computed_ = WeightBlock(backend, (queries + keys_) * dim * size_of(type) + 128);
   q_ = computed_.make(type, {queries, dim});
   key_positions_ = computed_.make(type, {1, keys_, dim});
   with_scratch(backend, [&](Backend& be, Arena& arena) {

@@ -54,7 +54,6 @@ void VitWeights::list(WeightTable& table, const VitConfig& c) {
 
 Vit::Vit(const VitConfig& config, const WeightLoader& loader) : config_(config) {
   const int64_t grid = patch_grid(config_), width = config_.width;
-  head_dim("vit", width, config_.heads);
   WeightTable table;
   w_.list(table, config_);
   loaded_ = loader.load(table);

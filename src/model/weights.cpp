@@ -63,9 +63,6 @@ void contiguous_to_f32(const StoredTensor& t, int64_t first, int64_t count, floa
     case DType::bf16:
       for (int64_t i = 0; i < count; ++i) out[i] = bf16_to_f32(load_at<uint16_t>(base, first + i));
       return;
-    case DType::f16:
-      for (int64_t i = 0; i < count; ++i) out[i] = f16_to_f32(load_at<uint16_t>(base, first + i));
-      return;
     default:
       for (int64_t i = 0; i < count; ++i) out[i] = value_at(t, first + i);
   }

@@ -99,7 +99,9 @@ std::string a1111_parameters(const StoryRecord& record, const StoredFrame& frame
 }
 
 // What differs between the story asked for and the one in the folder, for a person; empty: nothing.
-std::string difference(const Json& asked, const Json& stored) {
+std::string difference(const StoryRecord& record, const nlohmann::json& stored) {
+  using Json = nlohmann::json;  // the order of fields says nothing
+  const Json asked = Json::parse(head_json(record).dump());
   if (asked["seedstory"] != stored.value("seedstory", Json())) return "program version";
   if (asked["command"] != stored.value("command", Json())) return "command";
   const Json model = stored.value("model", Json::object());
@@ -112,15 +114,15 @@ std::string difference(const Json& asked, const Json& stored) {
 }
 
 // The story.json of a folder; nothing if there is none or it is not one of ours.
-std::optional<Json> stored_story(const fs::path& dir) {
+std::optional<nlohmann::json> stored_story(const fs::path& dir) {
   std::error_code none;
   if (!fs::is_regular_file(dir / kStory, none)) return std::nullopt;
-  Json json = Json::parse(read_text_file(dir / kStory), nullptr, false);
-  if (!json.is_object() || !json.contains("seedstory") || !json.value("frames", Json()).is_array()) return std::nullopt;
+  nlohmann::json json = nlohmann::json::parse(read_text_file(dir / kStory), nullptr, false);
+  if (!json.is_object() || !json.contains("seedstory") || !json.contains("frames")) return std::nullopt;
   return json;
 }
 
-StoredFrame stored_frame(const Json& json) {
+StoredFrame stored_frame(const nlohmann::json& json) {
   return {.index = json.at("index"), .file = json.at("file"), .text = json.at("text"), .seed = json.at("seed")};
 }
 
@@ -147,10 +149,9 @@ Book::Book(fs::path dir, StoryRecord record) : dir_(std::move(dir)), record_(std
 std::optional<std::vector<StoredFrame>> Book::finished() const {
   try {
     const auto stored = stored_story(dir_);
-    if (!stored || !stored->value("complete", false) || !difference(head_json(record_), *stored).empty())
-      return std::nullopt;
+    if (!stored || !stored->value("complete", false) || !difference(record_, *stored).empty()) return std::nullopt;
     std::vector<StoredFrame> frames;
-    for (const Json& json : stored->at("frames")) frames.push_back(stored_frame(json));
+    for (const nlohmann::json& json : stored->at("frames")) frames.push_back(stored_frame(json));
     for (const StoredFrame& frame : frames)
       if (!is_frame_file(frame.file) || !fs::exists(dir_ / frame.file)) return std::nullopt;
     return fs::exists(dir_ / kPage) ? std::optional(frames) : std::nullopt;
@@ -169,7 +170,7 @@ void Book::begin(bool force) {
     std::string why;
     try {
       if (const auto stored = stored_story(dir_))
-        why = difference(head_json(record_), *stored);
+        why = difference(record_, *stored);
       else if (fs::exists(dir_ / kStory) || fs::exists(dir_ / frame_file(0)))
         why = "files";
     } catch (const Json::exception&) {
