@@ -1,0 +1,121 @@
+// inspect: models, weight files, frames, stories, and the command that makes a frame again.
+#include "io/image.h"
+#include "program.h"
+
+using namespace seedstory;
+
+TEST_CASE("inspect says what a model is made of") {
+  const Desk desk;
+  Run run = desk.shell("seedstory inspect model");
+  CHECK(run.code == 0);
+  for (const char* line :
+       {"tiny (seedstory layout)\n", "licence        Apache-2.0\n", "training data  none: random weights\n",
+        "defaults       policy window, window 3, 2 steps, cfg scale 2, 32x32\n", "9 words of its world\n", "\nunet "})
+    CHECK_THAT(run.out, Catch::Contains(line));
+  CHECK(desk.shell("seedstory inspect model/model.json").out == run.out);
+
+  const auto json = nlohmann::json::parse(desk.shell("seedstory inspect model --json").out);
+  CHECK(json["model"] == "tiny");
+  CHECK(json["licence"] == "Apache-2.0");
+  CHECK(json["parts"]["llm"]["types"]["f32"] == json["parts"]["llm"]["tensors"]);
+  int64_t parameters = 0;
+  for (const auto& part : json["parts"]) parameters += part["parameters"].get<int64_t>();
+  CHECK(json["total"]["parameters"] == parameters);
+}
+
+TEST_CASE("inspect lists a weight file's tensors") {
+  const Desk desk;
+  const Run run = desk.shell("seedstory inspect model/vae.safetensors");
+  CHECK(run.code == 0);
+  CHECK_THAT(run.out, Catch::Contains("f32         [8, 16, 3, 3]") || Catch::Contains("f32         [16, 16, 3, 3]"));
+  const auto json = nlohmann::json::parse(desk.shell("seedstory inspect model/vae.safetensors --json").out);
+  CHECK(json["tensors"] == json["list"].size());
+  int64_t parameters = 0;
+  for (const auto& tensor : json["list"]) {
+    int64_t numel = 1;
+    for (const int64_t n : tensor["shape"]) numel *= n;
+    parameters += numel;
+  }
+  CHECK(json["parameters"] == parameters);
+  CHECK(json["bytes"] == 4 * parameters);
+}
+
+TEST_CASE("inspect reads torch files, and refuses one that runs code") {
+  const Desk desk;
+  const std::string lora = quoted(std::string(SEEDSTORY_SOURCE_DIR) + "/tests/data/reference/lora_rank3.bin");
+  const Run run = desk.shell("seedstory inspect " + lora);
+  CHECK(run.code == 0);
+  CHECK_THAT(run.out, Catch::Contains("lora_A"));
+}
+
+TEST_CASE("The command inside a frame and a story makes the same bytes") {
+  const Desk desk(random_model());
+  Image start{.width = 9, .height = 7, .rgb = std::vector<uint8_t>(9 * 7 * 3, 90)};
+  start.rgb[5] = 17;
+  desk.write("start.png", encode_png(start));
+  desk.write("captions.json", R"(["it's \"a\" fox\n", "END", "the lantern"])");
+  const std::string lines[] = {
+      "seedstory generate --model model --max-tokens 20 -n 3 -p \"it's a 'fox'\" --steps 3 --cfg-scale 1.7 -s 9 "
+      "--seed-per-frame --rng torch-cpu --policy mm_sink --window 2 -W 48 -H 16 --temp 0.7 --top-p 0.9 "
+      "--repeat-penalty 1.1",
+      "seedstory generate --model model --max-tokens 20 -n 2 -p 'The fox' -i start.png",
+      "seedstory visualize --model model --captions captions.json --policy dense",
+      "seedstory visualize --model model --captions captions.json -i start.png -n 1",
+      "seedstory generate --model model --vae model/vae.safetensors --max-tokens 20 -n 1 -p fox",
+  };
+  for (const std::string& line : lines) {
+    INFO(line);
+    REQUIRE(desk.shell("rm -rf out again; " + line + " -o out").code == 0);
+    const Run command =
+        desk.shell("seedstory inspect --command out/001.png || seedstory inspect --command out/000.png");
+    desk.write("again.sh", command.out);
+    const Run again = desk.shell("bash again.sh");
+    INFO(command.out << again.err);
+    CHECK(again.code == 0);
+    desk.expect_equal_folders("out", "again");
+    CHECK(desk.shell("seedstory inspect --command out").out == command.out);
+    CHECK(desk.shell("seedstory inspect --command out/story.json").out == command.out);
+  }
+}
+
+TEST_CASE("inspect tells a person and a program what a frame is") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p 'The fox' -s 5 -o out").code == 0);
+  const Run run = desk.shell("seedstory inspect out/001.png");
+  CHECK(run.code == 0);
+  CHECK_THAT(run.out, Catch::StartsWith("out/001.png: frame 1 of a story\n") && Catch::Contains("\nseed       5\n") &&
+                          Catch::Contains("seedstory generate --prompt 'The fox' --frames 3 --seed 5 "));
+  const auto json = nlohmann::json::parse(desk.shell("seedstory inspect out/001.png --json").out);
+  CHECK(json["story"]["frame"]["index"] == 1);
+  CHECK_THAT(json["remake"].get<std::string>(), Catch::StartsWith("seedstory generate "));
+  const Run story = desk.shell("seedstory inspect out");
+  CHECK_THAT(story.out, Catch::StartsWith("out: a story, 3 frames\n") && Catch::Contains("\n002.png    "));
+}
+
+TEST_CASE("inspect of a picture without a story, and of what it cannot read") {
+  const Desk desk;
+  desk.write("plain.png", encode_png({.width = 3, .height = 2, .rgb = std::vector<uint8_t>(18)}));
+  desk.write("junk", "not a weight file");
+  desk.write("hostile.png",
+             encode_png({.width = 1, .height = 1, .rgb = {1, 2, 3}}, {{"seedstory", R"({"seedstory": 1})"}}));
+  desk.write("story.json", "{}");
+  const Run plain = desk.shell("seedstory inspect plain.png");
+  CHECK(plain.code == 0);
+  CHECK(plain.out == "plain.png: 3x2 pixels, no story data\n");
+  struct {
+    const char *path, *message;
+  } cases[] = {{"plain.png --command", "plain.png: holds no story data"},
+               {"nowhere", "nowhere: no such file"},
+               {"junk", "junk"},
+               {"hostile.png", "this is not the whole of a story's data"},
+               {"story.json", "story.json: is not a story of this program"},
+               {"model --command", "model: holds no story data"}};
+  for (const auto& [path, message] : cases) {
+    INFO(path);
+    const Run run = desk.shell("seedstory inspect " + std::string(path));
+    CHECK(run.code == 3);
+    CHECK(run.out.empty());
+    CHECK_THAT(run.err, Catch::StartsWith("seedstory: ") && Catch::Contains(message));
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
+  }
+}

@@ -1,0 +1,415 @@
+// A story told by the program: what is on which stream, what is in the folder, what a second run does.
+#include <algorithm>
+
+#include "io/image.h"
+#include "program.h"
+
+using namespace seedstory;
+
+namespace {
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> out;
+  size_t begin = 0;
+  for (size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1)
+    out.push_back(text.substr(begin, end - begin));
+  return out;
+}
+
+std::string told(const nlohmann::json& story, size_t first = 0) {
+  std::string text;
+  for (size_t i = first; i < story["frames"].size(); ++i)
+    text += (i > first ? "\n" : "") + story["frames"][i]["text"].get<std::string>() + "\n";
+  return text;
+}
+
+Image picture(int width, int height) {
+  Image image{.width = width, .height = height, .rgb = {}};
+  for (int i = 0; i < width * height * 3; ++i) image.rgb.push_back(uint8_t(i * 37));
+  return image;
+}
+
+std::string chunk(const Desk& desk, const std::string& png, const std::string& key) {
+  for (const auto& [name, text] : read_png_text(desk / png))
+    if (name == key) return text;
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("stdout is the story, stderr one line a frame, the folder the book") {
+  const Desk desk;
+  const Run run = desk.generate("-p 'A little fox finds a red lantern in the snow.' -o out");
+  REQUIRE(run.code == 0);
+  const auto story = desk.json("out/story.json");
+  const std::string said = kSaid;
+  CHECK(run.out == said + "\n\n" + said + "\n\n" + said + "\n");
+  CHECK(run.out == told(story));
+  CHECK(desk.files("out") == std::vector<std::string>{"000.png", "001.png", "002.png", "story.html", "story.json"});
+  const auto log = lines(run.err);
+  REQUIRE(log.size() == 5);
+  CHECK_THAT(log[0], Catch::StartsWith("tiny on cpu (") && Catch::EndsWith("seed 42, 3 frames of 32x32, 2 steps"));
+  CHECK(log[1] == "frame 000 -> out/000.png");
+  CHECK(log[3] == "frame 002 -> out/002.png");
+  CHECK(log[4] == "story -> out/story.html");
+
+  CHECK(story["complete"] == true);
+  CHECK(story["request"]["prompt"] == "A little fox finds a red lantern in the snow.");
+  for (size_t i = 0; i < 3; ++i) {
+    CHECK(story["frames"][i]["index"] == i);
+    CHECK(story["frames"][i]["seed"] == 42);
+    const Image frame = read_image(desk / ("out/" + story["frames"][i]["file"].get<std::string>()));
+    CHECK(frame.width == 32);
+    CHECK(frame.height == 32);
+  }
+}
+
+TEST_CASE("The words are out before their picture is painted") {
+  const Desk desk;
+  const Run run = desk.generate("-p 'The fox' -o out 2>&1");
+  const std::string first = desk.json("out/story.json")["frames"][0]["text"];
+  REQUIRE_FALSE(first.empty());
+  CHECK(run.out.find(first) < run.out.find("frame 000 ->"));
+  CHECK(run.out.find("frame 000 ->") < run.out.find("frame 001 ->"));
+}
+
+TEST_CASE("--quiet, --verbose and --color change stderr only") {
+  const Desk desk;
+  const Run plain = desk.generate("-p fox -o a"), quiet = desk.generate("-p fox -q -o b"),
+            verbose = desk.generate("-p fox -v -o c"), colored = desk.generate("-p fox --color on -o d");
+  CHECK(quiet.err.empty());
+  CHECK_THAT(verbose.err, Catch::Contains("model loaded"));
+  CHECK_THAT(colored.err, Catch::Contains("\x1b["));
+  CHECK_THAT(plain.err, !Catch::Contains("\x1b["));
+  CHECK_THAT(plain.err, !Catch::Contains("\r"));  // the live line is for terminals
+  CHECK(quiet.out == plain.out);
+  CHECK(verbose.out == plain.out);
+  CHECK(colored.out == plain.out);
+  for (const char* folder : {"b", "c", "d"}) desk.expect_equal_folders("a", folder);
+}
+
+TEST_CASE("In a terminal a live line counts the steps; NO_COLOR and CI are heard") {
+  const Desk desk;
+  const std::string line = "script -qec 'seedstory generate --model model -n 1 -p fox --force -o out' x";
+  const std::string shown = desk.shell("unset CI; TERM=xterm " + line).out;
+  CHECK_THAT(shown, Catch::Contains("\r\x1b[K") && Catch::Contains("frame 000: painting, step 2 of 2") &&
+                        Catch::Contains("\x1b[2m"));
+  CHECK_THAT(desk.shell("unset CI; TERM=xterm NO_COLOR=1 " + line).out,
+             Catch::Contains("painting, step 2 of 2") && !Catch::Contains("\x1b[2m"));
+  CHECK_THAT(desk.shell("CI=true TERM=xterm " + line).out, !Catch::Contains("painting"));
+  CHECK_THAT(desk.shell("TERM=dumb " + line).out, !Catch::Contains("\x1b"));
+}
+
+TEST_CASE("--json prints one object a frame, also for a story that is there already") {
+  const Desk desk;
+  const Run run = desk.generate("-p fox --json -o out");
+  const auto printed = lines(run.out);
+  REQUIRE(printed.size() == 3);
+  const auto frame = nlohmann::json::parse(printed[2]);
+  CHECK(frame["frame"] == 2);
+  CHECK(frame["file"] == "out/002.png");
+  CHECK(frame["seed"] == 42);
+  CHECK(frame["text"] == desk.json("out/story.json")["frames"][2]["text"]);
+  CHECK(desk.generate("-p fox --json -o out").out == run.out);
+}
+
+TEST_CASE("Equal runs are equal bytes: threads, order and again") {
+  const Desk desk(random_model());
+  const std::string ask = "-p 'The red fox' --max-tokens 16 --temp 0.8 -o ";
+  REQUIRE(desk.generate(ask + "a").code == 0);
+  CHECK(desk.generate(ask + "again").code == 0);
+  CHECK(desk.generate(ask + "threads --threads 2").code == 0);
+  CHECK(desk.generate(ask + "text-first --order text-first").code == 0);
+  for (const char* folder : {"again", "threads", "text-first"}) {
+    INFO(folder);
+    desk.expect_equal_folders("a", folder);
+  }
+}
+
+TEST_CASE("--order text-first tells everything before it paints") {
+  const Desk desk;
+  const Run run = desk.generate("-p fox --order text-first -o out 2>&1");
+  const std::string last = desk.json("out/story.json")["frames"][2]["text"];
+  REQUIRE_FALSE(last.empty());
+  CHECK(run.out.rfind(last) < run.out.find("frame 000 ->"));
+}
+
+TEST_CASE("Each flag of the pictures and of the words has its effect") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p fox -o base").code == 0);
+  const Image base = read_image(desk / "base/001.png");
+  for (const char* flag : {"--seed 7", "--seed-per-frame", "--steps 3", "--cfg-scale 5", "--guidance-scale 5",
+                           "--num-inference-steps 3", "--rng torch-cpu"}) {
+    INFO(flag);
+    const Run run = desk.generate("-p fox --force -o out " + std::string(flag));
+    REQUIRE(run.code == 0);
+    CHECK(read_image(desk / "out/001.png").rgb != base.rgb);
+    CHECK(desk.json("out/story.json")["frames"][1]["text"] == desk.json("base/story.json")["frames"][1]["text"]);
+  }
+  REQUIRE(desk.generate("-p fox -W 48 -H 16 -o size").code == 0);
+  CHECK(read_image(desk / "size/000.png").width == 48);
+  CHECK(read_image(desk / "size/000.png").height == 16);
+
+  REQUIRE(desk.generate("-p fox --seed-per-frame -o per").code == 0);
+  CHECK(read_image(desk / "per/000.png").rgb == read_image(desk / "base/000.png").rgb);
+  CHECK(desk.json("per/story.json")["frames"][2]["seed"] == 44);
+}
+
+TEST_CASE("Each flag of the words has its effect") {
+  const Desk desk(random_model());
+  const std::string words = desk.generate("-p fox --max-tokens 16 -o out").out;
+  for (const char* flag : {"--temp 5 --top-k 0 --top-p 1 --min-p 0", "--repeat-penalty 9", "--max-tokens 30",
+                           "--policy mm_sink --window 1"}) {
+    INFO(flag);
+    const Run run = desk.generate("-p fox --max-tokens 16 --force -o out " + std::string(flag));
+    CHECK(run.code == 0);
+    CHECK(run.out != words);
+    CHECK_THAT(run.err, Catch::Contains("(--max-tokens)"));  // random weights end nowhere
+  }
+}
+
+TEST_CASE("--top-k without --temp is told to change nothing") {
+  const Desk desk;
+  CHECK_THAT(desk.generate("-p fox --top-k 3 -q -o out").err,
+             Catch::Contains("change nothing without --temp: the likeliest word is taken"));
+}
+
+TEST_CASE("--seed -1 draws a seed, prints it and stores it") {
+  const Desk desk;
+  const Run run = desk.generate("-p fox -s -1 -o out");
+  REQUIRE(run.code == 0);
+  const uint64_t seed = desk.json("out/story.json")["request"]["seed"];
+  CHECK_THAT(run.err, Catch::Contains("seed " + std::to_string(seed) + ","));
+  CHECK(desk.generate("-p fox -s " + std::to_string(seed) + " -o same").code == 0);
+  desk.expect_equal_folders("out", "same");
+}
+
+TEST_CASE("A user's picture becomes 000.png, and N more follow") {
+  const Desk desk;
+  const Image start = picture(50, 20);
+  desk.write("start.png", encode_png(start));
+  const Run run = desk.generate("-p 'The fox' --image start.png -o out");
+  REQUIRE(run.code == 0);
+  const auto story = desk.json("out/story.json");
+  CHECK(story["frames"].size() == 4);
+  CHECK(story["frames"][0]["text"] == "The fox");
+  CHECK(run.out == told(story, 1));  // the prompt is the user's own
+  const Image copy = read_image(desk / "out/000.png");
+  CHECK(copy.width == 50);
+  CHECK(copy.height == 20);
+  CHECK(copy.rgb == start.rgb);
+  CHECK(chunk(desk, "out/000.png", "parameters").empty());  // nothing here was drawn with them
+  CHECK(nlohmann::json::parse(chunk(desk, "out/000.png", "seedstory"))["frame"]["start"] == true);
+
+  CHECK(desk.generate("-p 'The fox' --image start.png --order text-first --threads 2 -o again").code == 0);
+  desk.expect_equal_folders("out", "again");
+  CHECK(desk.generate("-p 'The fox' --image start.png -o out").out == run.out);
+}
+
+TEST_CASE("What the start picture shows changes the story") {
+  const Desk desk(random_model());
+  desk.write("wide.png", encode_png(picture(50, 20)));
+  desk.write("tall.png", encode_png(picture(20, 50)));
+  for (const char* name : {"wide", "tall"})
+    CHECK(desk.generate(std::string("-p fox --max-tokens 16 -n 1 -i ") + name + ".png -o " + name).code == 0);
+  CHECK(read_image(desk / "wide/001.png").rgb != read_image(desk / "tall/001.png").rgb);
+}
+
+TEST_CASE("visualize paints a caption a frame; the first belongs to a start picture") {
+  const Desk desk;
+  desk.write("captions.json", R"(["the fox", "the \"red\" fox <img>", "a lantern"])");
+  desk.write("start.png", encode_png(picture(32, 32)));
+  Run run = desk.shell("seedstory visualize --model model --captions captions.json -o all");
+  REQUIRE(run.code == 0);
+  CHECK(run.out == "the fox\n\nthe \"red\" fox <img>\n\na lantern\n");
+  CHECK(desk.files("all") == std::vector<std::string>{"000.png", "001.png", "002.png", "story.html", "story.json"});
+
+  run = desk.shell("seedstory visualize --model model --captions - -i start.png -o start <captions.json");
+  REQUIRE(run.code == 0);
+  CHECK(run.out == "the \"red\" fox <img>\n\na lantern\n");
+  CHECK(desk.files("start").size() == 5);
+  CHECK(read_image(desk / "start/000.png").rgb == picture(32, 32).rgb);
+
+  run = desk.shell("seedstory visualize --model model --captions captions.json -n 2 -o two");
+  CHECK(desk.json("two/story.json")["frames"].size() == 2);
+}
+
+TEST_CASE("A frame carries A1111's parameters and the whole request") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p 'The fox' --seed 5 --seed-per-frame -o out").code == 0);
+  const auto story = desk.json("out/story.json");
+  const auto inside = nlohmann::json::parse(chunk(desk, "out/002.png", "seedstory"));
+  CHECK(inside["request"] == story["request"]);
+  CHECK(inside["model"] == story["model"]);
+  CHECK(inside["frame"] == story["frames"][2]);
+  CHECK(inside["frame"]["seed"] == 7);
+  const std::string hash = story["model"]["weights"]["unet"];
+  CHECK(chunk(desk, "out/002.png", "parameters") ==
+        story["frames"][2]["text"].get<std::string>() +
+            "\nSteps: 2, Sampler: Euler, CFG scale: 2, Seed: 7, Size: 32x32, Model hash: " + hash +
+            ", Model: tiny, Version: seedstory 0.1.0");
+}
+
+TEST_CASE("The page holds every picture, escapes the texts and asks the network for nothing") {
+  const Desk desk;
+  desk.write("captions.json", R"js(["a <script>alert(\"1\")</script> & more", "two"])js");
+  REQUIRE(desk.shell("seedstory visualize --model model --captions captions.json -o out").code == 0);
+  const std::string page = desk.read("out/story.html");
+  CHECK_THAT(page, Catch::Contains("alt=\"a &lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; more\""));
+  CHECK_THAT(page, !Catch::Contains("<script"));
+  CHECK_THAT(page, !Catch::Contains("http"));
+  CHECK_THAT(page, Catch::Contains("name=\"viewport\"") && Catch::Contains("prefers-color-scheme: dark"));
+  size_t pictures = 0;
+  for (size_t at = 0; (at = page.find("src=\"data:image/png;base64,iVBORw0KGgo", at)) != std::string::npos; ++at)
+    ++pictures;
+  CHECK(pictures == 2);
+}
+
+TEST_CASE("The same command again prints the story and computes nothing") {
+  const Desk desk;
+  const Run first = desk.generate("-p 'The fox' -o out");
+  const auto written = std::filesystem::last_write_time(desk / "out/001.png");
+  const Run second = desk.generate("-p 'The fox' -o out");
+  CHECK(second.code == 0);
+  CHECK(second.out == first.out);
+  CHECK(second.err == "out holds this story already; nothing is computed\n");
+  CHECK(std::filesystem::last_write_time(desk / "out/001.png") == written);
+}
+
+TEST_CASE("Another story in the folder is exit 3, and --force replaces it whole") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p 'The fox' -o out").code == 0);
+  struct {
+    const char *flags, *what;
+  } cases[] = {{"-p 'A fox'", "prompt"}, {"-p 'The fox' -n 2", "frames"}, {"-p 'The fox' --seed 1", "seed"}};
+  for (const auto& [flags, what] : cases) {
+    const Run run = desk.generate("-o out " + std::string(flags));
+    CHECK(run.code == 3);
+    CHECK(run.err == "seedstory: out: holds another story (its " + std::string(what) +
+                         " differs); --force replaces it, -o DIR goes elsewhere\n");
+  }
+  desk.write("out/notes.txt", "mine");
+  const Run forced = desk.generate("-n 1 -p 'A fox' -o out --force");
+  CHECK(forced.code == 0);
+  CHECK(desk.files("out") == std::vector<std::string>{"000.png", "notes.txt", "story.html", "story.json"});
+}
+
+TEST_CASE("Pictures that are not a story's are not overwritten") {
+  const Desk desk;
+  std::filesystem::create_directory(desk / "out");
+  desk.write("out/000.png", "mine");
+  const Run run = desk.generate("-p fox -o out");
+  CHECK(run.code == 3);
+  CHECK(run.err ==
+        "seedstory: out: holds another story (its files differs); --force replaces it, -o DIR goes elsewhere\n");
+  CHECK(desk.read("out/000.png") == "mine");
+}
+
+TEST_CASE("A story that was interrupted is told again, to the same bytes") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p 'The fox' -o whole").code == 0);
+  REQUIRE(desk.generate("-p 'The fox' -o out").code == 0);
+  std::filesystem::remove(desk / "out/002.png");
+  CHECK(desk.generate("-p 'The fox' -o out").code == 0);
+  desk.expect_equal_folders("whole", "out");
+
+  auto story = desk.json("out/story.json");
+  story["complete"] = false;
+  desk.write("out/story.json", story.dump());
+  CHECK(desk.generate("-p 'The fox' -o out").code == 0);
+  desk.expect_equal_folders("whole", "out");
+}
+
+TEST_CASE("Ctrl-C is exit 130 and leaves whole frames") {
+  const Desk desk;
+  const Run run = desk.shell(
+      "seedstory generate --model model -p fox -n 10000 -o out >words 2>log & pid=$!\n"
+      "while [ ! -f out/002.png ]; do sleep 0.05; done\n"
+      "kill -INT $pid; wait $pid");
+  CHECK(run.code == 130);
+  CHECK(read_image(desk / "out/001.png").width == 32);
+  CHECK(desk.json("out/story.json")["complete"] == false);
+  CHECK_FALSE(std::filesystem::exists(desk / "out/story.html"));
+}
+
+TEST_CASE("A reader who leaves ends the program without a word") {
+  const Desk desk;
+  const Run run =
+      desk.shell("{ seedstory generate --model model -p fox -n 10000 -q -o out; echo $? >code; } | head -c 1");
+  CHECK(run.code == 0);
+  CHECK(run.err.empty());
+  CHECK(desk.read("code") == "141\n");
+}
+
+TEST_CASE("A full disk under stdout is an error, not silence") {
+  const Desk desk;
+  const Run run = desk.generate("-p fox -q -o out >/dev/full");
+  CHECK(run.code == 1);
+  CHECK(run.err == "seedstory: standard output cannot be written: No space left on device\n");
+}
+
+TEST_CASE("Without --output the folder is named by the story") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p 'A little Fox! Finds a red lantern in the snow, and more'").code == 0);
+  CHECK(std::filesystem::exists(desk / "story-a-little-fox-finds-a-red-lantern-in-the/story.json"));
+  REQUIRE(desk.generate("-p '狐' -s 3").code == 0);
+  CHECK(std::filesystem::exists(desk / "story-seed-3/story.json"));
+}
+
+TEST_CASE("Words that the model does not know are named, and the story goes on") {
+  const Desk desk;
+  const Run run = desk.generate("-p \"The fox's LANTERNS and 3 tigers' spaceship: the tigers\" -q -o out");
+  CHECK(run.code == 0);
+  CHECK(run.err == "not in this model's world: and, tigers, spaceship\n");
+}
+
+TEST_CASE("Hard prompts are only text") {
+  const Desk desk;
+  const std::string prompts[] = {"<img></s><img_00000> the </img> fox",
+                                 "it's a \"fox\"\n\n$HOME `ls` \\n %s {} {0}",
+                                 "--frames 2",
+                                 "-n",
+                                 "{}",
+                                 "[]",
+                                 "[\"a\", \"b\"]",
+                                 "%%",
+                                 "🦊 狐 \xc3\xa9",
+                                 "\x1b[31mred\x1b[0m\ttab"};
+  int n = 0;
+  for (const std::string& prompt : prompts) {
+    INFO(prompt);
+    const std::string out = "out" + std::to_string(n++);
+    const Run run = desk.generate("-n 1 -o " + out + " --prompt " + quoted(prompt));
+    CHECK(run.code == 0);
+    CHECK(desk.json(out + "/story.json")["request"]["prompt"] == prompt);
+    // The command inside makes the same bytes.
+    const Run command = desk.shell("seedstory inspect --command " + out + "/000.png");
+    REQUIRE(command.code == 0);
+    desk.write("again.sh", command.out);
+    CHECK(desk.shell("rm -rf again; bash again.sh").code == 0);
+    desk.expect_equal_folders(out, "again");
+  }
+}
+
+TEST_CASE("A prompt of a megabyte is too long for the model, and says so") {
+  const Desk desk;
+  std::string text;
+  while (text.size() < 1 << 20) text += "the little fox ";
+  desk.write("long.txt", text);
+  const Run run = desk.generate("-f long.txt -q -o out");
+  CHECK(run.code == 3);
+  CHECK(run.err.size() < 400);
+  CHECK_THAT(run.err, Catch::Contains("tokens"));
+}
+
+TEST_CASE("--trace writes tensors and token ids, and tells the story for it again") {
+  const Desk desk;
+  const Run plain = desk.generate("-p fox -o out");
+  const Run traced = desk.generate("-p fox -o out --trace t.safetensors");
+  CHECK(traced.code == 0);
+  CHECK(traced.out == plain.out);
+  CHECK(std::filesystem::exists(desk / "t.safetensors"));
+  CHECK(desk.json("t.safetensors.json")["calls"].size() == 3);
+  CHECK(desk.generate("-p fox -o out2").code == 0);
+  desk.expect_equal_folders("out", "out2");
+}
