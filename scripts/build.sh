@@ -15,17 +15,17 @@ build_in() {
 
 configure() {
   local dir=$1 flags=$2 log=$1/configure.log
-  local wanted="$PWD $flags"
-  [ -f "$dir/build.ninja" ] && [ "$(cat "$dir/.configured" 2>/dev/null)" = "$wanted" ] && return 0
-  # A tree that was moved, or a configuration that never finished.
-  [ "$(cut -d' ' -f1 "$dir/.configured" 2>/dev/null)" = "$PWD" ] || rm -rf "$dir/CMakeCache.txt" "$dir/CMakeFiles"
+  # CMake refuses a tree that was moved.
+  grep -qsxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" "$dir/CMakeCache.txt" ||
+    rm -rf "$dir/CMakeCache.txt" "$dir/CMakeFiles" "$dir/.configured"
+  [ -f "$dir/build.ninja" ] && [ "$(cat "$dir/.configured" 2>/dev/null)" = "$flags" ] && return 0
   # shellcheck disable=SC2086  # flags are words
   if ! cmake -S . -B "$dir" -G Ninja $flags >"$log" 2>&1; then
     tail -n 30 "$log" >&2
     echo "the configuration failed; the whole log: $log" >&2
     exit 1
   fi
-  echo "$wanted" >"$dir/.configured"
+  echo "$flags" >"$dir/.configured"
 }
 
 compile() {
