@@ -66,7 +66,7 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
   CHECK(desk.files(".") == std::vector<std::string>{"line.sh", "model", "stderr", "stdout"});
 }
 
-TEST_CASE("--help and --version answer on stdout") {
+TEST_CASE("Help and version answer on stdout") {
   const Desk desk;
   Run run = desk.shell("seedstory --version");
   CHECK(run.code == 0);
@@ -100,7 +100,7 @@ TEST_CASE("A device that is not there is exit 4, never a slower answer") {
   CHECK_THAT(run.err, Catch::Contains("seedstory: "));
 }
 
-TEST_CASE("The environment names model, device and threads; flags win") {
+TEST_CASE("The environment names model, device and threads, and flags win") {
   const Desk desk;
   Run run = desk.shell("SEEDSTORY_MODEL=model seedstory generate -p fox -n 1 -o out");
   CHECK(run.code == 0);

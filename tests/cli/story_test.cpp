@@ -73,7 +73,7 @@ TEST_CASE("The words are out before their picture is painted") {
   CHECK(run.out.find("frame 000 ->") < run.out.find("frame 001 ->"));
 }
 
-TEST_CASE("--quiet, --verbose and --color change stderr only") {
+TEST_CASE("Quiet, verbose and coloured: only stderr changes") {
   const Desk desk;
   const Run plain = desk.generate("-p fox -o a"), quiet = desk.generate("-p fox -q -o b"),
             verbose = desk.generate("-p fox -v -o c"), colored = desk.generate("-p fox --color on -o d");
@@ -88,7 +88,7 @@ TEST_CASE("--quiet, --verbose and --color change stderr only") {
   for (const char* folder : {"b", "c", "d"}) desk.expect_equal_folders("a", folder);
 }
 
-TEST_CASE("In a terminal a live line counts the steps; NO_COLOR and CI are heard") {
+TEST_CASE("In a terminal a live line counts the steps, and NO_COLOR and CI are heard") {
   const Desk desk;
   const std::string line = "script -qec 'seedstory generate --model model -n 1 -p fox --force -o out' x";
   const std::string shown = desk.shell("unset CI; TERM=xterm " + line).out;
@@ -100,7 +100,7 @@ TEST_CASE("In a terminal a live line counts the steps; NO_COLOR and CI are heard
   CHECK_THAT(desk.shell("TERM=dumb " + line).out, !Catch::Contains("\x1b"));
 }
 
-TEST_CASE("--json prints one object a frame, also for a story that is there already") {
+TEST_CASE("With --json stdout is one object a frame, also for a story that is there already") {
   const Desk desk;
   const Run run = desk.generate("-p fox --json -o out");
   const auto printed = lines(run.out);
@@ -126,7 +126,7 @@ TEST_CASE("Equal runs are equal bytes: threads, order and again") {
   }
 }
 
-TEST_CASE("--order text-first tells everything before it paints") {
+TEST_CASE("With --order text-first everything is told before it is painted") {
   const Desk desk;
   const Run run = desk.generate("-p fox --order text-first -o out 2>&1");
   const std::string last = desk.json("out/story.json")["frames"][2]["text"];
@@ -168,13 +168,13 @@ TEST_CASE("Each flag of the words has its effect") {
   }
 }
 
-TEST_CASE("--top-k without --temp is told to change nothing") {
+TEST_CASE("A --top-k without --temp is told to change nothing") {
   const Desk desk;
   CHECK_THAT(desk.generate("-p fox --top-k 3 -q -o out").err,
              Catch::Contains("change nothing without --temp: the likeliest word is taken"));
 }
 
-TEST_CASE("--seed -1 draws a seed, prints it and stores it") {
+TEST_CASE("A seed of -1 is drawn, printed and stored") {
   const Desk desk;
   const Run run = desk.generate("-p fox -s -1 -o out");
   REQUIRE(run.code == 0);
@@ -215,7 +215,7 @@ TEST_CASE("What the start picture shows changes the story") {
   CHECK(read_image(desk / "wide/001.png").rgb != read_image(desk / "tall/001.png").rgb);
 }
 
-TEST_CASE("visualize paints a caption a frame; the first belongs to a start picture") {
+TEST_CASE("visualize paints a caption a frame, and the first belongs to a start picture") {
   const Desk desk;
   desk.write("captions.json", R"(["the fox", "the \"red\" fox <img>", "a lantern"])");
   desk.write("start.png", encode_png(picture(32, 32)));
@@ -402,7 +402,7 @@ TEST_CASE("A prompt of a megabyte is too long for the model, and says so") {
   CHECK_THAT(run.err, Catch::Contains("tokens"));
 }
 
-TEST_CASE("--trace writes tensors and token ids, and tells the story for it again") {
+TEST_CASE("A --trace has tensors and token ids, and the story is told for it again") {
   const Desk desk;
   const Run plain = desk.generate("-p fox -o out");
   const Run traced = desk.generate("-p fox -o out --trace t.safetensors");

@@ -38,7 +38,7 @@ TEST_CASE("the repeat penalty works on both signs", "[sampler]") {
   CHECK(pick(params, {7.f, 3.f}, {0}) == 0);
 }
 
-TEST_CASE("temperature draws by probability; top-k, top-p and min-p cut the tail", "[sampler]") {
+TEST_CASE("temperature draws by probability, top-k, top-p and min-p cut the tail", "[sampler]") {
   const std::vector<float> logits = {std::log(0.5f), std::log(0.3f), std::log(0.15f), std::log(0.05f)};
   const SamplingParams all{.temperature = 1, .top_k = 0, .top_p = 1, .min_p = 0};
   auto seen = draws(all, logits, 4000);
