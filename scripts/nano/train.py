@@ -22,7 +22,7 @@ from models import CONFIG
 
 STAGES = {"vae": "train_vae", "vit": "train_vit", "tokenizer": "train_llm", "llm-text": "train_llm", "llm": "train_llm", "cache": "train_detokenizer",
           "detokenizer": "train_detokenizer", "adapt": "train_detokenizer"}
-BATCH = {"vae": 6, "vit": 48, "detokenizer": 64, "adapt": 64, "llm-text": 12, "llm": 8}
+BATCH = {"vae": 6, "vit": 48, "detokenizer": 64, "adapt": 64, "llm-text": 12, "llm": 5}
 
 
 def main():

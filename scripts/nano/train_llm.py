@@ -96,11 +96,11 @@ def train(args, config):
         if not text_only and (run.step % 100 == 0 or not ready):
             encoded = int(open(os.path.join(args.work, "features.npy.count")).read())
             ready = int(np.searchsorted(data.first, encoded, "right")) - 1
-        # fresh text keeps the language from learning the rendered stories by heart
-        pictures = not text_only and rng.random() < 0.75
+        # fresh text keeps the language from learning the rendered stories by heart, and costs half as much
+        pictures = not text_only and rng.random() < 0.6
         if pictures:
             numbers = [rng.randrange(ready) for _ in range(args.batch)]
-            chunks = [chunk(tok, data.stories[i], rng) for i in numbers]
+            chunks = [chunk(tok, data.stories[i], rng, query_share=0.4) for i in numbers]
         else:
             chunks = [chunk(tok, tell(rng), rng, pictures=False) for _ in range(args.batch * (1 if text_only else 2))]
         batch = collate(chunks, args.device)
@@ -121,7 +121,7 @@ def train(args, config):
             predicted[asked] = got.detach().half().cpu()
             known[asked] = True
             loss = words + 4 * apart + 0.2 * size
-            figures = {"words": words.detach(), "apart": 1.333 * apart.detach(), "size": 1.333 * size.detach()}
+            figures = {"words": words.detach(), "apart": apart.detach() / 0.6, "size": size.detach() / 0.6}
         loss.backward()
         optimizer.step(run.scale)
         if run.step % 250 == 249:
