@@ -128,7 +128,7 @@ class Teller:
                        f"{{h}} was {a(adjective)} {{hs}} in {{wear_h}}. {when.capitalize()}, {{h}} waved {{at}}."], "wave")
 
     def see(self):
-        self.show(["{H} saw {ao} on the ground {at}.", "There was {ao} {at}! {H} stopped and looked at it.", "{H} looked down. {ao} lay on the ground.",
+        self.show(["{H} saw {ao} on the ground {at}.", "There was {ao} {at}! {H} stopped and looked at it.", "{H} looked down. On the ground lay {ao}.",
                    "\"What is that?\" {H} saw {ao} on the ground.", "Something was on the ground. It was {ao}. {H} looked at it."],
                   "stand", ground=self.plan["object"])
 
