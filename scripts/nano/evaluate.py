@@ -111,7 +111,7 @@ def main():
     shown = int(data.first[args.stories])
     features = torch.cat([made["vit"](vit_input(data.frames[i:i + 64])) for i in range(0, shown, 64)])[:shown]
     before = unquantised(args.work, "vit", ("vit",), "vit", ViT(**config["vit"]))
-    exact = before(vit_input(data.frames[:64]))
+    exact = before(vit_input(data.frames[:min(64, shown)]))
     apart = 1 - torch.nn.functional.cosine_similarity(exact, features[:64], dim=-1).mean()
     figure("ViT features, cosine distance caused by quantisation", f"{float(apart):.5f}")
 

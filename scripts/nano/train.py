@@ -37,7 +37,7 @@ def main():
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--limit", type=int, help="cache: frames to encode in this call")
+    parser.add_argument("--limit", type=int, help="cache: frames to encode in this call; adapt: stories to regress")
     parser.add_argument("--from", dest="source", help="an exported model to start from")
     parser.add_argument("--fresh", action="store_true", help="ignore the checkpoint")
     parser.add_argument("--extend", action="store_true", help="go on from the checkpoint with a new budget")

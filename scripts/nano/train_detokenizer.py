@@ -6,6 +6,7 @@ adapt         the same on features that the language model regresses, which are 
 """
 import os
 import random
+import time
 
 import numpy as np
 import torch
@@ -144,10 +145,13 @@ def train(args, config):
         agent = load(work, "llm", "agent", Agent(config)).to(device)
         data = Data(args.data)
         encoded = min(count(os.path.join(work, n)) for n in ("features.npy", "latents.npy"))
-        own, own_known = regress_all(agent, work, data, features, device, int(np.searchsorted(data.first, encoded, "right")) - 1)
-        held_features, known = regress_all(agent, work, Data(args.held), held_features, device)
+        stories = int(np.searchsorted(data.first, encoded, "right")) - 1
+        own, own_known = regress_all(agent, work, data, features, device, min(stories, args.limit or stories))
+        held_features, known = regress_all(agent, work, Data(args.held), held_features, device, 40)
         held_latents, held_features = held_latents[known], held_features[known]
-        run.say(f"{int(own_known.sum())} features regressed")
+        regressed_at = torch.nonzero(own_known)[:, 0]
+        run.say(f"{len(regressed_at)} features regressed")
+        run.mark = time.time()  # that was not training
     noise = Noise(config, device)
     rng = np.random.default_rng(run.step + args.seed)
     pick = np.linspace(0, len(held_latents) - 1, 192).astype(int)
@@ -157,6 +161,8 @@ def train(args, config):
         if run.step % 100 == 0 or ready == 0:  # the cache may still be growing
             ready = min(count(os.path.join(work, "latents.npy")), count(os.path.join(work, "features.npy")))
         i = torch.from_numpy(rng.integers(0, ready, args.batch))
+        if adapt:
+            i = torch.where(torch.rand(len(i)) < 0.8, regressed_at[torch.from_numpy(rng.integers(0, len(regressed_at), len(i)))], i)
         seen = features[i].float()
         if adapt:
             use = own_known[i] & (torch.rand(len(i)) < 0.85)
