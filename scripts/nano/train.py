@@ -10,7 +10,8 @@
     train.py llm         --data DIR --work DIR --minutes 40
     train.py adapt       --data DIR --work DIR --minutes 10      # the de-tokenizer on regressed features
 
-The same command again goes on from the checkpoint in --work; --extend gives it a new budget; --from DIR starts from an exported model.
+The same command again goes on from the checkpoint in --work; --extend gives it a new budget; --from DIR starts from an
+exported model (of the ViT's reader nothing is exported; it learns anew).
 """
 import argparse
 import importlib

@@ -94,6 +94,9 @@ def train(args, config):
     data, held = Data(args.data), Data(args.held)
     wanted, wanted_held = (torch.tensor([labels(t) for t in d.truth]) for d in (data, held))
     vit, reader = ViT(**config["vit"]).to(args.device), Reader(config["vit"]["output_dim"]).to(args.device)
+    if args.source:
+        from export import load_part
+        vit.load_state_dict(load_part(args.source, "vit", vit))
     parts = {"vit": vit, "reader": reader}
     run = Run(args, "vit", parts, averaged=("vit", "reader"))
     both = nn.ModuleDict(parts)
