@@ -182,12 +182,9 @@ void put_script(RandomPart& part, const TinyModel& tiny, const LlamaConfig& c) {
   std::vector<float> embed(c.vocab * c.hidden), head(embed.size());
   constexpr float kHeight = 20;
   for (int64_t i = 0; i < int64_t(embed.size()); ++i) embed[i] = i % c.hidden == 0 || part.normal() < 0 ? 1.0f : -1.0f;
-  for (int token = 0; token < c.vocab; ++token) {
-    const auto next = tiny.script.find(token);
-    const int said = next == tiny.script.end() ? Tokenizer::eos : next->second;
+  for (const auto& [token, said] : tiny.script)
     for (int64_t j = 0; j < c.hidden; ++j)
       head[said * c.hidden + j] += kHeight / float(c.hidden) * embed[token * c.hidden + j];
-  }
   for (int token = 0; token < c.vocab; ++token) head[token * c.hidden] = tiny.offset;
   part.put("model.embed_tokens.weight", {c.vocab, c.hidden}, embed);
   part.put("lm_head.weight", {c.vocab, c.hidden}, head);

@@ -29,7 +29,7 @@ struct TinyModel {
   CallEnd call_ends = CallEnd::eoi;
   std::string call_prefix = "[INST]{left}|";
   int64_t max_positions = 512;
-  // Not empty: after token a the LLM says script[a], whatever came before. Tokens without an entry say </s>.
+  // Not empty: after token a the LLM says script[a], whatever came before. What follows other tokens is arbitrary.
   std::map<int, int> script;
   float offset = 0;  // added to every logit; the scripted one stands 20 above the others
 };

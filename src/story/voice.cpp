@@ -49,8 +49,8 @@ void Voice::apply_rules(std::vector<float>& logits, CallEnd ends) const {
 }
 
 // Shows what is safe to show: whole words, and nothing that might still become a tag.
-void Voice::show(int64_t index, const std::vector<int>& text, bool last) {
-  const std::string now = display_text(clean_text(engine_.tokenizer.decode(text)), "");
+void Voice::show(int64_t index, const std::vector<int>& said, bool last) {
+  const std::string now = display_text(clean_text(engine_.tokenizer.decode(said)), "");
   size_t end = now.size();
   if (!last) end = std::min({end, now.rfind(' ') == std::string::npos ? 0 : now.rfind(' '), now.find('<')});
   if (end <= shown_.size() || now.compare(0, shown_.size(), shown_) != 0) return;
@@ -74,7 +74,6 @@ void Voice::draw(Said& said) {
 
 Said Voice::speak(int64_t index, CallEnd ends) {
   Said said;
-  std::vector<int> text;
   shown_.clear();
   bool cut = false;
   while (int64_t(said.ids.size()) < request_.max_tokens) {
@@ -94,13 +93,11 @@ Said Voice::speak(int64_t index, CallEnd ends) {
       draw(said);
       if (said.ids.back() != picture_.back() || ends == CallEnd::eoi) break;
       id = picture_.back();  // the published program listens on until </s>
-    } else {
-      text.push_back(id);
     }
     session_.append(std::span(&id, 1));
-    show(index, text, false);
+    show(index, said.ids, false);
   }
-  show(index, text, true);
+  show(index, said.ids, true);
   if (cut)
     listener_.on_warning(
         fmt::format("frame {}: its text was cut at {} tokens (--max-tokens)", index, request_.max_tokens));

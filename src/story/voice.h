@@ -37,7 +37,7 @@ class Voice {
  private:
   void apply_rules(std::vector<float>& logits, CallEnd ends) const;
   void draw(Said& said);
-  void show(int64_t index, const std::vector<int>& text, bool last);
+  void show(int64_t index, const std::vector<int>& said, bool last);
 
   Engine& engine_;
   Session& session_;

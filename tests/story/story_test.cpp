@@ -50,7 +50,8 @@ TEST_CASE("a published call goes on after its picture, and that text belongs to 
   const int fox = script.word("fox"), red = script.word("red"), snow = script.word("snow");
   script.say(snow, fox);
   script.say(fox, t.begin_image());
-  script.say(t.end_image(), red);  // red has no entry: </s>
+  script.say(t.end_image(), red);
+  script.say(red, Tokenizer::eos);
   const auto model = script.load();
 
   const auto told = tell(model->engine, request_for(*model, "snow", 1));
@@ -64,6 +65,7 @@ TEST_CASE("a call without a picture ends the story, and says so", "[story]") {
   Script script(CallEnd::eos);
   const int fox = script.word("fox"), snow = script.word("snow");
   script.say(snow, fox);
+  script.say(fox, Tokenizer::eos);
   const auto model = script.load();
   const auto told = tell(model->engine, request_for(*model, "snow", 3));
   CHECK(told->frames.empty());
@@ -77,6 +79,7 @@ TEST_CASE("max_tokens ends a published call even inside a picture", "[story]") {
   const int fox = script.word("fox"), snow = script.word("snow");
   script.say(snow, fox);
   script.say(fox, t.begin_image());
+  script.say(t.end_image(), Tokenizer::eos);
   const auto model = script.load();
   auto request = request_for(*model, "snow", 2);
   request.max_tokens = 4;
