@@ -11,8 +11,8 @@ check_packages=(clang-format-14 clang-tidy-14 shellcheck git)
 need_packages() {
   command -v dpkg-query >/dev/null || return 0 # not Debian: CMake says what is missing
   local installed missing=() package
-  # :native would hide nothing here, but a package's line may carry an architecture: "libfmt-dev:amd64".
-  installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p')
+  # dpkg-query fails when it knows nothing of one of them, and lists the others all the same.
+  installed=$({ dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null || true; } | sed -n 's/^installed //p')
   for package in "$@"; do
     grep -qxF "$package" <<<"$installed" || missing+=("$package")
   done
