@@ -413,3 +413,17 @@ TEST_CASE("A --trace has tensors and token ids, and the story is told for it aga
   CHECK(desk.generate("-p fox -o out2").code == 0);
   desk.expect_equal_folders("out", "out2");
 }
+
+TEST_CASE("The model that ships tells a story without being asked for by name") {
+  if (!std::filesystem::exists(std::string(SEEDSTORY_SOURCE_DIR) + "/weights/nano/model.json")) {
+    WARN("skipped: weights/nano is not in this tree");
+    return;
+  }
+  const Desk desk;
+  const Run run = desk.shell("seedstory generate -p 'A little fox finds a spaceship.' -n 2 --steps 2 -o out");
+  REQUIRE(run.code == 0);
+  CHECK_THAT(run.err, Catch::StartsWith("not in this model's world: spaceship\nnano on cpu ("));
+  CHECK(desk.json("out/story.json")["model"]["flags"].empty());
+  CHECK(desk.files("out").size() == 4);
+  CHECK_THAT(desk.shell("seedstory inspect --command out/001.png").out, !Catch::Contains("--model"));
+}
