@@ -58,6 +58,7 @@ void contiguous_to_f32(const StoredTensor& t, int64_t first, int64_t count, floa
   const void* base = t.values.data;
   switch (t.values.dtype) {
     case DType::f32:
+      if (count == 0) return;  // memcpy wants real addresses even for nothing
       std::memcpy(out, static_cast<const char*>(base) + first * 4, size_t(count) * 4);
       return;
     case DType::bf16:
