@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034  # the lists are for the scripts that source this
 
 # libdnnl-dev's CMake file asks for OpenCL, which the package only recommends.
-build_packages=(g++ cmake ninja-build pkg-config libcli11-dev nlohmann-json3-dev libfmt-dev libpng-dev libstb-dev
+build_packages=(g++ cmake ninja-build libcli11-dev nlohmann-json3-dev libfmt-dev libpng-dev libstb-dev
   libdnnl-dev ocl-icd-opencl-dev libsentencepiece-dev)
 test_packages=(catch2)
 check_packages=(clang-format-14 clang-tidy-14 shellcheck git)
