@@ -2,6 +2,8 @@
 #pragma once
 #include <catch2/catch_all.hpp>
 
+using Catch::Approx;
+
 // The names of version 2 that the tests use.
 namespace Catch {
 
