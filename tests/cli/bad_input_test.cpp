@@ -1,6 +1,4 @@
 // Files and folders that are missing, broken or in the way: one line, exit 3, and nothing half done.
-#include <fstream>
-
 #include "io/image.h"
 #include "program.h"
 
@@ -34,10 +32,11 @@ TEST_CASE("A model that is missing or broken is named in one line") {
       {"sed -i 's/\"hidden\": 128/\"hidden\": 64/' model/model.json", "llm.hidden is 64"},
       {"printf '\\200\\002cos\\nsystem\\n(S\"touch ran\"\\ntR.' >model/vit.safetensors", "model/vit.safetensors"},
   };
+  const Desk desk;
+  REQUIRE(desk.shell("mv model whole").code == 0);
   for (const auto& [damage, message] : cases) {
     INFO(damage);
-    const Desk desk;
-    REQUIRE(desk.shell(damage).code == 0);
+    REQUIRE(desk.shell(std::string("rm -rf model out; cp -r whole model; ") + damage).code == 0);
     const Run run = desk.generate("-p fox -o out");
     CHECK(run.code == 3);
     CHECK(run.out.empty());
