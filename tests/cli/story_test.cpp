@@ -184,6 +184,8 @@ TEST_CASE("A seed of -1 is drawn, printed and stored") {
   REQUIRE(run.code == 0);
   const uint64_t seed = desk.json("out/story.json")["request"]["seed"];
   CHECK_THAT(run.err, Catch::Contains("seed " + std::to_string(seed) + ","));
+  CHECK(desk.generate("-p fox -s -1 -o other").code == 0);
+  CHECK(desk.json("other/story.json")["request"]["seed"] != seed);
   CHECK(desk.generate("-p fox -s " + std::to_string(seed) + " -o same").code == 0);
   desk.expect_equal_folders("out", "same");
 }
@@ -263,9 +265,13 @@ TEST_CASE("The page holds every picture, escapes the texts and asks the network 
   CHECK_THAT(page, !Catch::Contains("<script"));
   CHECK_THAT(page, !Catch::Contains("http"));
   CHECK_THAT(page, Catch::Contains("name=\"viewport\"") && Catch::Contains("prefers-color-scheme: dark"));
-  size_t pictures = 0;
-  for (size_t at = 0; (at = page.find("src=\"data:image/png;base64,iVBORw0KGgo", at)) != std::string::npos; ++at)
-    ++pictures;
+  const std::string begin = "src=\"data:image/png;base64,";
+  int pictures = 0;
+  for (size_t at = 0; (at = page.find(begin, at)) != std::string::npos; ++pictures) {
+    at += begin.size();
+    desk.write("base64", page.substr(at, page.find('"', at) - at));
+    CHECK(desk.shell("base64 -d <base64 | cmp - out/00" + std::to_string(pictures) + ".png").code == 0);
+  }
   CHECK(pictures == 2);
 }
 
