@@ -1,0 +1,96 @@
+// A backend that keeps what it is asked for and does none of it. What is measured, planned or counted is then what the
+// model's own code does, and nothing is listed by hand.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "seedstory/backend.h"
+
+namespace seedstory {
+
+using AnyOp = std::variant<Linear, Conv2d, LayerNorm, AddRmsNorm, GroupNorm, Add, Copy, Activate, SiluMul, GegluMul,
+                           Embed, ScatterRows, Attention, CacheAttention, NormalizeTokens, MeanTokens, Upsample2x,
+                           Sinusoid, ScaleModelInput, EulerStep>;
+
+inline Cost cost_of(const AnyOp& op) {
+  return std::visit([](const auto& o) { return o.cost(); }, op);
+}
+
+// Whole engines and sessions can be made on it. Memory is counted and not there: addresses are distinct and must not be
+// followed, and download() leaves the host's numbers as they are.
+class RecordingBackend final : public Backend {
+ public:
+  std::string name() const override { return "recording"; }
+
+  void* allocate(int64_t bytes) override {
+    char* const block = next_;
+    next_ += (bytes + 64) / 64 * 64;  // also nothing has an address of its own
+    blocks_[block] = bytes;
+    held_bytes_ += bytes;
+    peak_bytes_ = std::max(peak_bytes_, held_bytes_);
+    return block;
+  }
+  void release(void* block) override {
+    held_bytes_ -= blocks_[block];
+    blocks_.erase(block);
+  }
+  void upload(const Tensor&, const void*) override {}
+  void download(void*, const Tensor&) override {}
+  void prepare(const Tensor& weight, WeightUse use) override { weights_[begin(weight)] = {weight.bytes(), use}; }
+  void forget(const Tensor& weight) override { weights_.erase(begin(weight)); }
+
+  // The ops since the last call, in the order in which they were run.
+  std::vector<AnyOp> take_ops() { return std::exchange(ops_, {}); }
+
+  // How the weight that `t` is, or is some rows of, was prepared; plain: it is none.
+  WeightUse use_of(const Tensor& t) const {
+    auto at = weights_.upper_bound(begin(t));
+    if (at == weights_.begin()) return WeightUse::plain;
+    --at;
+    return begin(t) < at->first + at->second.bytes ? at->second.use : WeightUse::plain;
+  }
+
+  int64_t held_bytes() const { return held_bytes_; }
+  int64_t peak_bytes() const { return peak_bytes_; }
+
+ protected:
+  void exec(const Linear& op) override { ops_.emplace_back(op); }
+  void exec(const Conv2d& op) override { ops_.emplace_back(op); }
+  void exec(const LayerNorm& op) override { ops_.emplace_back(op); }
+  void exec(const AddRmsNorm& op) override { ops_.emplace_back(op); }
+  void exec(const GroupNorm& op) override { ops_.emplace_back(op); }
+  void exec(const Add& op) override { ops_.emplace_back(op); }
+  void exec(const Copy& op) override { ops_.emplace_back(op); }
+  void exec(const Activate& op) override { ops_.emplace_back(op); }
+  void exec(const SiluMul& op) override { ops_.emplace_back(op); }
+  void exec(const GegluMul& op) override { ops_.emplace_back(op); }
+  void exec(const Embed& op) override { ops_.emplace_back(op); }
+  void exec(const ScatterRows& op) override { ops_.emplace_back(op); }
+  void exec(const Attention& op) override { ops_.emplace_back(op); }
+  void exec(const CacheAttention& op) override { ops_.emplace_back(op); }
+  void exec(const NormalizeTokens& op) override { ops_.emplace_back(op); }
+  void exec(const MeanTokens& op) override { ops_.emplace_back(op); }
+  void exec(const Upsample2x& op) override { ops_.emplace_back(op); }
+  void exec(const Sinusoid& op) override { ops_.emplace_back(op); }
+  void exec(const ScaleModelInput& op) override { ops_.emplace_back(op); }
+  void exec(const EulerStep& op) override { ops_.emplace_back(op); }
+
+ private:
+  struct Weight {
+    int64_t bytes;
+    WeightUse use;
+  };
+  static const char* begin(const Tensor& t) { return static_cast<const char*>(t.data); }
+
+  char* next_ = reinterpret_cast<char*>(int64_t(1) << 46);  // far from the addresses of an Arena that counts
+  std::map<const void*, int64_t> blocks_;                   // to their bytes
+  std::map<const char*, Weight> weights_;
+  std::vector<AnyOp> ops_;
+  int64_t held_bytes_ = 0, peak_bytes_ = 0;
+};
+
+}  // namespace seedstory
