@@ -30,6 +30,7 @@ class Narrator : public StoryListener {
   void on_step(int64_t index, int64_t step, int64_t steps) override {
     terminal_.live(fmt::format("frame {:03}: painting, step {} of {}", index, step, steps));
   }
+  void on_decode(int64_t index) override { terminal_.live(fmt::format("frame {:03}: decoding", index)); }
   void on_warning(std::string_view message) override { terminal_.warn(message); }
 
  private:

@@ -165,6 +165,7 @@ struct Painter::Impl {
       if (trace) trace->record(engine.backend, fmt::format("denoise.latent.{}", j + 1), latent, Layout::nhwc);
       listener.on_step(frame.index, j + 1, request.steps);
     }
+    listener.on_decode(frame.index);
     Image image = decode(frame.index);
     trace = nullptr;  // the stages of the first frame are what a trace holds
     return image;

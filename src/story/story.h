@@ -48,6 +48,7 @@ class StoryListener {
   virtual void on_text(int64_t /*index*/, std::string_view /*piece*/) {}  // whole words, as they come
   virtual void on_text_end(int64_t /*index*/) {}
   virtual void on_step(int64_t /*index*/, int64_t /*step*/, int64_t /*steps*/) {}  // of the denoiser, from 1
+  virtual void on_decode(int64_t /*index*/) {}              // the steps are done, the pixels come next
   virtual void on_warning(std::string_view /*message*/) {}  // a story that ended early, a text that was cut
 };
 

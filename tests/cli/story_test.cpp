@@ -97,7 +97,7 @@ TEST_CASE("In a terminal a live line counts the steps, and NO_COLOR and CI are h
   const std::string line = "script -qec 'seedstory generate --model model -n 1 -p fox --force -o out' x";
   const std::string shown = desk.shell("unset CI; TERM=xterm " + line).out;
   CHECK_THAT(shown, Catch::Contains("\r\x1b[K") && Catch::Contains("frame 000: painting, step 2 of 2") &&
-                        Catch::Contains("\x1b[2m"));
+                        Catch::Contains("\r\x1b[K\x1b[2mframe 000: decoding") && Catch::Contains("\x1b[2m"));
   CHECK_THAT(desk.shell("unset CI; TERM=xterm NO_COLOR=1 " + line).out,
              Catch::Contains("painting, step 2 of 2") && !Catch::Contains("\x1b[2m"));
   CHECK_THAT(desk.shell("CI=true TERM=xterm " + line).out, !Catch::Contains("painting"));
