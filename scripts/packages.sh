@@ -1,9 +1,8 @@
 # Debian packages that the scripts need, and how they get there. Sourced, not run.
 # shellcheck shell=bash disable=SC2034  # the lists are for the scripts that source this
 
-# libdnnl-dev's CMake file asks for OpenCL, which the package only recommends.
 build_packages=(g++ cmake ninja-build libcli11-dev nlohmann-json3-dev libfmt-dev libpng-dev libstb-dev
-  libdnnl-dev ocl-icd-opencl-dev libsentencepiece-dev)
+  libsentencepiece-dev)
 test_packages=(catch2)
 check_packages=(clang-format-14 clang-tidy-14 shellcheck git)
 

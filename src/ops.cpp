@@ -46,6 +46,10 @@ class Demand {
     if (!same) fail(field, t.str(), str(dims));
     unit_stride(field, t);
   }
+  // Of the type of what it is multiplied with; beside f32 it may be bf16.
+  void weight(const char* field, const Tensor& t, DType type, Dims dims) const {
+    shape(field, t, type == DType::f32 && t.dtype == DType::bf16 ? DType::bf16 : type, dims);
+  }
   void optional(const char* field, const Tensor& t, DType type, Dims dims) const {
     if (t) shape(field, t, type, dims);
   }
@@ -106,7 +110,7 @@ void Linear::check() const {
   need.floats("x", x, 2, "(rows, k)");
   need.rank("w", w, 2, "(n, k)");
   const int64_t rows = x.dim[0], n = w.dim[0];
-  need.shape("w", w, x.dtype, {n, x.dim[1]});
+  need.weight("w", w, x.dtype, {n, x.dim[1]});
   need.shape("y", y, x.dtype, {rows, n});
   need.optional("bias", bias, x.dtype, {n});
   need.optional("residual", residual, x.dtype, {rows, n});
@@ -122,7 +126,7 @@ void Conv2d::check() const {
   const Demand need(name);
   need.floats("x", x, 4, "(n, h, w, in_c)");
   need.rank("w", w, 4, "(out_c, in_c, kh, kw)");
-  need.shape("w", w, x.dtype, {w.dim[0], x.dim[3], w.dim[2], w.dim[3]});
+  need.weight("w", w, x.dtype, {w.dim[0], x.dim[3], w.dim[2], w.dim[3]});
   need.not_empty("w", w, 2), need.not_empty("w", w, 3);
   need.at_least("stride", stride, 1);
   need.at_least("pad_begin", pad_begin, 0);

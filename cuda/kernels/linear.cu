@@ -210,6 +210,7 @@ void launch_tensor_core(const Linear& op, Stream stream) {
 
 void launch_op(const Linear& op, Stream stream) {
   if (op.y.numel() == 0) return;
+  if (op.w.dtype != op.x.dtype) fail("Linear: w is " + op.w.str() + ", the CUDA backend wants " + name_of(op.x.dtype));
   with_float_type(op.y.dtype, op.name, [&]<class T>() {
     if constexpr (sizeof(T) == 4)
       launch_linear_f32(op, stream);

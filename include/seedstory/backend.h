@@ -18,7 +18,7 @@ enum class Layout { rows, nhwc };
 class Backend {
  public:
   virtual ~Backend() = default;
-  virtual std::string name() const = 0;  // for people: "cpu (oneDNN 2.6.3, avx2, 2 threads)"
+  virtual std::string name() const = 0;  // for people: "cpu (avx2, 2 threads)"
 
   virtual void* allocate(int64_t bytes) = 0;  // 64-byte aligned, contents undefined; throws ErrorKind::resource
   virtual void release(void* memory) = 0;
@@ -27,8 +27,9 @@ class Backend {
   virtual void upload(const Tensor& t, const void* host) = 0;
   virtual void download(void* host, const Tensor& t) = 0;
 
-  // The weight's bytes are final and stay where they are until forget(). May copy it into a faster order; ops are
-  // called with the same tensor as before. Never needed for correctness.
+  // The weight's bytes are final and stay where they are until forget(). May bring them into a faster order in place:
+  // from here on only ops of that use may be called with the tensor or with some of its rows. Never needed for
+  // correctness.
   virtual void prepare(const Tensor& weight, WeightUse use) = 0;
   virtual void forget(const Tensor& weight) = 0;
 

@@ -32,7 +32,7 @@ struct Linear {
 
   Tensor y;         // (rows, n)  out; may be the residual
   Tensor x;         // (rows, k)  in
-  Tensor w;         // (n, k)     in
+  Tensor w;         // (n, k)     in; may be bf16 beside f32
   Tensor bias;      // (n)        in, optional
   Tensor residual;  // (rows, n)  in, optional
   Activation act = Activation::none;
@@ -52,7 +52,7 @@ struct Conv2d {
 
   Tensor y;                        // (n, out_h, out_w, out_c)  out; may be the residual
   Tensor x;                        // (n, h, w, in_c)           in
-  Tensor w;                        // (out_c, in_c, kh, kw)     in, as PyTorch stores it
+  Tensor w;                        // (out_c, in_c, kh, kw)     in, as PyTorch stores it; may be bf16 beside f32
   Tensor bias;                     // (out_c)                   in, optional
   Tensor residual;                 // as y                      in, optional
   int stride = 1;                  // both axes

@@ -1,107 +1,103 @@
 // Conv2d (ops.h):  y <- x * w + bias + residual
 //
-// Work   oneDNN's direct convolution with bias and residual in its epilogue. A prepared weight is reordered at its
-//        first use, when the shape of the picture is known; an unprepared one at every call. Views with gaps between
-//        the rows are copied: oneDNN has no fast kernel for them.
-// Error  Against f64, of the sum of magnitudes: taps * 2^-24, the bound of a chain of roundings, usually sqrt of that.
-#include "cpu/conv2d.h"
+// Work    The product of product.h: a row is an output pixel, its depth the picture under the kernel, taps outside,
+//         channels inside. A task gathers the piece of the depth that it is at; where the taps of a kernel row lie side
+//         by side that is one copy, and next to a hundred columns it is some percent of the work. A 1x1 convolution
+//         gathers nothing.
+// Error   Against f64, of the sum of magnitudes: a chain of `taps x channels` roundings, as Linear's.
+// Bits    An element is one chain: docs/decisions/0005-own-convolution.md
+#include <algorithm>
 
-#include <cstring>
-
-#include "cpu/parallel.h"
+#include "cpu/product.h"
 #include "cpu/rows.h"
 
 namespace seedstory::cpu {
 namespace {
 
-using dnnl::memory;
+// Copies what lies under the kernel at output pixels: a row each of `kernel height x kernel width x channels` numbers.
+class Gather {
+ public:
+  explicit Gather(const Conv2d& op) : op_(op), channels_(op.x.dim[3]), row_depth_(op.w.dim[3] * channels_) {}
 
-memory::desc nhwc(const Tensor& t) {
-  return {{t.dim[0], t.dim[3], t.dim[1], t.dim[2]}, memory::data_type::f32, memory::format_tag::nhwc};
-}
+  // to [pixel][depth] <- numbers [k, k + depth) of the rows of `count` output pixels from the first-th on.
+  void operator()(int64_t first, int64_t count, int64_t k, int64_t depth, float* to) const {
+    const int64_t out_h = op_.y.dim[1], out_w = op_.y.dim[2];
+    for (int64_t line = first / out_w, x = first % out_w; count > 0; ++line, x = 0) {
+      const int64_t run = std::min(count, out_w - x);
+      const float* picture = static_cast<const float*>(op_.x.data) + line / out_h * op_.x.stride[0];
+      for (int64_t at = k; at < k + depth;) {
+        const int64_t kernel_row = at / row_depth_, begin = at % row_depth_;
+        const int64_t part = std::min(row_depth_ - begin, k + depth - at);
+        const int64_t y = line % out_h * op_.stride - op_.pad_begin + kernel_row;
+        const bool inside = y >= 0 && y < op_.x.dim[1];
+        copy_line(inside ? picture + y * op_.x.stride[1] : nullptr, x, run, begin, part, to + at - k, depth);
+        at += part;
+      }
+      to += run * depth, count -= run;
+    }
+  }
 
-memory::desc stored_weights(const Tensor& w, memory::format_tag tag = memory::format_tag::oihw) {
-  return {{w.dim[0], w.dim[1], w.dim[2], w.dim[3]}, memory::data_type::f32, tag};
-}
+ private:
+  // Numbers [begin, begin + part) of one row of the kernel, for output pixels x .. x + run of one line. `line` is null
+  // above and below the picture.
+  void copy_line(const float* line, int64_t x, int64_t run, int64_t begin, int64_t part, float* to,
+                 int64_t stride) const {
+    const int64_t first_tap = begin / channels_, last_tap = (begin + part - 1) / channels_, s = op_.stride;
+    const int64_t left = x * s - op_.pad_begin;  // the picture's column under the kernel's first
+    // Output pixels [from, until) see nothing but picture, and it lies side by side.
+    int64_t from = std::clamp<int64_t>(ceil_div(std::max<int64_t>(-first_tap - left, 0), s), 0, run);
+    int64_t until = std::clamp<int64_t>((op_.x.dim[2] - 1 - last_tap - left + s) / s, from, run);
+    if (op_.x.dim[2] - 1 - last_tap - left < 0) until = from;
+    if (!line || op_.x.stride[2] != channels_) from = until = run;
+    for (int64_t i = 0; i < from; ++i) copy_taps(line, left + i * s, begin, part, to + i * stride);
+    if (until > from)
+      kernels().copy_rows(until - from, part, line + (left + from * s) * channels_ + begin, s * channels_,
+                          to + from * stride, stride);
+    for (int64_t i = until; i < run; ++i) copy_taps(line, left + i * s, begin, part, to + i * stride);
+  }
 
-Tensor dense(const Tensor& t, Scratch& scratch) {
-  return {scratch.bytes(t.bytes()), t.dtype, t.dim, size_t(t.rank)};
+  // The same for one output pixel, tap by tap.
+  void copy_taps(const float* line, int64_t left, int64_t begin, int64_t part, float* to) const {
+    for (const int64_t end = begin + part; begin < end;) {
+      const int64_t x = left + begin / channels_, c = begin % channels_, count = std::min(channels_ - c, end - begin);
+      if (!line || x < 0 || x >= op_.x.dim[2])
+        std::fill_n(to, count, 0.0f);
+      else
+        std::copy_n(line + x * op_.x.stride[2] + c, count, to);
+      begin += count, to += count;
+    }
+  }
+
+  const Conv2d& op_;
+  int64_t channels_, row_depth_;
+};
+
+bool is_linear(const Conv2d& op) {
+  return op.w.dim[2] == 1 && op.w.dim[3] == 1 && op.stride == 1 && op.pad_begin == 0 && op.pad_end == 0 &&
+         op.x.contiguous();
 }
 
 }  // namespace
 
-void Convolutions::prepare(const Tensor& w) {
-  prepared_[w.data].clear();
-}
-
-void Convolutions::forget(const Tensor& w) {
-  prepared_.erase(w.data);
-}
-
-const Convolutions::Primitive& Convolutions::primitive(const Conv2d& op) {
-  const Shape shape{op.x.dim[0], op.x.dim[1], op.x.dim[2],  op.x.dim[3], op.w.dim[0],   op.w.dim[2],
-                    op.w.dim[3], op.stride,   op.pad_begin, op.pad_end,  bool(op.bias), bool(op.residual)};
-  auto found = primitives_.find(shape);
-  if (found == primitives_.end()) {
-    dnnl::primitive_attr attr;
-    attr.set_scratchpad_mode(dnnl::scratchpad_mode::library);
-    if (op.residual) {
-      dnnl::post_ops ops;
-      ops.append_sum();
-      attr.set_post_ops(ops);
-    }
-    const ConvolutionDescs descs{
-        .x = nhwc(op.x),
-        .w = stored_weights(op.w, memory::format_tag::any),
-        .bias = op.bias ? memory::desc({op.w.dim[0]}, memory::data_type::f32, memory::format_tag::a) : memory::desc(),
-        .y = nhwc(op.y),
-        .strides = {op.stride, op.stride},
-        .pad_begin = {op.pad_begin, op.pad_begin},
-        .pad_end = {op.pad_end, op.pad_end}};
-    auto desc = convolution(engine_, descs, attr);
-    found = primitives_.emplace(shape, Primitive{desc, dnnl::convolution_forward(desc)}).first;
-  }
-  return found->second;
-}
-
-memory Convolutions::ordered_weights(const Tensor& w, const memory::desc& wanted) {
-  const memory stored(stored_weights(w), engine_, w.data);
-  if (stored.get_desc() == wanted) return stored;
-  const auto kept = prepared_.find(w.data);
-  if (kept != prepared_.end())
-    for (const memory& order : kept->second)
-      if (order.get_desc() == wanted) return order;
-  memory ordered =
-      kept != prepared_.end() ? memory(wanted, engine_) : memory(wanted, engine_, w_.bytes(int64_t(wanted.get_size())));
-  dnnl::reorder(stored, ordered).execute(stream_, const_cast<memory&>(stored), ordered);
-  stream_.wait();
-  if (kept != prepared_.end()) kept->second.push_back(ordered);
-  return ordered;
-}
-
-void Convolutions::execute(const Conv2d& op, Crew& crew) {
+void execute(const Conv2d& op, PackedWeights& weights, Crew& crew) {
+  const int64_t n = op.w.dim[0], channels = op.x.dim[3];
   if (op.y.numel() == 0) return;
-  Tensor x = op.x, y = op.y, w = op.w;
-  if (!x.contiguous()) {
-    x = dense(op.x, x_);
-    cpu::execute(Copy{.y = x, .x = op.x}, crew);
-  }
-  if (!w.contiguous()) {
-    w = dense(op.w, crew.scratch);
-    cpu::execute(Copy{.y = w, .x = op.w}, crew);
-  }
-  if (!y.contiguous()) y = dense(op.y, y_);
-  // The epilogue adds to what is in y.
-  if (op.residual && op.residual.data != y.data) cpu::execute(Copy{.y = y, .x = op.residual}, crew);
-
-  const Primitive& conv = primitive(op);
-  std::unordered_map<int, memory> args{{DNNL_ARG_SRC, memory(conv.desc.src_desc(), engine_, x.data)},
-                                       {DNNL_ARG_WEIGHTS, ordered_weights(w, conv.desc.weights_desc())},
-                                       {DNNL_ARG_DST, memory(conv.desc.dst_desc(), engine_, y.data)}};
-  if (op.bias) args.emplace(DNNL_ARG_BIAS, memory(conv.desc.bias_desc(), engine_, op.bias.data));
-  conv.run.execute(stream_, args);
-  stream_.wait();
-  if (y.data != op.y.data) cpu::execute(Copy{.y = op.y, .x = y}, crew);
+  const bool linear = is_linear(op);
+  const Gather gather(op);
+  constexpr int64_t kRoom = kRowBlock * kDepthBlock;
+  float* room = linear ? nullptr : weights.gathered(crew.threads * kRoom);
+  product(
+      op.y.rows(), n, weights.panels(op.w, crew), crew,
+      [&](int64_t first, int64_t rows, int64_t k, int64_t depth, int thread) {
+        if (linear) return RowPiece{static_cast<const float*>(op.x.data) + first * channels + k, channels};
+        float* to = room + thread * kRoom;
+        gather(first, rows, k, depth, to);
+        return RowPiece{to, depth};
+      },
+      [&](int64_t row, int64_t column, int64_t columns, const float* sums) {
+        kernels().finish(columns, sums, op.bias ? op.bias.as<float>() + column : nullptr, Activation::none,
+                         op.residual ? row_of(op.residual, row) + column : nullptr, row_of(op.y, row) + column);
+      });
 }
 
 }  // namespace seedstory::cpu

@@ -6,10 +6,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "cpu/conv2d.h"
 #include "cpu/execute.h"
 #include "cpu/kernels.h"
-#include "cpu/linear.h"
+#include "cpu/packed_weights.h"
 
 namespace seedstory {
 namespace {
@@ -19,9 +18,7 @@ class CpuBackend final : public Backend {
   explicit CpuBackend(int threads) : crew_{.threads = threads, .scratch = {}} {}
 
   std::string name() const override {
-    const dnnl_version_t* v = dnnl_version();
-    return fmt::format("cpu (oneDNN {}.{}.{}, {}, {} thread{})", v->major, v->minor, v->patch, cpu::kernels().name,
-                       crew_.threads, crew_.threads == 1 ? "" : "s");
+    return fmt::format("cpu ({}, {} thread{})", cpu::kernels().name, crew_.threads, crew_.threads == 1 ? "" : "s");
   }
 
   void* allocate(int64_t bytes) override {
@@ -42,23 +39,18 @@ class CpuBackend final : public Backend {
   }
 
   void prepare(const Tensor& weight, WeightUse use) override {
-    if (use == WeightUse::linear) linear_weights_.prepare(weight, crew_);
-    if (use == WeightUse::conv) convolutions_.prepare(weight);
+    if (use != WeightUse::plain) weights_.prepare(weight, crew_);
   }
-  void forget(const Tensor& weight) override {
-    linear_weights_.forget(weight);
-    convolutions_.forget(weight);
-  }
+  void forget(const Tensor& weight) override { weights_.forget(weight); }
 
  protected:
   void exec(const Linear& op) override {
     need_f32(op);
-    linear_weights_.execute(op, crew_);
+    cpu::execute(op, weights_, crew_);
   }
   void exec(const Conv2d& op) override {
     need_f32(op);
-    omp_set_num_threads(crew_.threads);  // oneDNN takes its number of threads from the calling thread
-    convolutions_.execute(op, crew_);
+    cpu::execute(op, weights_, crew_);
   }
   void exec(const LayerNorm& op) override { float_op(op); }
   void exec(const AddRmsNorm& op) override { float_op(op); }
@@ -84,9 +76,12 @@ class CpuBackend final : public Backend {
     if (!t.contiguous()) fail(fmt::format("cpu: {} of {}, which is not contiguous", what, t.str()));
   }
 
+  // Weights of products may be bf16 as well.
   template <class Op>
   static void need_f32(const Op& op) {
+    constexpr bool product = std::is_same_v<Op, Linear> || std::is_same_v<Op, Conv2d>;
     op.each([](const char* field, const Tensor& t, Access) {
+      if (product && t.dtype == DType::bf16 && std::string_view(field) == "w") return;
       if (t && t.dtype != DType::f32 && t.dtype != DType::i32)
         fail(fmt::format("{}: {} is {}, the CPU computes in f32", Op::name, field, t.str()));
     });
@@ -99,8 +94,7 @@ class CpuBackend final : public Backend {
   }
 
   cpu::Crew crew_;
-  cpu::LinearWeights linear_weights_;
-  cpu::Convolutions convolutions_;
+  cpu::PackedWeights weights_;
 };
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 namespace seedstory {
 
-// f32 on the host: oneDNN for linear layers and convolutions, the rest by hand, one OpenMP pool. threads 0: all cores.
+// f32 on the host, weights of products in f32 or bf16; one OpenMP pool. threads 0: all cores.
 std::unique_ptr<Backend> make_cpu_backend(int threads = 0);
 
 }  // namespace seedstory

@@ -11,6 +11,11 @@ struct Crew {
   Scratch scratch;
 };
 
+// The ops whose weights may have been brought into panels.
+class PackedWeights;
+void execute(const Linear&, PackedWeights&, Crew&);
+void execute(const Conv2d&, PackedWeights&, Crew&);
+
 void execute(const LayerNorm&, Crew&);
 void execute(const AddRmsNorm&, Crew&);
 void execute(const GroupNorm&, Crew&);

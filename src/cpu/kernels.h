@@ -18,6 +18,13 @@ struct Kernels {
   void (*pack_panel)(const float* const* rows, int64_t count, int64_t depth, float* panel);
   void (*multiply)(int64_t rows, int64_t panels, int64_t depth, const float* a, int64_t a_stride, const float* b,
                    int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
+  // The same with b in bf16, which is exact in f32; and `count` of them widened, count a multiple of kPanel.
+  void (*multiply_bf16)(int64_t rows, int64_t panels, int64_t depth, const float* a, int64_t a_stride,
+                        const uint16_t* b, int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
+  void (*multiply_half)(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c,
+                        int64_t c_stride, bool accumulate);
+  void (*copy_rows)(int64_t rows, int64_t count, const float* from, int64_t from_stride, float* to, int64_t to_stride);
+  void (*widen)(int64_t count, const uint16_t* x, float* y);
   void (*weigh)(int64_t count, const float* weights, const float* const* rows, int64_t n, float* out);
   // y <- act(c + bias) + residual; bias and residual may be null.
   void (*finish)(int64_t n, const float* c, const float* bias, Activation act, const float* residual, float* y);

@@ -12,7 +12,11 @@ template <class Lanes>
 constexpr Kernels kernels_of(const char* name) {
   return {.name = name,
           .pack_panel = pack_panel<Lanes>,
-          .multiply = multiply<Lanes>,
+          .multiply = multiply<Lanes, float>,
+          .multiply_bf16 = multiply<Lanes, uint16_t>,
+          .multiply_half = multiply_half<Lanes>,
+          .copy_rows = copy_rows<Lanes>,
+          .widen = widen<Lanes>,
           .weigh = weigh<Lanes>,
           .finish = finish<Lanes>,
           .soften = soften<Lanes>,

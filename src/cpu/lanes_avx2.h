@@ -15,8 +15,23 @@ struct Lanes {
 
   __m256 lo, hi;
 
+  struct Half {
+    __m256 v;
+    static Half all(float x) { return {_mm256_set1_ps(x)}; }
+    static Half load(const float* p) { return {_mm256_loadu_ps(p)}; }
+    void store(float* p) const { _mm256_storeu_ps(p, v); }
+    friend Half fma(Half a, Half b, Half c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+  };
+
   static Lanes all(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
   static Lanes load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+  static Lanes load(const uint16_t* p) {  // bf16
+    const auto wide = [](const uint16_t* p) {
+      const __m256i bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+      return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
+    };
+    return {wide(p), wide(p + 8)};
+  }
   static Lanes load(const float* p, int64_t count) {
     return {_mm256_maskload_ps(p, first(count)), _mm256_maskload_ps(p + 8, first(count - 8))};
   }

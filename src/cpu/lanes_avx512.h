@@ -15,8 +15,20 @@ struct Lanes {
 
   __m512 v;
 
+  struct Half {
+    __m256 v;
+    static Half all(float x) { return {_mm256_set1_ps(x)}; }
+    static Half load(const float* p) { return {_mm256_loadu_ps(p)}; }
+    void store(float* p) const { _mm256_storeu_ps(p, v); }
+    friend Half fma(Half a, Half b, Half c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+  };
+
   static Lanes all(float x) { return {_mm512_set1_ps(x)}; }
   static Lanes load(const float* p) { return {_mm512_loadu_ps(p)}; }
+  static Lanes load(const uint16_t* p) {  // bf16
+    const __m512i bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(bits, 16))};
+  }
   static Lanes load(const float* p, int64_t count) { return {_mm512_maskz_loadu_ps(first(count), p)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   void store(float* p, int64_t count) const { _mm512_mask_storeu_ps(p, first(count), v); }

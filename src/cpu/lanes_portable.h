@@ -14,6 +14,29 @@ struct Lanes {
 
   float v[kCount];
 
+  // Eight of them, as far as a product needs.
+  struct Half {
+    float v[kCount / 2];
+    static Half all(float x) {
+      Half out;
+      for (float& y : out.v) y = x;
+      return out;
+    }
+    static Half load(const float* p) {
+      Half out;
+      for (float& y : out.v) y = *p++;
+      return out;
+    }
+    void store(float* p) const {
+      for (float x : v) *p++ = x;
+    }
+    friend Half fma(const Half& a, const Half& b, const Half& c) {
+      Half out;
+      for (int i = 0; i < kCount / 2; ++i) out.v[i] = std::fma(a.v[i], b.v[i], c.v[i]);
+      return out;
+    }
+  };
+
   template <class F>
   static Lanes each(F&& f) {
     Lanes out;
@@ -26,6 +49,9 @@ struct Lanes {
   }
   static Lanes load(const float* p) {
     return each([&](int i) { return p[i]; });
+  }
+  static Lanes load(const uint16_t* p) {  // bf16
+    return each([&](int i) { return std::bit_cast<float>(uint32_t{p[i]} << 16); });
   }
   // The first `count` of them; the others are 0 and their memory is not touched.
   static Lanes load(const float* p, int64_t count) {

@@ -1,4 +1,4 @@
-// c (rows, 16 panels) <- or += a (rows, depth) b (depth, 16 panels), b in panels of sixteen columns.
+// c (rows, 16 panels) <- or += a (rows, depth) b (depth, 16 panels), b (f32 or bf16) in panels of sixteen columns.
 //
 //   b: panel 0: [k = 0: 16 columns][k = 1: 16 columns] ..   panel 1: ..
 //
@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "cpu/kernels.h"
 
@@ -25,8 +26,8 @@ void pack_panel(const float* const* rows, int64_t count, int64_t depth, float* p
     for (int64_t j = 0; j < kPanel; ++j) panel[k * kPanel + j] = j < count ? rows[j][k] : 0;
 }
 
-template <class Lanes, int R, int P>
-void multiply_tile(int64_t depth, const float* a, int64_t a_stride, const float* b, int64_t panel_stride, float* c,
+template <class Lanes, int R, int P, class B>
+void multiply_tile(int64_t depth, const float* a, int64_t a_stride, const B* b, int64_t panel_stride, float* c,
                    int64_t c_stride, bool accumulate) {
   Lanes acc[R][P];
 #pragma GCC unroll 8
@@ -51,23 +52,60 @@ void multiply_tile(int64_t depth, const float* a, int64_t a_stride, const float*
 }
 
 // As many panels at a time as the registers hold, then what is left.
-template <class Lanes, int R, int P = std::min(4, Lanes::kAccumulators / R)>
-void multiply_rows(int64_t panels, int64_t depth, const float* a, int64_t a_stride, const float* b,
-                   int64_t panel_stride, float* c, int64_t c_stride, bool accumulate) {
+template <class Lanes, class B, int R, int P = std::min(4, Lanes::kAccumulators / R)>
+void multiply_rows(int64_t panels, int64_t depth, const float* a, int64_t a_stride, const B* b, int64_t panel_stride,
+                   float* c, int64_t c_stride, bool accumulate) {
   for (; panels >= P; panels -= P, b += P * panel_stride, c += P * kPanel)
     multiply_tile<Lanes, R, P>(depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
   if constexpr (P > 1)
     if (panels > 0)
-      multiply_rows<Lanes, R, P - 1>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+      multiply_rows<Lanes, B, R, P - 1>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
 }
 
-template <class Lanes, int R = std::min(8, Lanes::kAccumulators)>
-void multiply(int64_t rows, int64_t panels, int64_t depth, const float* a, int64_t a_stride, const float* b,
+template <class Lanes, class B, int R = std::min(8, Lanes::kAccumulators)>
+void multiply(int64_t rows, int64_t panels, int64_t depth, const float* a, int64_t a_stride, const B* b,
               int64_t panel_stride, float* c, int64_t c_stride, bool accumulate) {
   for (; rows >= R; rows -= R, a += R * a_stride, c += R * c_stride)
-    multiply_rows<Lanes, R>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+    multiply_rows<Lanes, B, R>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
   if constexpr (R > 1)
-    if (rows > 0) multiply<Lanes, R - 1>(rows, panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+    if (rows > 0) multiply<Lanes, B, R - 1>(rows, panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+}
+
+// The first eight columns of one panel.
+template <class Lanes, int R = 2 * Lanes::kAccumulators>
+void multiply_half(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c,
+                   int64_t c_stride, bool accumulate) {
+  using Half = typename Lanes::Half;
+  for (; rows >= R; rows -= R, a += R * a_stride, c += R * c_stride) {
+    Half acc[R];
+#pragma GCC unroll 48
+    for (int r = 0; r < R; ++r) acc[r] = accumulate ? Half::load(c + r * c_stride) : Half::all(0);
+    for (int64_t k = 0; k < depth; ++k) {
+      const Half column = Half::load(b + k * kPanel);
+#pragma GCC unroll 48
+      for (int r = 0; r < R; ++r) acc[r] = fma(Half::all(a[r * a_stride + k]), column, acc[r]);
+    }
+#pragma GCC unroll 48
+    for (int r = 0; r < R; ++r) acc[r].store(c + r * c_stride);
+  }
+  if constexpr (R > 1)
+    if (rows > 0) multiply_half<Lanes, R / 2>(rows, depth, a, a_stride, b, c, c_stride, accumulate);
+}
+
+// to [row][count] <- from, row by row.
+template <class Lanes>
+void copy_rows(int64_t rows, int64_t count, const float* from, int64_t from_stride, float* to, int64_t to_stride) {
+  for (int64_t row = 0; row < rows; ++row, from += from_stride, to += to_stride) {
+    int64_t i = 0;
+    for (; i + kPanel <= count; i += kPanel) Lanes::load(from + i).store(to + i);
+    for (; i + 4 <= count; i += 4) std::memcpy(to + i, from + i, 4 * sizeof(float));
+    for (; i < count; ++i) to[i] = from[i];
+  }
+}
+
+template <class Lanes>
+void widen(int64_t count, const uint16_t* x, float* y) {
+  for (int64_t i = 0; i < count; i += kPanel) Lanes::load(x + i).store(y + i);
 }
 
 // out[c] <- out[c] + sum over r of weights[r] rows[r][c]: one row of a product with a matrix that is not packed, with

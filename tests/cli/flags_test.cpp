@@ -89,7 +89,7 @@ TEST_CASE("version --json names the build and its backends") {
   CHECK_THAT(json["compiler"].get<std::string>(), Catch::Contains("."));
   CHECK(json["backends"][0]["name"] == "cpu");
   CHECK(json["backends"][0]["available"] == true);
-  CHECK_THAT(json["backends"][0]["description"].get<std::string>(), Catch::Contains("oneDNN"));
+  CHECK_THAT(json["backends"][0]["description"].get<std::string>(), Catch::Contains("cpu ("));
   CHECK(json["backends"][1]["name"] == "cuda");
 }
 

@@ -40,6 +40,9 @@ TEST_CASE("Conv2d matches the oracle", "[ops]") {
       {1, 4, 4, 4, 1, 1, 0, 0, "post_quant_conv"},
       {1, 5, 20, 36, 3, 1, 1, 1, "channels that fill no vector"},
       {1, 1, 8, 8, 3, 1, 1, 1, "one pixel"},
+      {1, 12, 100, 24, 3, 1, 1, 1, "a depth of several pieces that end inside a tap"},
+      {2, 11, 12, 72, 5, 3, 4, 0, "steps that leave the picture on one side"},
+      {1, 3, 8, 16, 7, 2, 6, 6, "a kernel larger than the picture"},
       {0, 8, 8, 8, 3, 1, 1, 1, "no pictures"},
   };
   for (auto c : cases) {
@@ -47,6 +50,15 @@ TEST_CASE("Conv2d matches the oracle", "[ops]") {
     Inputs in(1);
     const Conv2d op = convolution(in, c.n, c.size, c.in_c, c.out_c, c.kernel, c.stride, c.pad_begin, c.pad_end);
     expect_matches_oracle(op, tolerance(c.in_c * c.kernel * c.kernel));
+  }
+}
+
+TEST_CASE("Conv2d takes bf16 weights beside f32", "[ops]") {
+  for (int64_t out_c : {64, 24, 3}) {
+    Inputs in(1);
+    Conv2d op = convolution(in, 2, 7, 40, out_c, 3, 1, 1, 1);
+    op.w = in.normal(DType::bf16, {out_c, 40, 3, 3});
+    expect_matches_oracle(op, tolerance(40 * 9));
   }
 }
 

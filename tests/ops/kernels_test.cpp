@@ -52,6 +52,37 @@ TEST_CASE("Matrix products have the same bits on every instruction set", "[kerne
       }
 }
 
+TEST_CASE("Products with bf16 and with half a panel have the same bits on every instruction set", "[kernels]") {
+  const int64_t depth = 37, panels = 5, columns = panels * kPanel;
+  Inputs in(3);
+  const Tensor b = in.normal(DType::bf16, {depth * columns});
+  const auto* bits = static_cast<const uint16_t*>(b.data);
+  std::vector<float> wide(static_cast<size_t>(depth * columns));
+  kPortableKernels.widen(depth * columns, bits, wide.data());
+  expect_same_bits(depth * columns, [&](const Kernels& set, float* y) { set.widen(depth * columns, bits, y); });
+  for (int64_t rows : {1, 2, 5, 6, 11, 12, 13, 25})
+    for (bool accumulate : {false, true}) {
+      const auto a = normal(1, rows * depth);
+      expect_same_bits(rows * columns, [&](const Kernels& set, float* c) {
+        set.multiply_bf16(rows, panels, depth, a.data(), depth, bits, depth * kPanel, c, columns, accumulate);
+      });
+      expect_same_bits(rows * columns, [&](const Kernels& set, float* c) {
+        set.multiply_half(rows, depth, a.data(), depth, wide.data(), c, columns, accumulate);
+      });
+      INFO("and those of the product in f32");
+      std::vector<float> whole(static_cast<size_t>(rows * columns), -7.0f), other = whole, half = whole;
+      kPortableKernels.multiply(rows, panels, depth, a.data(), depth, wide.data(), depth * kPanel, whole.data(),
+                                columns, accumulate);
+      kPortableKernels.multiply_bf16(rows, panels, depth, a.data(), depth, bits, depth * kPanel, other.data(), columns,
+                                     accumulate);
+      kPortableKernels.multiply_half(rows, depth, a.data(), depth, wide.data(), half.data(), columns, accumulate);
+      CHECK(whole == other);
+      for (int64_t row = 0; row < rows; ++row)
+        for (int64_t j = 0; j < kPanel / 2; ++j)
+          CHECK(half[size_t(row * columns + j)] == whole[size_t(row * columns + j)]);
+    }
+}
+
 TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]") {
   for (int64_t n : {1, 15, 16, 17, 100, 192}) {
     INFO(n);

@@ -7,6 +7,48 @@ TEST_CASE("Linear matches the oracle", "[ops]") {
                    [](const Linear& op, int64_t k) { expect_matches_oracle(op, linear_tolerance(DType::f32, k)); });
 }
 
+TEST_CASE("Linear takes bf16 weights beside f32", "[ops]") {
+  struct {
+    int64_t rows, k, n;
+    const char* why;
+  } cases[] = {
+      {1, 256, 688, "decode"},
+      {7, 160, 100, "few rows, a last panel that is not whole"},
+      {13, 300, 72, "just enough rows to widen a panel"},
+      {130, 520, 264, "blocks in every direction"},
+  };
+  for (auto [rows, k, n, why] : cases) {
+    INFO(why);
+    Inputs in(1);
+    expect_matches_oracle(Linear{.y = in.room(DType::f32, {rows, n}),
+                                 .x = in.normal(DType::f32, {rows, k}),
+                                 .w = in.normal(DType::bf16, {n, k}),
+                                 .bias = in.normal(DType::f32, {n})},
+                          linear_tolerance(DType::f32, k));
+  }
+}
+
+TEST_CASE("Linear reads some rows of a prepared weight", "[ops]") {
+  for (DType type : {DType::f32, DType::bf16})
+    for (auto [begin, end] : {std::pair{0, 72}, {16, 48}, {0, 7}, {32, 72}, {64, 72}, {65, 70}, {5, 60}}) {
+      INFO(name_of(type) << " rows " << begin << " to " << end);
+      Inputs in(1);
+      const Tensor w = in.normal(type, {72, 40}), x = in.normal(DType::f32, {9, 40});
+      const Linear part{.y = in.room(DType::f32, {9, end - begin}), .x = x, .w = w.slice(0, begin, end)};
+      const auto expected = oracle::result(*backends()[0], part, "y", oracle::Weights::as_they_are);
+      for (const auto& backend : backends()) {
+        Inputs again(1);
+        const Tensor copy = again.normal(type, {72, 40});
+        backend->prepare(copy, WeightUse::linear);
+        Linear op = part;
+        op.w = copy.slice(0, begin, end);
+        backend->run(op);
+        backend->forget(copy);
+        CHECK(oracle::read(op.y) == expected);
+      }
+    }
+}
+
 TEST_CASE("Linear says what is wrong", "[ops]") {
   Inputs in(1);
   const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
@@ -18,7 +60,8 @@ TEST_CASE("Linear says what is wrong", "[ops]") {
         "Linear: x is i32(3, 16), expected f32, f16 or bf16");
   CHECK(complaint(good, &Linear::w, {}) == "Linear: w is absent, expected (n, k)");
   CHECK(complaint(good, &Linear::w, f32({8, 15})) == "Linear: w is f32(8, 15), expected (8, 16)");
-  CHECK(complaint(good, &Linear::w, in.room(DType::bf16, {8, 16})) == "Linear: w is bf16(8, 16), expected f32(8, 16)");
+  CHECK(complaint(good, &Linear::w, in.room(DType::f16, {8, 16})) == "Linear: w is f16(8, 16), expected f32(8, 16)");
+  CHECK(complaint(good, &Linear::w, in.room(DType::bf16, {8, 16})) == "");
   CHECK(complaint(good, &Linear::y, {}) == "Linear: y is absent, expected f32(3, 8)");
   CHECK(complaint(good, &Linear::y, f32({3, 9})) == "Linear: y is f32(3, 9), expected (3, 8)");
   CHECK(complaint(good, &Linear::bias, f32({7})) == "Linear: bias is f32(7), expected (8)");

@@ -153,6 +153,8 @@ std::string mismatch(Backend& backend, const Op& op, Tolerance tolerance, Weight
   run_copy(backend, op, weights, [&](const Transfer& transfer) {
     const Expected expected = oracle(op);
     std::vector<Tensor> outputs;
+    if constexpr (weight_use<Op>() != WeightUse::plain)
+      if (weights == Weights::prepared) outputs.push_back(op.w);  // the backend may have brought it into its own order
     op.each([&](const char* field, const Tensor& t, Access access) {
       if (!t || access == Access::in) return;
       outputs.push_back(t);

@@ -1,0 +1,148 @@
+#include "cpu/packed_weights.h"
+
+#include <bit>
+#include <cstring>
+#include <vector>
+
+#include "cpu/parallel.h"
+
+namespace seedstory::cpu {
+namespace {
+
+int64_t depth_of(const Tensor& w) {
+  return w.dim[0] == 0 ? 0 : w.numel() / w.dim[0];
+}
+
+float widened(uint16_t bits) {
+  return std::bit_cast<float>(uint32_t{bits} << 16);
+}
+
+// to[k] <- row[order.stored(k)]
+template <class From, class To>
+void reorder(const From* row, DepthOrder order, int64_t depth, To* to) {
+  const int64_t channels = order.taps == 1 ? depth : order.channels;
+  for (int64_t tap = 0; tap < order.taps; ++tap)
+    for (int64_t c = 0; c < channels; ++c)
+      if constexpr (std::is_same_v<From, To>)
+        to[tap * channels + c] = row[c * order.taps + tap];
+      else
+        to[tap * channels + c] = widened(row[c * order.taps + tap]);
+}
+
+template <class T>
+void pack_in_place(T* w, int64_t n, int64_t depth, DepthOrder order, int threads) {
+  parallel(threads, ceil_div(n, kPanel), 1 + 16 * 1024 / (kPanel * depth + 1), [&](int64_t begin, int64_t end) {
+    std::vector<T> rows(size_t(kPanel * depth));
+    for (int64_t panel = begin; panel < end; ++panel) {
+      T* at = w + panel * kPanel * depth;
+      const int64_t count = std::min(kPanel, n - panel * kPanel);
+      for (int64_t r = 0; r < count; ++r) reorder(at + r * depth, order, depth, &rows[size_t(r * depth)]);
+      if (count < kPanel) {
+        std::copy_n(rows.data(), count * depth, at);
+        continue;
+      }
+      for (int64_t k = 0; k < depth; ++k)
+        for (int64_t r = 0; r < kPanel; ++r) at[k * kPanel + r] = rows[size_t(r * depth + k)];
+    }
+  });
+}
+
+// The number at (row, k) of a prepared matrix (n, depth).
+template <class T>
+T packed_at(const T* w, int64_t n, int64_t depth, int64_t row, int64_t k) {
+  const int64_t panel = row / kPanel;
+  if (row >= n / kPanel * kPanel) return w[row * depth + k];
+  return w[panel * kPanel * depth + k * kPanel + row % kPanel];
+}
+
+}  // namespace
+
+DepthOrder depth_order(const Tensor& w) {
+  return w.rank == 4 ? DepthOrder{.taps = w.dim[2] * w.dim[3], .channels = w.dim[1]}
+                     : DepthOrder{.taps = 1, .channels = w.dim[1]};
+}
+
+void PackedWeights::prepare(const Tensor& w, Crew& crew) {
+  if (!w.contiguous() || w.numel() == 0) return;
+  if (w.dtype == DType::f32)
+    pack_in_place(static_cast<float*>(w.data), w.dim[0], depth_of(w), depth_order(w), crew.threads);
+  else if (w.dtype == DType::bf16)
+    pack_in_place(static_cast<uint16_t*>(w.data), w.dim[0], depth_of(w), depth_order(w), crew.threads);
+  else
+    return;
+  prepared_[static_cast<const char*>(w.data)] = w;
+}
+
+void PackedWeights::forget(const Tensor& w) {
+  prepared_.erase(static_cast<const char*>(w.data));
+}
+
+const Tensor* PackedWeights::whole_of(const Tensor& w, int64_t& first) const {
+  const char* address = static_cast<const char*>(w.data);
+  auto found = prepared_.upper_bound(address);
+  if (found == prepared_.begin()) return nullptr;
+  const Tensor& whole = (--found)->second;
+  const int64_t offset = address - found->first;
+  if (offset >= whole.bytes()) return nullptr;
+  const int64_t row_bytes = depth_of(whole) * size_of(whole.dtype);
+  first = offset / row_bytes;
+  if (offset % row_bytes != 0 || !w.contiguous() || w.dtype != whole.dtype || depth_of(w) != depth_of(whole) ||
+      first + w.dim[0] > whole.dim[0])
+    fail("cpu: " + w.str() + " is not whole rows of the prepared " + whole.str());
+  return &whole;
+}
+
+Panels PackedWeights::panels(const Tensor& w, Crew& crew) {
+  const int64_t n = w.dim[0], depth = depth_of(w);
+  int64_t first = 0;
+  const Tensor* whole = whole_of(w, first);
+  const bool f32 = w.dtype == DType::f32;
+  const auto at = [&](int64_t offset) { return static_cast<const char*>(w.data) + offset * size_of(w.dtype); };
+  if (!whole) {
+    const DepthOrder order = depth_order(w);
+    return copied(
+        n, depth, 0,
+        [&](int64_t row, float* to) {
+          if (f32)
+            reorder(reinterpret_cast<const float*>(at(row * w.stride[0])), order, depth, to);
+          else
+            reorder(reinterpret_cast<const uint16_t*>(at(row * w.stride[0])), order, depth, to);
+        },
+        crew);
+  }
+  const auto packed_row = [&](int64_t row, float* to) {
+    for (int64_t k = 0; k < depth; ++k)
+      to[k] = f32 ? packed_at(static_cast<const float*>(whole->data), whole->dim[0], depth, first + row, k)
+                  : widened(packed_at(static_cast<const uint16_t*>(whole->data), whole->dim[0], depth, first + row, k));
+  };
+  if (first % kPanel != 0) return copied(n, depth, 0, packed_row, crew);
+  const int64_t whole_panels = std::min(ceil_div(n, kPanel), (whole->dim[0] - first) / kPanel);
+  Panels out{.whole = w.data, .type = w.dtype, .whole_count = whole_panels, .depth = depth};
+  if (whole_panels * kPanel < n) {
+    out.last = static_cast<const float*>(copied(n, depth, whole_panels, packed_row, crew).whole);
+    out.last_count = n - whole_panels * kPanel;
+  }
+  return out;
+}
+
+// Panels from the first-th on, copied.
+Panels PackedWeights::copied(int64_t n, int64_t depth, int64_t first,
+                             const std::function<void(int64_t row, float* to)>& read, Crew& crew) {
+  const int64_t panels = ceil_div(n, kPanel) - first;
+  float* to = copy_.floats(panels * kPanel * depth + 1);
+  parallel(crew.threads, panels, 1 + 16 * 1024 / (kPanel * depth + 1), [&](int64_t begin, int64_t end) {
+    std::vector<float> room(size_t(kPanel * depth));
+    for (int64_t panel = begin; panel < end; ++panel) {
+      const int64_t count = std::min(kPanel, n - (first + panel) * kPanel);
+      const float* rows[kPanel];
+      for (int64_t r = 0; r < count; ++r) {
+        rows[r] = &room[size_t(r * depth)];
+        read((first + panel) * kPanel + r, &room[size_t(r * depth)]);
+      }
+      kernels().pack_panel(rows, count, depth, to + panel * kPanel * depth);
+    }
+  });
+  return {.whole = to, .type = DType::f32, .whole_count = panels, .depth = depth};
+}
+
+}  // namespace seedstory::cpu

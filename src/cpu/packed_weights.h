@@ -1,0 +1,60 @@
+// The weights of Linear and Conv2d as matrices in panels (multiply.h), in the memory where they were uploaded.
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "cpu/execute.h"
+#include "cpu/kernels.h"
+
+namespace seedstory::cpu {
+
+inline int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+// A matrix (n, depth) as sixteen of its rows side by side: panel i is [k][16], rows 16 i to 16 i + 15.
+struct Panels {
+  const void* whole = nullptr;  // the panels whose sixteen rows are all there, one after another
+  DType type = DType::f32;      // of `whole`: f32 or bf16
+  int64_t whole_count = 0;
+  const float* last = nullptr;  // the panel of the rows left over, the others 0; null where none are
+  int64_t last_count = 0;       // how many those are
+  int64_t depth = 0;
+};
+
+// Where a weight (n, ..) has its depth in the order of Conv2d's sum: taps outside, channels inside. A Linear has one
+// tap.
+struct DepthOrder {
+  int64_t taps = 1, channels = 0;
+
+  // The place in a stored row (channels, taps) of the k-th number of the sum.
+  int64_t stored(int64_t k) const { return k % channels * taps + k / channels; }
+};
+DepthOrder depth_order(const Tensor& w);
+
+// Brings weights into panels in place: a prepared weight takes no memory but its own. The rows past the last whole
+// panel stay rows (their depth in the order of the sum), since a panel of them would be longer.
+class PackedWeights {
+ public:
+  void prepare(const Tensor& w, Crew&);
+  void forget(const Tensor& w);
+
+  // The panels of a weight, or of some rows of one, prepared or not. What has to be copied for it stays until the next
+  // call.
+  Panels panels(const Tensor& w, Crew&);
+
+  // Room for what Conv2d gathers.
+  float* gathered(int64_t floats) { return gathered_.floats(floats); }
+
+ private:
+  // The prepared weight that w is rows of, and the first of them; else null.
+  const Tensor* whole_of(const Tensor& w, int64_t& first) const;
+  Panels copied(int64_t n, int64_t depth, int64_t first, const std::function<void(int64_t row, float* to)>& read,
+                Crew&);
+
+  std::map<const char*, Tensor> prepared_;  // by the address of the weight
+  Scratch copy_, gathered_;
+};
+
+}  // namespace seedstory::cpu

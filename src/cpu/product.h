@@ -1,0 +1,75 @@
+// The product that Linear and Conv2d share: (rows, depth) times a matrix in panels, cut into tasks.
+//
+// A task is a block of rows by a block of panels. Its sums stay in the thread's L2 while the depth goes by in pieces
+// whose panel fits L1; then the caller takes each row of sums out. Where a row comes from is the caller's: Linear has
+// them in memory, Conv2d gathers each piece.
+#pragma once
+
+#include "cpu/packed_weights.h"
+#include "cpu/parallel.h"
+
+namespace seedstory::cpu {
+
+constexpr int64_t kRowBlock = 96;     // a multiple of every tile's rows; 96 x 256 numbers are 96 KiB
+constexpr int64_t kPanelBlock = 8;    // 128 columns: the sums of a task are 48 KiB
+constexpr int64_t kDepthBlock = 256;  // a panel of it is 16 KiB, half of L1
+constexpr int64_t kSumsStride = kPanelBlock * kPanel;
+constexpr int64_t kRowsToWiden = 12;         // from here on a widened panel is cheaper than a bf16 one
+constexpr double kWorthAThread = 64 * 1024;  // multiply-adds: some 3 us
+constexpr int64_t kTaskFloats = kRowBlock * kSumsStride + kDepthBlock * kPanel;  // of scratch
+
+// Rows of a piece of the depth.
+struct RowPiece {
+  const float* data;
+  int64_t stride;
+};
+
+// sums [row][kSumsStride] <- or += piece times the panels [first, first + count) at depth k. bf16 panels are widened
+// into `wide` where enough rows come to pay for it, else as they are read: the same bits.
+inline void multiply_panels(const Panels& w, int64_t first, int64_t count, int64_t k, int64_t depth, RowPiece piece,
+                            int64_t rows, float* sums, float* wide) {
+  const Kernels& run = kernels();
+  const int64_t whole = std::clamp<int64_t>(w.whole_count - first, 0, count), stride = w.depth * kPanel;
+  const int64_t at = first * stride + k * kPanel;
+  if (w.type == DType::f32) {
+    run.multiply(rows, whole, depth, piece.data, piece.stride, static_cast<const float*>(w.whole) + at, stride, sums,
+                 kSumsStride, k > 0);
+  } else if (const auto* b = static_cast<const uint16_t*>(w.whole) + at; rows < kRowsToWiden) {
+    run.multiply_bf16(rows, whole, depth, piece.data, piece.stride, b, stride, sums, kSumsStride, k > 0);
+  } else {
+    for (int64_t i = 0; i < whole; ++i) {
+      run.widen(depth * kPanel, b + i * stride, wide);
+      run.multiply(rows, 1, depth, piece.data, piece.stride, wide, 0, sums + i * kPanel, kSumsStride, k > 0);
+    }
+  }
+  if (whole == count) return;
+  if (w.last_count <= kPanel / 2)
+    run.multiply_half(rows, depth, piece.data, piece.stride, w.last + k * kPanel, sums + whole * kPanel, kSumsStride,
+                      k > 0);
+  else
+    run.multiply(rows, 1, depth, piece.data, piece.stride, w.last + k * kPanel, 0, sums + whole * kPanel, kSumsStride,
+                 k > 0);
+}
+
+// piece(first_row, rows, k, depth, thread) -> RowPiece; take(row, first_column, columns, sums) for each row of a task.
+template <class Piece, class Take>
+void product(int64_t rows, int64_t n, const Panels& w, Crew& crew, Piece&& piece, Take&& take) {
+  const int64_t row_blocks = ceil_div(rows, kRowBlock), panel_blocks = ceil_div(n, kSumsStride);
+  const double work = double(rows) * double(w.depth) * double(n);
+  const int threads = work < 2 * kWorthAThread ? 1 : crew.threads;
+  float* scratch = crew.scratch.floats(threads * kTaskFloats);
+
+  parallel_tasks(threads, row_blocks * panel_blocks, [&](int64_t task, int thread) {
+    const int64_t first_row = task / panel_blocks * kRowBlock, block_rows = std::min(kRowBlock, rows - first_row);
+    const int64_t first_col = task % panel_blocks * kSumsStride, cols = std::min(kSumsStride, n - first_col);
+    float *sums = scratch + thread * kTaskFloats, *wide = sums + kRowBlock * kSumsStride;
+    for (int64_t k = 0; k < w.depth || k == 0; k += kDepthBlock) {
+      const int64_t depth = std::min(kDepthBlock, w.depth - k);
+      multiply_panels(w, first_col / kPanel, ceil_div(cols, kPanel), k, depth,
+                      piece(first_row, block_rows, k, depth, thread), block_rows, sums, wide);
+    }
+    for (int64_t row = 0; row < block_rows; ++row) take(first_row + row, first_col, cols, sums + row * kSumsStride);
+  });
+}
+
+}  // namespace seedstory::cpu
