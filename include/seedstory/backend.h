@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,11 @@ class Backend {
   virtual ~Backend() = default;
   virtual std::string name() const = 0;  // for people: "cpu (avx2, 2 threads)"
 
+  // False: nothing runs here, so no weight needs to be read for it.
+  virtual bool computes() const { return true; }
+
+  // What allocate() can still hand out, as far as the machine says.
+  virtual int64_t free_bytes() const { return std::numeric_limits<int64_t>::max(); }
   virtual void* allocate(int64_t bytes) = 0;  // 64-byte aligned, contents undefined; throws ErrorKind::resource
   virtual void release(void* memory) = 0;
 
@@ -72,6 +78,7 @@ class Backend {
 class DryBackend final : public Backend {
  public:
   std::string name() const override { return "dry run"; }
+  bool computes() const override { return false; }
   void* allocate(int64_t) override { fail("DryBackend: has no memory"); }
   void release(void*) override {}
   void upload(const Tensor&, const void*) override {}

@@ -25,6 +25,7 @@ inline Cost cost_of(const AnyOp& op) {
 class RecordingBackend final : public Backend {
  public:
   std::string name() const override { return "recording"; }
+  bool computes() const override { return false; }
 
   void* allocate(int64_t bytes) override {
     char* const block = next_;

@@ -93,7 +93,7 @@ void add_machine_flags(CLI::App& app, StoryFlags& f) {
       ->envname("SEEDSTORY_DEVICE")
       ->type_name("NAME")
       ->group(group);
-  app.add_option("--type", f.type, "Number type of the computation: auto or f32 (others come later)")
+  app.add_option("--type", f.type, "Number type of the weights: auto (f32), f32, or bf16 in half the memory")
       ->type_name("NAME")
       ->group(group);
   app.add_option("-t,--threads", f.threads, "CPU threads; 0 is one a core")

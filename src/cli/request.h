@@ -17,7 +17,7 @@ struct Device {
 };
 Device parse_device(const std::string& name);       // auto, cpu, cuda, cuda:N
 bool parse_order(const std::string& name);          // text first?
-void need_type(const std::string& name);            // auto or f32
+DType parse_type(const std::string& name);          // auto, f32 or bf16: of the weights of products
 void need_writable(const std::string& trace_file);  // ErrorKind::input: its folder is missing or cannot be written
 
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.

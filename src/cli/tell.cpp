@@ -59,8 +59,8 @@ class Telling {
         backends_(backends),
         terminal_(loudness(flags), flags.color),
         device_(parse_device(flags.device)),
-        text_first_(parse_order(flags.order)) {
-    need_type(flags.type);
+        text_first_(parse_order(flags.order)),
+        type_(parse_type(flags.type)) {
     need_range("--threads", flags.threads, 0, 1024);
     request_.prompt = texts.prompt;
     request_.captions = texts.captions;
@@ -104,7 +104,7 @@ class Telling {
     record_.model = model_.config.name;
     record_.weights = model_prints(model_, model_dir);
     record_.model_flags = given_model_flags(flags_);
-    record_.type = "f32";
+    record_.type = name_of(type_);
     record_.backend = device_.cuda ? "cuda" : "cpu";
     record_.request = request_;
   }
@@ -150,7 +150,7 @@ class Telling {
         device_.cuda ? backends_.cuda(device_.index) : backends_.cpu(int(flags_.threads));
     terminal_.say(fmt::format("{} on {}; seed {}, {} frames of {}x{}, {} steps", model_.config.name, backend->name(),
                               request_.seed, request_.frames, request_.width, request_.height, request_.steps));
-    Engine engine(*backend, model_);
+    Engine engine(*backend, model_, {.products = type_});
     detail("model loaded");
 
     Trace trace;
@@ -202,6 +202,7 @@ class Telling {
   Terminal terminal_;
   Device device_;
   bool text_first_;
+  DType type_;
   ModelDir model_;
   StoryRequest request_;
   StoryRecord record_;

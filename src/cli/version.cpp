@@ -28,7 +28,7 @@ int version(bool as_json, const Backends& backends) {
       {"commit", SEEDSTORY_COMMIT},
       {"compiler", SEEDSTORY_COMPILER},
       {"build_type", SEEDSTORY_BUILD_TYPE},
-      {"types", {"f32"}},
+      {"types", {"f32", "bf16"}},
       {"backends",
        {describe("cpu", [&] { return backends.cpu(0); }), describe("cuda", [&] { return backends.cuda(0); })}}};
   if (as_json) {

@@ -8,6 +8,7 @@
 
 #include "cpu/execute.h"
 #include "cpu/kernels.h"
+#include "cpu/memory.h"
 #include "cpu/packed_weights.h"
 
 namespace seedstory {
@@ -21,6 +22,7 @@ class CpuBackend final : public Backend {
     return fmt::format("cpu ({}, {} thread{})", cpu::kernels().name, crew_.threads, crew_.threads == 1 ? "" : "s");
   }
 
+  int64_t free_bytes() const override { return cpu::free_memory(); }
   void* allocate(int64_t bytes) override {
     constexpr int64_t kAlign = 64;
     void* memory = std::aligned_alloc(kAlign, size_t((bytes + kAlign - 1) / kAlign * kAlign));

@@ -4,6 +4,7 @@
 
 #include "model/position.h"
 #include "model/sizes.h"
+#include "model/sizing.h"
 #include "model/views.h"
 
 namespace seedstory {
@@ -36,28 +37,27 @@ Resampler::Resampler(const ResamplerConfig& config, int64_t keys, const WeightLo
   WeightTable table;
   w_.list(table, config_, "");
   loaded_ = loader.load(table);
-  precompute(loader.backend(), loader.type());
+  precompute(loader.backend());
 }
 
-Resampler::Resampler(const ResamplerConfig& config, int64_t keys, ResamplerWeights weights, Backend& backend,
-                     DType type)
+Resampler::Resampler(const ResamplerConfig& config, int64_t keys, ResamplerWeights weights, Backend& backend)
     : config_(config), keys_(keys), w_(std::move(weights)) {
-  precompute(backend, type);
+  precompute(backend);
 }
 
 // Queries and the positions' share of the keys depend on weights alone: with K = Wk (kv + P) = Wk kv + Wk P, neither
 // needs a matrix product when pictures come.
-void Resampler::precompute(Backend& backend, DType type) {
+void Resampler::precompute(Backend& backend) {
   const int64_t dim = config_.dim, queries = config_.queries;
   const int64_t side = grid_side(queries, "resampler queries"), key_side = grid_side(keys_, "resampler keys");
   std::vector<float> positions = resize_grid(w_.pos_embed.values, side, key_side, dim);
 
-  computed_ = WeightBlock(backend, (queries + keys_) * dim * size_of(type) + 128);
-  q_ = computed_.make(type, {queries, dim});
-  key_positions_ = computed_.make(type, {1, keys_, dim});
+  computed_ = WeightBlock(backend, (queries + keys_) * dim * size_of(DType::f32) + 128);
+  q_ = computed_.make(DType::f32, {queries, dim});
+  key_positions_ = computed_.make(DType::f32, {1, keys_, dim});
   with_scratch(backend, [&](Backend& be, Arena& arena) {
     const auto put = [&](HostTensor& host) {
-      const Tensor t = arena.make(type, host.shape.data(), int(host.shape.size()));
+      const Tensor t = arena.make(DType::f32, host.shape.data(), int(host.shape.size()));
       be.upload(t, host.values.data());
       return t;
     };
@@ -66,7 +66,7 @@ void Resampler::precompute(Backend& backend, DType type) {
     be.run(Add{.y = u, .a = u, .b = put(w_.pos_embed)});
     be.run(Linear{.y = q_, .x = u, .w = put(w_.q_w), .bias = put(w_.q_b)});
 
-    const Tensor p = arena.make(type, {keys_, dim});
+    const Tensor p = arena.make(DType::f32, {keys_, dim});
     be.upload(p, positions.data());
     be.run(Linear{.y = as_rows(key_positions_), .x = p, .w = w_.kv_w.slice(0, 0, dim)});
   });

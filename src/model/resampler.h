@@ -25,7 +25,7 @@ class Resampler {
   // Reads `keys` tokens a picture; the table of positions is resized for them.
   Resampler(const ResamplerConfig& config, int64_t keys, const WeightLoader& loader);
   // A part of another network, whose loader has filled `weights`.
-  Resampler(const ResamplerConfig& config, int64_t keys, ResamplerWeights weights, Backend& backend, DType type);
+  Resampler(const ResamplerConfig& config, int64_t keys, ResamplerWeights weights, Backend& backend);
 
   // x (n, keys, kv_dim) -> (n, queries, dim)
   Tensor forward(Backend& be, Arena& arena, const Tensor& x) const;
@@ -33,7 +33,7 @@ class Resampler {
   const ResamplerConfig& config() const { return config_; }
 
  private:
-  void precompute(Backend& be, DType type);
+  void precompute(Backend& be);
 
   ResamplerConfig config_;
   int64_t keys_;

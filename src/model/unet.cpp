@@ -38,7 +38,7 @@ Unet::Unet(const UnetConfig& config, const WeightLoader& loader) : config_(confi
 }
 
 UnetConditioning Unet::make_conditioning(Arena& arena, int64_t tokens) const {
-  const DType type = w_.shift_w.dtype;
+  const DType type = w_.added_2_b.dtype;
   UnetConditioning c;
   for_each_block(w_, [&](const auto& b) { c.kv.push_back(arena.make(type, {2, tokens, b.cross_kv.dim[0]})); });
   c.added = arena.make(type, {2, w_.added_2_w.dim[0]});

@@ -1,7 +1,7 @@
-// Views and scratch memory, as several networks need them.
+// Views, as several networks need them.
 #pragma once
 
-#include "seedstory/arena.h"
+#include "seedstory/tensor.h"
 
 namespace seedstory {
 
@@ -18,16 +18,6 @@ inline Tensor repeated(const Tensor& t, int64_t n) {
   out.dim[0] = n;
   out.stride[0] = 0;
   return out;
-}
-
-// Runs step(backend, arena) with an arena of just the size that a dry run of it asks for.
-template <class F>
-void with_scratch(Backend& backend, F&& step) {
-  DryBackend dry;
-  Arena count;
-  step(static_cast<Backend&>(dry), count);
-  Arena arena(backend, count.peak_bytes());
-  step(backend, arena);
 }
 
 }  // namespace seedstory

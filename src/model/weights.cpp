@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -21,6 +22,13 @@ int64_t numel_of(const std::vector<int64_t>& shape) {
 
 float bf16_to_f32(uint16_t bits) {
   return std::bit_cast<float>(uint32_t{bits} << 16);
+}
+
+// To the nearest, ties to even; NaN stays NaN.
+uint16_t f32_to_bf16(float x) {
+  const uint32_t bits = std::bit_cast<uint32_t>(x);
+  if (x != x) return uint16_t(bits >> 16 | 0x40);
+  return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 // The exponent and mantissa of a half, put where a float has them, are the value over 2^112, subnormals included.
@@ -198,7 +206,8 @@ void WeightBlock::prepare(const Tensor& weight, WeightUse use) {
 
 WeightLoader::WeightLoader(Backend& backend, const TensorSource& source, std::string part, LoadOptions options)
     : backend_(backend), source_(source), part_(std::move(part)), options_(options) {
-  if (options_.type != DType::f32) fail(fmt::format("{}: weights as {} are not supported", part_, name_of(type())));
+  if (options_.products != DType::f32 && options_.products != DType::bf16)
+    fail(fmt::format("{}: weights as {} are not supported", part_, name_of(options_.products)));
 }
 
 const StoredTensor* WeightLoader::find(const Stored& stored) const {
@@ -248,21 +257,32 @@ void WeightLoader::read(const Stored& stored, float* out) const {
   if (options_.lora_alpha) merge_lora(source_, stored.name, *options_.lora_alpha, out, end, row);
 }
 
+DType WeightLoader::type_of(const WeightTable::Entry& entry) const {
+  return entry.use == WeightUse::plain ? DType::f32 : options_.products;
+}
+
 void WeightLoader::fill(const WeightTable::Entry& entry, WeightBlock& block) const {
   std::vector<float> rows;
+  std::vector<uint16_t> rounded;
   if (entry.host) {
     entry.host->shape = shape_of(find(entry.parts[0])->values);
     if (entry.parts[0].shape[0] != kAnyRows) entry.host->shape = stacked_shape(entry.parts);
     entry.host->values.resize(size_t(numel_of(entry.host->shape)));
-    return read(entry.parts[0], entry.host->values.data());
+    if (backend_.computes()) read(entry.parts[0], entry.host->values.data());
+    return;
   }
-  Tensor& to = *entry.tensor = block.make(options_.type, stacked_shape(entry.parts));
+  Tensor& to = *entry.tensor = block.make(type_of(entry), stacked_shape(entry.parts));
   int64_t begin = 0;
   for (const Stored& part : entry.parts) {
+    if (!backend_.computes()) break;
     const Tensor place = to.slice(0, begin, begin + rows_of(part));
     rows.resize(size_t(place.numel()));
     read(part, rows.data());
-    backend_.upload(place, rows.data());
+    if (place.dtype == DType::bf16) {
+      rounded.resize(rows.size());
+      std::transform(rows.begin(), rows.end(), rounded.begin(), f32_to_bf16);
+    }
+    backend_.upload(place, place.dtype == DType::bf16 ? static_cast<const void*>(rounded.data()) : rows.data());
     begin += rows_of(part);
   }
   block.prepare(to, entry.use);
@@ -272,7 +292,7 @@ WeightBlock WeightLoader::load(const WeightTable& table, const Ignored& ignored)
   check(table, ignored);
   int64_t bytes = 0;
   for (const auto& entry : table.entries())
-    if (entry.tensor) bytes += aligned(numel_of(stacked_shape(entry.parts)) * size_of(options_.type));
+    if (entry.tensor) bytes += aligned(numel_of(stacked_shape(entry.parts)) * size_of(type_of(entry)));
   WeightBlock block(backend_, bytes);
   for (const auto& entry : table.entries()) fill(entry, block);
   return block;

@@ -76,7 +76,7 @@ class WeightBlock {
 };
 
 struct LoadOptions {
-  DType type = DType::f32;           // of the weights on the backend, and so of the activations
+  DType products = DType::f32;       // of the weights of linear layers and convolutions, f32 or bf16; the rest is f32
   std::optional<double> lora_alpha;  // merge lora_A and lora_B (see lora.h)
 };
 
@@ -92,7 +92,6 @@ class WeightLoader {
   WeightBlock load(const WeightTable& table, const Ignored& ignored = {}) const;
 
   Backend& backend() const { return backend_; }
-  DType type() const { return options_.type; }
 
  private:
   struct Report;
@@ -100,6 +99,7 @@ class WeightLoader {
   void check(const WeightTable& table, const Ignored& ignored) const;
   const StoredTensor* find(const Stored& stored) const;
   void read(const Stored& stored, float* out) const;
+  DType type_of(const WeightTable::Entry& entry) const;
   void fill(const WeightTable::Entry& entry, WeightBlock& block) const;
 
   Backend& backend_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "model/sizing.h"
+
 namespace seedstory {
 namespace {
 
@@ -16,28 +18,86 @@ void check_tokens(const Tokenizer& tokenizer, const ModelConfig& config, const M
                            tokenizer.vocab_size(), config.llm.vocab));
 }
 
-template <class Network, class... Args>
-std::unique_ptr<Network> load(Backend& backend, const TensorSource& source, const char* part, const Args&... args) {
-  return std::make_unique<Network>(args..., WeightLoader(backend, source, part));
-}
-
 }  // namespace
 
-Engine::Engine(Backend& backend, const ModelDir& model)
+const char* name_of(Stage stage) {
+  switch (stage) {
+    case Stage::see:
+      return "see";
+    case Stage::tell:
+      return "tell";
+    case Stage::paint:
+      return "paint";
+  }
+  return "?";
+}
+
+Engine::Engine(Backend& backend, const ModelDir& model, EngineOptions options)
     : backend(backend),
       config(model.config),
       words(model.words),
-      tokenizer(model.tokenizer_model, model.added_tokens, model.legacy) {
+      tokenizer(model.tokenizer_model, model.added_tokens, model.legacy),
+      model_(model),
+      options_(options) {
   check_tokens(tokenizer, config, model);
-  vit = load<Vit>(backend, *model.vit, "vit", config.vit);
-  input_resampler =
-      load<Resampler>(backend, *model.input_resampler, "input_resampler", config.input_resampler, config.vit.queries);
-  output_resampler = load<Resampler>(backend, *model.output_resampler, "output_resampler", config.output_resampler,
-                                     config.input_resampler.queries);
-  llm = std::make_unique<Llama>(config.llm, WeightLoader(backend, *model.llm, "llm", {.lora_alpha = model.lora_alpha}));
-  adapter = load<Adapter>(backend, *model.adapter, "adapter", config.adapter);
-  unet = load<Unet>(backend, *model.unet, "unet", config.unet);
-  vae = load<VaeDecoder>(backend, *model.vae, "vae", config.vae);
+  for (const Stage stage : kStages)
+    if (!options_.staged || stage == Stage::see) load(stage);
+  nothing = look_at(*this, std::vector<float>(size_t(config.vit.image_size * config.vit.image_size * 3)));
+}
+
+void Engine::enter(Stage stage) {
+  if (!options_.staged) return;
+  for (const Stage other : kStages)
+    if (other != stage) drop(other);
+  load(stage);
+}
+
+void Engine::load(Stage stage) {
+  const auto part = [&]<class Network, class... Args>(std::unique_ptr<Network>& to, const char* name,
+                                                      const std::shared_ptr<const TensorSource>& source,
+                                                      const Args&... args) {
+    LoadOptions options{.products = options_.products, .lora_alpha = {}};
+    if (std::string_view(name) == "llm") options.lora_alpha = model_.lora_alpha;
+    if (!to) to = std::make_unique<Network>(args..., WeightLoader(backend, *source, name, options));
+  };
+  const ModelConfig& c = config;
+  switch (stage) {
+    case Stage::see:
+      return part(vit, "vit", model_.vit, c.vit);
+    case Stage::tell:
+      part(input_resampler, "input_resampler", model_.input_resampler, c.input_resampler, c.vit.queries);
+      part(output_resampler, "output_resampler", model_.output_resampler, c.output_resampler,
+           c.input_resampler.queries);
+      return part(llm, "llm", model_.llm, c.llm);
+    case Stage::paint:
+      part(adapter, "adapter", model_.adapter, c.adapter);
+      part(unet, "unet", model_.unet, c.unet);
+      return part(vae, "vae", model_.vae, c.vae);
+  }
+}
+
+void Engine::drop(Stage stage) {
+  switch (stage) {
+    case Stage::see:
+      return vit.reset();
+    case Stage::tell:
+      input_resampler.reset(), output_resampler.reset(), llm.reset();
+      return;
+    case Stage::paint:
+      adapter.reset(), unet.reset(), vae.reset();
+      return;
+  }
+}
+
+std::vector<float> look_at(Engine& engine, const std::vector<float>& pixels) {
+  const int64_t size = engine.config.vit.image_size;
+  std::vector<float> feature(size_t(engine.config.vit.queries * engine.config.vit.output_dim));
+  with_scratch(engine.backend, [&](Backend& be, Arena& arena) {
+    const Tensor in = arena.make(DType::f32, {1, size, size, 3});
+    be.upload(in, pixels.data());
+    be.download(feature.data(), engine.vit->forward(be, arena, in));
+  });
+  return feature;
 }
 
 }  // namespace seedstory

@@ -14,9 +14,24 @@
 
 namespace seedstory {
 
+// What a story does one after another, each with parts of its own: the ViT; the LLM and its resamplers; adapter, UNet
+// and VAE decoder.
+enum class Stage { see, tell, paint };
+inline constexpr Stage kStages[] = {Stage::see, Stage::tell, Stage::paint};
+const char* name_of(Stage stage);
+
+struct EngineOptions {
+  DType products = DType::f32;  // weights of linear layers and convolutions: f32 or bf16
+  bool staged = false;          // only one stage's parts are in memory
+};
+
 struct Engine {
-  // ErrorKind::input where tensors are missing, misshapen or unexpected.
-  Engine(Backend& backend, const ModelDir& model);
+  // Loads every part, or in stages the ViT alone. ErrorKind::input where tensors are missing, misshapen or unexpected.
+  Engine(Backend& backend, const ModelDir& model, EngineOptions options = {});
+
+  // Makes sure that the stage's parts are there; in stages the others are gone then, and what was made with them is not
+  // to be used any more.
+  void enter(Stage stage);
 
   Backend& backend;
   ModelConfig config;
@@ -28,6 +43,21 @@ struct Engine {
   std::unique_ptr<Adapter> adapter;
   std::unique_ptr<Unet> unet;
   std::unique_ptr<VaeDecoder> vae;
+
+  // The ViT's view of an all-zero tensor (vit queries, output_dim): the unconditional half of the guidance, the same
+  // for every frame.
+  std::vector<float> nothing;
+
+ private:
+  void load(Stage stage);
+  void drop(Stage stage);
+
+  ModelDir model_;
+  EngineOptions options_;
 };
+
+// What the ViT makes of a picture (1, image_size, image_size, 3), normalised, in host memory: (vit queries,
+// output_dim).
+std::vector<float> look_at(Engine& engine, const std::vector<float>& pixels);
 
 }  // namespace seedstory

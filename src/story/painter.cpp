@@ -3,8 +3,8 @@
 
 #include <cmath>
 
+#include "model/sizing.h"
 #include "story/schedule.h"
-#include "story/sizing.h"
 #include "story/story.h"
 
 namespace seedstory {
@@ -34,7 +34,7 @@ std::vector<uint8_t> to_pixels(const std::vector<float>& decoded, int64_t index)
 
 struct Painter::Impl {
   Impl(Engine& engine, const StoryRequest& request, StoryListener& listener, Trace* trace)
-      : engine(engine),
+      : engine(entered(engine)),
         request(request),
         listener(listener),
         trace(trace),
@@ -68,11 +68,14 @@ struct Painter::Impl {
     engine.backend.upload(time_ids, ids);
   }
 
-  Tensor look_at_nothing(Backend& be, Arena& arena, const std::vector<float>* zeros) const {
-    const int64_t size = engine.config.vit.image_size;
-    const Tensor in = arena.make(DType::f32, {1, size, size, 3});
-    if (zeros) be.upload(in, zeros->data());
-    return engine.vit->forward(be, arena, in);
+  static Engine& entered(Engine& engine) {
+    engine.enter(Stage::paint);
+    return engine;
+  }
+
+  // A feature in the backend's memory.
+  Tensor make_feature(Arena& arena) const {
+    return arena.make(DType::f32, {1, engine.config.vit.queries, engine.config.vit.output_dim});
   }
 
   Prompt condition(Backend& be, Arena& arena, const Tensor& feature, int half) const {
@@ -97,19 +100,18 @@ struct Painter::Impl {
   void dry_run(Backend& be, Arena& arena) {
     {
       Arena::Scope scope(arena);
-      condition(be, arena, look_at_nothing(be, arena, nullptr), 0);
+      condition(be, arena, make_feature(arena), 0);
     }
     denoise_step(be, arena, 0);
     Arena::Scope scope(arena);
     engine.vae->forward(be, arena, arena.make(DType::f32, latent.dim, latent.rank));
   }
 
-  // The unconditional half of the guidance: the ViT's view of an all-zero tensor, the same for every frame.
+  // The unconditional half of the guidance.
   void see_nothing() {
     Arena::Scope scope(work);
-    const int64_t size = engine.config.vit.image_size;
-    const std::vector<float> zeros(size * size * 3);
-    const Tensor feature = look_at_nothing(engine.backend, work, &zeros);
+    const Tensor feature = make_feature(work);
+    engine.backend.upload(feature, engine.nothing.data());
     const Prompt prompt = condition(engine.backend, work, feature, 0);
     if (!trace) return;
     trace->record(engine.backend, "vit.zero_output", feature);
@@ -122,8 +124,7 @@ struct Painter::Impl {
 
   void see_feature(const Frame& frame) {
     Arena::Scope scope(work);
-    const VitConfig& vit = engine.config.vit;
-    const Tensor feature = work.make(DType::f32, {1, vit.queries, vit.output_dim});
+    const Tensor feature = make_feature(work);
     engine.backend.upload(feature, frame.feature.data());
     const Prompt prompt = condition(engine.backend, work, feature, 1);
     if (!trace) return;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "story/sizing.h"
+#include "model/sizing.h"
 
 namespace seedstory {
 namespace {
@@ -13,6 +13,11 @@ namespace {
 // Prompts pass through the network in pieces of this many tokens: enough rows to be bound by arithmetic, few enough
 // that activations stay small. The result does not depend on it.
 constexpr int64_t kChunk = 128;
+
+Engine& entered(Engine& engine) {
+  engine.enter(Stage::tell);
+  return engine;
+}
 
 int64_t image_tokens(const Engine& engine) {
   return engine.config.input_resampler.queries;
@@ -61,7 +66,7 @@ int64_t work_bytes(const Engine& engine, const KvCache& cache) {
 }  // namespace
 
 Session::Session(Engine& engine)
-    : engine_(engine),
+    : engine_(entered(engine)),
       chunk_(chunk_size(engine)),
       persistent_(engine.backend, persistent_bytes(engine)),
       last_state_(make_persistent(persistent_, engine.config.llm, cache_)),

@@ -1,8 +1,8 @@
 // The story loop: one frame a call, from the opening to the last picture.
 #include <fmt/format.h>
 
+#include "model/sizing.h"
 #include "story/context.h"
-#include "story/sizing.h"
 #include "story/story.h"
 
 namespace seedstory {
@@ -20,19 +20,9 @@ std::vector<float> vit_input(const Image& image, int64_t size) {
 
 // A picture as the LLM will see it: (vit queries, output_dim).
 std::vector<float> see(Engine& engine, const Image& image, Trace* trace) {
-  const VitConfig& vit = engine.config.vit;
-  const std::vector<float> pixels = vit_input(image, vit.image_size);
-  const auto run = [&](Backend& be, Arena& arena) {
-    const Tensor in = arena.make(DType::f32, {1, vit.image_size, vit.image_size, 3});
-    be.upload(in, pixels.data());
-    return engine.vit->forward(be, arena, in);
-  };
-  Arena arena(engine.backend, dry_run_bytes(run));
+  engine.enter(Stage::see);
   const Trace::Listening listening(trace, engine.backend);
-  const Tensor feature = run(engine.backend, arena);
-  std::vector<float> host(feature.numel());
-  engine.backend.download(host.data(), feature);
-  return host;
+  return look_at(engine, vit_input(image, engine.config.vit.image_size));
 }
 
 std::string with_left(std::string prefix, int64_t left) {
@@ -62,6 +52,7 @@ struct Storyteller::Impl {
         request(request),
         listener(listener),
         trace(trace),
+        start(request.start ? see(engine, *request.start, trace) : std::vector<float>()),
         session(engine),
         voice(engine, session, this->request, listener) {
     if (request.policy == Policy::compat_vis && request.captions.empty())
@@ -78,7 +69,7 @@ struct Storyteller::Impl {
     Opening opening{.text = given ? "" : request.prompt, .rows = {}};
     if (request.start) {
       if (given) opening.text = request.captions[0];
-      opening.rows = session.make_rows(see(engine, *request.start, trace), trace);
+      opening.rows = session.make_rows(start, trace);
     }
     const ContextParts parts{engine, session, voice, request, trace};
     context = request.policy == Policy::window       ? window_context(parts, std::move(opening))
@@ -129,6 +120,7 @@ struct Storyteller::Impl {
   const StoryRequest request;
   StoryListener& listener;
   Trace* trace;
+  const std::vector<float> start;  // the feature of the user's picture
   Session session;
   Voice voice;
   std::unique_ptr<Context> context;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "model/views.h"
+#include "model/sizing.h"
 
 namespace seedstory {
 

@@ -13,4 +13,11 @@ int64_t dry_run_bytes(F&& run) {
   return counting.peak_bytes();
 }
 
+// Runs step(backend, arena) with an arena of just the size that a dry run of it asks for.
+template <class F>
+void with_scratch(Backend& backend, F&& step) {
+  Arena arena(backend, dry_run_bytes(step));
+  step(backend, arena);
+}
+
 }  // namespace seedstory

@@ -1,0 +1,114 @@
+#include "story/plan.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "model/sizing.h"
+#include "seedstory/recording.h"
+#include "story/session.h"
+
+namespace seedstory {
+namespace {
+
+constexpr int64_t kWords = 48;  // tokens of a frame's text
+
+double seconds_of(const std::vector<AnyOp>& ops, Rates rates) {
+  double seconds = 0;
+  if (rates.flops > 0)
+    for (const AnyOp& op : ops) {
+      const Cost cost = cost_of(op);
+      seconds += std::max(cost.flops / rates.flops, cost.bytes / rates.bytes);
+    }
+  return seconds;
+}
+
+// The tokens that the LLM reads anew for a frame: with a window all of it, else the last frame.
+int64_t tokens_read(const Engine& engine, const StoryRequest& request) {
+  const int64_t frame = kWords + engine.config.input_resampler.queries + 2;
+  const bool window = request.policy == Policy::window || request.policy == Policy::compat_vis;
+  const int64_t most = engine.config.llm.max_positions - 2 * frame;
+  return std::clamp<int64_t>(frame * (window ? request.window : 1), 1, std::max<int64_t>(most, 1));
+}
+
+void tell_frame(Engine& engine, Session& session, const StoryRequest& request) {
+  const std::vector<int> read(size_t(tokens_read(engine, request)), Tokenizer::bos), word = {Tokenizer::bos};
+  session.append(read);
+  for (int64_t i = 0; i < kWords; ++i) {
+    session.logits();
+    session.append(word);
+  }
+  const std::vector<int>& images = engine.tokenizer.image_tokens();
+  session.draw(images);
+}
+
+}  // namespace
+
+int64_t Plan::bytes_at_once() const {
+  return std::accumulate(stages.begin(), stages.end(), int64_t(0),
+                         [](int64_t sum, const StagePlan& stage) { return sum + stage.bytes(); });
+}
+
+int64_t Plan::bytes_in_stages() const {
+  return std::max({stages[0].bytes(), stages[1].bytes(), stages[2].bytes()});
+}
+
+double Plan::seconds(const StoryRequest& request) const {
+  const StagePlan &see = (*this)[Stage::see], &tell = (*this)[Stage::tell], &paint = (*this)[Stage::paint];
+  return see.seconds * (request.start ? 2 : 1) + double(request.frames) * (tell.seconds + paint.seconds);
+}
+
+Plan make_plan(const ModelDir& model, const StoryRequest& request, DType products, Rates rates) {
+  Plan plan;
+  RecordingBackend recording;
+  Engine engine(recording, model, {.products = products, .staged = true});
+  const auto stage = [&](Stage s) -> StagePlan& { return plan.stages[size_t(s)]; };
+  stage(Stage::see) = {.weight_bytes = recording.held_bytes(),
+                       .work_bytes = recording.peak_bytes() - recording.held_bytes(),
+                       .seconds = seconds_of(recording.take_ops(), rates)};
+  StoryListener listener;
+  engine.enter(Stage::tell);
+  stage(Stage::tell).weight_bytes = recording.held_bytes();
+  {
+    Session session(engine);
+    stage(Stage::tell).work_bytes = recording.held_bytes() - stage(Stage::tell).weight_bytes;
+    recording.take_ops();
+    if (rates.flops > 0) tell_frame(engine, session, request);
+    stage(Stage::tell).seconds = seconds_of(recording.take_ops(), rates);
+  }
+  engine.enter(Stage::paint);
+  stage(Stage::paint).weight_bytes = recording.held_bytes();
+  Painter painter(engine, request, listener);
+  stage(Stage::paint).work_bytes = recording.held_bytes() - stage(Stage::paint).weight_bytes;
+  recording.take_ops();
+  if (rates.flops > 0) painter.paint({.index = 0, .text = "", .feature = engine.nothing});
+  stage(Stage::paint).seconds = seconds_of(recording.take_ops(), rates);
+  return plan;
+}
+
+Rates measure_rates(Backend& backend, DType products) {
+  // Seconds of one y <- x wT, the best of some.
+  const auto time = [&](int64_t rows, int64_t k, int64_t n) {
+    Arena arena(backend, (rows * k + rows * n) * 4 + n * k * 4 + 256);
+    const Linear op{.y = arena.make(DType::f32, {rows, n}),
+                    .x = arena.make(DType::f32, {rows, k}),
+                    .w = arena.make(products, {n, k})};
+    const std::vector<char> zeros(size_t(std::max(op.w.bytes(), op.x.bytes())));
+    backend.upload(op.x, zeros.data());
+    backend.upload(op.w, zeros.data());
+    backend.prepare(op.w, WeightUse::linear);
+    double best = 1e9;
+    for (int i = 0; i < 5; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      backend.run(op);
+      best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+    backend.forget(op.w);
+    return best;
+  };
+  constexpr int64_t kRows = 384, kSide = 1024, kWide = 4096;
+  return {.flops = 2.0 * kRows * kSide * kSide / time(kRows, kSide, kSide),
+          .bytes = double(kWide * kWide * size_of(products)) / time(1, kWide, kWide)};
+}
+
+}  // namespace seedstory

@@ -1,0 +1,42 @@
+// What a story will take before anything runs: the real code of every stage over a backend that only counts.
+#pragma once
+
+#include <array>
+
+#include "story/story.h"
+
+namespace seedstory {
+
+// Every tensor through memory once, every multiply-add done once: how long at the rates of a machine.
+struct Rates {
+  double flops = 0;  // a second
+  double bytes = 0;  // a second
+};
+
+struct StagePlan {
+  int64_t weight_bytes = 0;
+  int64_t work_bytes = 0;  // activations, and for the LLM its cache
+  double seconds = 0;      // see: of the start picture; tell, paint: of one frame
+
+  int64_t bytes() const { return weight_bytes + work_bytes; }
+};
+
+struct Plan {
+  std::array<StagePlan, 3> stages;  // by Stage
+
+  const StagePlan& operator[](Stage stage) const { return stages[size_t(stage)]; }
+  int64_t bytes_at_once() const;    // every part in memory
+  int64_t bytes_in_stages() const;  // one stage's parts at a time
+  double seconds(const StoryRequest& request) const;
+};
+
+// ErrorKind::input where tensors are missing, misshapen or unexpected; reads no weight. With rates of 0 the plan has no
+// seconds and costs a few milliseconds.
+//
+// A frame of the LLM is taken to be as long as the published captions are: 48 tokens beside its picture.
+Plan make_plan(const ModelDir& model, const StoryRequest& request, DType products, Rates rates = {});
+
+// The rates of a backend at two products: one bound by arithmetic, one by memory. Takes some 50 ms.
+Rates measure_rates(Backend& backend, DType products);
+
+}  // namespace seedstory

@@ -1,0 +1,141 @@
+// The same story however the model's parts come into memory; and what a plan says of it beforehand.
+#include "story/engine.h"
+
+#include <cmath>
+
+#include "catch.h"
+#include "seedstory/recording.h"
+#include "story/plan.h"
+#include "told.h"
+
+using namespace seedstory;
+
+namespace {
+
+StoryRequest short_story(const ModelDir& model) {
+  StoryRequest request = default_request(model.config);
+  request.prompt = "A little fox";
+  request.frames = 2;
+  request.start = Image{.width = 40, .height = 30, .rgb = std::vector<uint8_t>(40 * 30 * 3, 90)};
+  return request;
+}
+
+struct Made {
+  std::vector<Frame> frames;
+  std::vector<Image> images;
+};
+
+// As the program does it in stages: everything told before anything is painted.
+Made make(Engine& engine, const StoryRequest& request) {
+  Made made;
+  StoryListener listener;
+  {
+    Storyteller teller(engine, request, listener);
+    while (auto frame = teller.next()) made.frames.push_back(std::move(*frame));
+  }
+  Painter painter(engine, request, listener);
+  for (const Frame& frame : made.frames) made.images.push_back(painter.paint(frame));
+  return made;
+}
+
+// Every token but a picture's last leads to a picture.
+ModelDir tiny(const TempDir& dir) {
+  write_tiny_model(dir.path());  // for its tokeniser
+  const Tokenizer tokenizer(dir / "tokenizer.model", dir / "added_tokens.json", false);
+  TinyModel model;
+  for (int id = 0; id < tokenizer.vocab_size(); ++id) model.script[id] = tokenizer.begin_image();
+  write_tiny_model(dir.path(), model);
+  return open_model({.dir = dir.path()});
+}
+
+}  // namespace
+
+TEST_CASE("In stages the story is the same and only one stage is in memory", "[engine]") {
+  TempDir dir;
+  const ModelDir model = tiny(dir);
+  const StoryRequest request = short_story(model);
+  const auto backend = make_cpu_backend(1);
+  Engine whole(*backend, model), staged(*backend, model, {.products = DType::f32, .staged = true});
+  CHECK(staged.vit);
+  CHECK_FALSE(staged.llm);
+  const Made expected = make(whole, request), got = make(staged, request);
+  CHECK_FALSE(staged.vit);
+  CHECK_FALSE(staged.llm);
+  CHECK(staged.unet);
+  REQUIRE(expected.frames.size() == 2);
+  REQUIRE(got.frames.size() == 2);
+  for (size_t i = 0; i < 2; ++i) {
+    CHECK(got.frames[i].text == expected.frames[i].text);
+    CHECK(got.frames[i].feature == expected.frames[i].feature);
+    CHECK(got.images[i].rgb == expected.images[i].rgb);
+  }
+}
+
+TEST_CASE("Weights in bf16 stay near those in f32", "[engine]") {
+  TempDir dir;
+  const ModelDir model = tiny(dir);
+  const StoryRequest request = short_story(model);
+  const auto backend = make_cpu_backend(1);
+  Engine f32(*backend, model), bf16(*backend, model, {.products = DType::bf16});
+  const Made expected = make(f32, request), got = make(bf16, request), again = make(bf16, request);
+  REQUIRE(got.frames.size() == expected.frames.size());
+  double dot = 0, a2 = 0, b2 = 0;
+  for (size_t i = 0; i < got.frames[0].feature.size(); ++i) {
+    const double a = expected.frames[0].feature[i], b = got.frames[0].feature[i];
+    dot += a * b, a2 += a * a, b2 += b * b;
+  }
+  CHECK(dot / std::sqrt(a2 * b2) > 0.999);  // a bf16 number is off by at most 2^-8 of itself
+  CHECK(got.frames[0].feature != expected.frames[0].feature);
+  CHECK(got.images[0].rgb == again.images[0].rgb);
+}
+
+TEST_CASE("A plan says what the stages take before anything is read", "[engine]") {
+  TempDir dir;
+  const ModelDir model = tiny(dir);
+  const StoryRequest request = short_story(model);
+  const Plan f32 = make_plan(model, request, DType::f32), bf16 = make_plan(model, request, DType::bf16);
+  int64_t sum = 0, largest = 0;
+  for (const Stage stage : kStages) {
+    CHECK(f32[stage].weight_bytes > 0);
+    CHECK(f32[stage].work_bytes > 0);
+    CHECK(f32[stage].work_bytes == bf16[stage].work_bytes);
+    CHECK(bf16[stage].weight_bytes < f32[stage].weight_bytes);
+    CHECK(2 * bf16[stage].weight_bytes > f32[stage].weight_bytes);  // norms and tables stay f32
+    CHECK(f32[stage].seconds == 0);
+    sum += f32[stage].bytes(), largest = std::max(largest, f32[stage].bytes());
+  }
+  CHECK(f32.bytes_at_once() == sum);
+  CHECK(f32.bytes_in_stages() == largest);
+
+  INFO("and how long they take, in proportion to what they do");
+  StoryRequest longer = request, longest = request;
+  longer.steps = 2 * request.steps, longest.steps = 3 * request.steps;
+  const Rates rates{.flops = 1e9, .bytes = 1e9}, faster{.flops = 2e9, .bytes = 2e9};
+  const Plan timed = make_plan(model, request, DType::f32, rates), twice = make_plan(model, longer, DType::f32, rates),
+             thrice = make_plan(model, longest, DType::f32, rates);
+  for (const Stage stage : kStages) {
+    CHECK(timed[stage].seconds > 0);
+    CHECK(timed[stage].seconds == Approx(2 * make_plan(model, request, DType::f32, faster)[stage].seconds));
+  }
+  const double steps = twice[Stage::paint].seconds - timed[Stage::paint].seconds;
+  CHECK(steps > 0);
+  CHECK(thrice[Stage::paint].seconds == Approx(timed[Stage::paint].seconds + 2 * steps));
+  CHECK(twice[Stage::tell].seconds == timed[Stage::tell].seconds);
+  CHECK(timed.seconds(request) ==
+        Approx(2 * timed[Stage::see].seconds + 2 * timed[Stage::tell].seconds + 2 * timed[Stage::paint].seconds));
+}
+
+// The plan's memory is what the real run takes.
+TEST_CASE("A plan's bytes are those that a backend hands out", "[engine]") {
+  TempDir dir;
+  const ModelDir model = tiny(dir);
+  const StoryRequest request = short_story(model);
+  const Plan plan = make_plan(model, request, DType::bf16);
+  RecordingBackend counting;
+  Engine engine(counting, model, {.products = DType::bf16});
+  StoryListener listener;
+  const Storyteller teller(engine, request, listener);
+  const Painter painter(engine, request, listener);
+  const int64_t see = plan[Stage::see].work_bytes;  // given back by now
+  CHECK(counting.held_bytes() == plan.bytes_at_once() - see);
+}
