@@ -68,6 +68,7 @@ void add_story_flags(CLI::App& app, StoryFlags& f) {
 
 void add_output_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Output";
+  app.add_flag("--dry-run", f.dry_run, "Only say what it would take, as `plan` does")->group(group);
   app.add_option("-o,--output", f.output, "Folder for frames, story.json and story.html (default: named by the story)")
       ->type_name("DIR")
       ->group(group);
@@ -95,6 +96,9 @@ void add_machine_flags(CLI::App& app, StoryFlags& f) {
       ->group(group);
   app.add_option("--type", f.type, "Number type of the weights: auto (f32), f32, or bf16 in half the memory")
       ->type_name("NAME")
+      ->group(group);
+  app.add_option("--fit", f.fit, "on: what does not fit into memory at once is done in stages; off: as if all did")
+      ->type_name("WHEN")
       ->group(group);
   app.add_option("-t,--threads", f.threads, "CPU threads; 0 is one a core")
       ->envname("SEEDSTORY_THREADS")
@@ -144,6 +148,19 @@ CLI::App* add_visualize(CLI::App& app, StoryFlags& f) {
   return sub;
 }
 
+CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p) {
+  CLI::App* sub = app.add_subcommand("plan", "Say what a story takes of memory and time before anything runs");
+  const char* group = "What to plan for";
+  sub->add_option("-n,--frames", f.frames, "Pictures to make (default 10)")->type_name("N")->group(group);
+  sub->add_option("-i,--image", f.image, "A story that starts from a picture")->type_name("FILE")->group(group);
+  sub->add_option("--card", p.card, "Of a known card instead of this machine: h200, h100, a100, l40s, 4090, 3090, t4")
+      ->type_name("NAME")
+      ->group(group);
+  sub->add_option("--memory", p.memory, "GiB to fit into (default: what is free)")->type_name("GIB")->group(group);
+  add_shared_flags(*sub, f);
+  return sub;
+}
+
 // CLI11's own exit codes start at 100; a wrong command line is 2 here, said in one line.
 [[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
   std::string command = "seedstory";
@@ -167,6 +184,8 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
   InspectFlags inspected;
   bool version_json = false;
 
+  StoryFlags planned;
+  PlanFlags plan_flags;
   const CLI::App* generate_app = add_generate(app, told);
   const CLI::App* visualize_app = add_visualize(app, painted);
   CLI::App* inspect_app = app.add_subcommand("inspect", "Say what is in a model, a weight file, a frame or a story");
@@ -174,6 +193,7 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
       ->required();
   inspect_app->add_flag("--json", inspected.json, "Print JSON");
   inspect_app->add_flag("--command", inspected.command, "Print only the command that makes the frame or story again");
+  const CLI::App* plan_app = add_plan(app, planned, plan_flags);
   CLI::App* version_app = app.add_subcommand("version", "Say what this build is and can do");
   version_app->add_flag("--json", version_json, "Print JSON");
 
@@ -184,8 +204,9 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
   } catch (const CLI::ParseError& error) {
     refuse(app, error);
   }
-  if (generate_app->parsed()) return generate(told, backends);
-  if (visualize_app->parsed()) return visualize(painted, backends);
+  if (generate_app->parsed()) return told.dry_run ? plan(told, {}, backends) : generate(told, backends);
+  if (visualize_app->parsed()) return painted.dry_run ? plan(painted, {}, backends) : visualize(painted, backends);
+  if (plan_app->parsed()) return plan(planned, plan_flags, backends);
   if (inspect_app->parsed()) return inspect(inspected);
   return version(version_json, backends);
 }

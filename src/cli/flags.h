@@ -23,9 +23,14 @@ struct StoryFlags {
   std::optional<double> temperature, top_p, min_p, repeat_penalty;
   std::optional<int64_t> top_k;
 
-  std::string type = "auto", device = "auto", order = "interleaved", color = "auto";
+  std::string fit = "on", type = "auto", device = "auto", order = "interleaved", color = "auto";
   int64_t threads = 0;
-  bool force = false, json = false, verbose = false, quiet = false;
+  bool dry_run = false, force = false, json = false, verbose = false, quiet = false;
+};
+
+struct PlanFlags {
+  std::optional<std::string> card;
+  std::optional<double> memory;  // GiB
 };
 
 struct InspectFlags {
@@ -35,6 +40,7 @@ struct InspectFlags {
 
 int generate(const StoryFlags& flags, const Backends& backends);
 int visualize(const StoryFlags& flags, const Backends& backends);
+int plan(const StoryFlags& flags, const PlanFlags& plan, const Backends& backends);
 int inspect(const InspectFlags& flags);
 int version(bool json, const Backends& backends);
 

@@ -91,6 +91,11 @@ DType parse_type(const std::string& name) {
   fail_usage(fmt::format("--type {}: expected auto, f32 or bf16", name));
 }
 
+bool parse_fit(const std::string& name) {
+  if (name == "on" || name == "off") return name == "on";
+  fail_usage(fmt::format("--fit {}: expected on or off", name));
+}
+
 void need_writable(const std::string& trace_file) {
   if (fs::is_directory(trace_file)) fail_input(fmt::format("{}: is a folder", trace_file));
   const AtomicFile probe(trace_file);  // gone again at once

@@ -14,6 +14,7 @@
 #include "cli/terminal.h"
 #include "seedstory/error.h"
 #include "story/book.h"
+#include "story/plan.h"
 
 namespace seedstory {
 namespace {
@@ -150,28 +151,53 @@ class Telling {
         device_.cuda ? backends_.cuda(device_.index) : backends_.cpu(int(flags_.threads));
     terminal_.say(fmt::format("{} on {}; seed {}, {} frames of {}x{}, {} steps", model_.config.name, backend->name(),
                               request_.seed, request_.frames, request_.width, request_.height, request_.steps));
-    Engine engine(*backend, model_, {.products = type_});
+    const bool staged = needs_stages(*backend);
+    Engine engine(*backend, model_, {.products = type_, .staged = staged});
     detail("model loaded");
 
     Trace trace;
     Trace* const traced = flags_.trace ? &trace : nullptr;
     Narrator narrator(terminal_, !flags_.json);
-    Storyteller teller(engine, request_, narrator, traced);
-    Painter painter(engine, request_, narrator, traced);
-
+    check_size(engine.config, request_);
     if (request_.start) add_start(book);
-    std::vector<Frame> waiting;
-    while (auto frame = teller.next()) {
-      if (text_first_)
-        waiting.push_back(std::move(*frame));
-      else
-        add(book, *frame, painter);
-    }
-    for (const Frame& frame : waiting) add(book, frame, painter);
+    if (text_first_ || staged)
+      tell_then_paint(book, engine, narrator, traced);
+    else
+      tell_and_paint(book, engine, narrator, traced);
     if (made_ == 0) fail("the model made no picture of this story");
     book.finish();
     if (traced) trace.write(*flags_.trace);
     terminal_.say(fmt::format("story -> {}", (book.dir() / "story.html").string()));
+  }
+
+  // Says so where the model's parts do not fit into memory together. ErrorKind::resource where even one stage's do not.
+  bool needs_stages(const Backend& backend) {
+    if (!parse_fit(flags_.fit)) return false;
+    const Plan plan = make_plan(model_, request_, type_);
+    const Fit fit = fit_into(plan, backend.free_bytes());
+    if (fit == Fit::none) fail_resource(too_large(plan, backend.free_bytes(), type_));
+    if (fit == Fit::in_stages)
+      terminal_.warn(fmt::format("all parts take {:.1f} GiB, {:.1f} are free: one stage at a time, text first",
+                                 double(plan.bytes_at_once()) / (1 << 30), double(backend.free_bytes()) / (1 << 30)));
+    return fit == Fit::in_stages;
+  }
+
+  void tell_and_paint(Book& book, Engine& engine, Narrator& narrator, Trace* traced) {
+    Storyteller teller(engine, request_, narrator, traced);
+    Painter painter(engine, request_, narrator, traced);
+    while (auto frame = teller.next()) add(book, *frame, painter);
+  }
+
+  // The same files. In stages the teller's memory must be gone before the painter's comes.
+  void tell_then_paint(Book& book, Engine& engine, Narrator& narrator, Trace* traced) {
+    std::vector<Frame> frames;
+    {
+      Storyteller teller(engine, request_, narrator, traced);
+      while (auto frame = teller.next()) frames.push_back(std::move(*frame));
+    }
+    detail("told");
+    Painter painter(engine, request_, narrator, traced);
+    for (const Frame& frame : frames) add(book, frame, painter);
   }
 
   void add_start(Book& book) {

@@ -184,12 +184,16 @@ struct Painter::Impl {
   Arena persistent, work;
 };
 
-Painter::Painter(Engine& engine, const StoryRequest& request, StoryListener& listener, Trace* trace) {
-  const int64_t factor = int64_t(1) << (engine.config.vae.channels.size() - 1);
-  const int64_t multiple = factor << (engine.config.unet.channels.size() - 1);
+void check_size(const ModelConfig& config, const StoryRequest& request) {
+  const int64_t factor = int64_t(1) << (config.vae.channels.size() - 1);
+  const int64_t multiple = factor << (config.unet.channels.size() - 1);
   for (const auto& [flag, value] : {std::pair{"--width", request.width}, std::pair{"--height", request.height}})
     if (value < multiple || value % multiple != 0)
       fail_usage(fmt::format("{}: {} came, expected a multiple of {}", flag, value, multiple));
+}
+
+Painter::Painter(Engine& engine, const StoryRequest& request, StoryListener& listener, Trace* trace) {
+  check_size(engine.config, request);
   impl_ = std::make_unique<Impl>(engine, request, listener, trace);
 }
 

@@ -1,5 +1,7 @@
 #include "story/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <numeric>
@@ -84,6 +86,26 @@ Plan make_plan(const ModelDir& model, const StoryRequest& request, DType product
   if (rates.flops > 0) painter.paint({.index = 0, .text = "", .feature = engine.nothing});
   stage(Stage::paint).seconds = seconds_of(recording.take_ops(), rates);
   return plan;
+}
+
+Fit fit_into(const Plan& plan, int64_t free_bytes) {
+  return plan.bytes_at_once() <= free_bytes     ? Fit::at_once
+         : plan.bytes_in_stages() <= free_bytes ? Fit::in_stages
+                                                : Fit::none;
+}
+
+std::string too_large(const Plan& plan, int64_t free_bytes, DType products) {
+  const auto gib = [](int64_t bytes) { return double(bytes) / double(1 << 30); };
+  const auto largest = std::max_element(plan.stages.begin(), plan.stages.end(),
+                                        [](const StagePlan& a, const StagePlan& b) { return a.bytes() < b.bytes(); });
+  const Stage stage = kStages[largest - plan.stages.begin()];
+  std::string help = "a machine with more memory, or fewer programs on this one";
+  if (products == DType::f32 && largest->work_bytes + largest->weight_bytes / 2 <= free_bytes)
+    help = "--type bf16 halves the weights";
+  else if (stage == Stage::paint && largest->weight_bytes < free_bytes)
+    help = "a smaller --width and --height";
+  return fmt::format("not enough memory: stage {} takes {:.2f} GiB, {:.2f} are free; what helps: {}", name_of(stage),
+                     gib(largest->bytes()), gib(free_bytes), help);
 }
 
 Rates measure_rates(Backend& backend, DType products) {

@@ -66,6 +66,9 @@ class Storyteller {
   std::unique_ptr<Impl> impl_;
 };
 
+// ErrorKind::usage where the networks cannot halve width or height often enough.
+void check_size(const ModelConfig& config, const StoryRequest& request);
+
 // The de-tokenizer's half: from a feature to a picture. Frames are independent: any order gives the same bytes.
 class Painter {
  public:
