@@ -280,9 +280,6 @@ int Tokenizer::vocab_size() const {
 bool Tokenizer::is_added(int id) const {
   return impl_->is_added(id);
 }
-bool Tokenizer::begins_word(int id) const {
-  return impl_->is_added(id) || impl_->sentencepiece.IdToPiece(id).starts_with(kSpaceMark);
-}
 
 std::vector<int> Tokenizer::encode_tags(std::string_view text) const {
   std::vector<Segment> segments;

@@ -30,7 +30,6 @@ class Tokenizer {
   const std::vector<int>& image_tokens() const;  // <img_00000> .. in order of k
   int vocab_size() const;                        // pieces + added tokens
   bool is_added(int id) const;                   // not a piece: <img_k>, <img>, </img>, ...
-  bool begins_word(int id) const;                // its text begins with a space, or it is an added token
 
   // encode(text, add_special_tokens=False): tags in the text become control tokens (trusted text only).
   std::vector<int> encode_tags(std::string_view text) const;
@@ -51,19 +50,5 @@ std::string clean_text(std::string_view decoded);
 // What a person reads: without a leading call prefix ("{left}" in it stands for any number) and then a leading
 // "[INST]", runs of spaces collapsed.
 std::string display_text(std::string_view cleaned, std::string_view call_prefix);
-
-// Turns ids into text as they come, in pieces that end between words and never inside a UTF-8 character. <unk>, <s> and
-// </s> are skipped; without them the pieces together are decode(ids).
-class TextStream {
- public:
-  explicit TextStream(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
-  std::string push(int id);  // what can be shown now (may be empty)
-  std::string flush();       // the rest; the stream then begins anew
-
- private:
-  const Tokenizer& tokenizer_;
-  std::vector<int> ids_;
-  size_t shown_ = 0;  // bytes of decode(ids_) already given out
-};
 
 }  // namespace seedstory
