@@ -23,11 +23,18 @@
 namespace seedstory {
 namespace {
 
-// What stb_image does not tell: how many colours there are. And what it does not check: that a Huffman table has at
-// most 256 codes, behind which it writes past its own array.
+// A progressive picture has some ten scans. Each is a walk over all pixels, for as little as ten bytes of file: in all
+// there may be a thousand walks over the largest picture, some ten seconds. (What looks like a scan is counted: phones
+// put films behind their pictures.)
+constexpr int64_t kMaxWork = 1000 * kMaxPixels;
+
+// What stb_image does not tell: how many colours there are. And what it does not check, or only in some versions: that
+// a Huffman table has at most 256 codes, behind which it writes past its own array, and that the file goes on to its
+// end; of one that was cut off it would make up the rest.
 struct JpegFrame {
   int width = 0, height = 0, components = 0;
-  bool tables_fit = true;
+  bool tables_fit = true, ends = false;
+  int scans = 0;
 };
 
 // The tables of a DHT segment whose length stands at `at`, read on as stb_image does where the length is wrong.
@@ -65,10 +72,14 @@ JpegFrame scan_jpeg(std::span<const uint8_t> bytes) {
     }
     if (mark == 0xC4) frame.tables_fit &= huffman_tables_fit(bytes, at + 2);
     in_scan = mark == 0xDA;
+    frame.scans += in_scan;
     at += 2 + (size_t(bytes[at + 2]) << 8 | bytes[at + 3]);
   }
-  for (; at + 2 <= bytes.size(); ++at)
+  for (; at + 2 <= bytes.size(); ++at) {
     if (bytes[at] == 0xFF && bytes[at + 1] == 0xC4) frame.tables_fit &= huffman_tables_fit(bytes, at + 2);
+    if (bytes[at] == 0xFF && bytes[at + 1] == 0xD9) frame.ends = true;
+    if (bytes[at] == 0xFF && bytes[at + 1] == 0xDA) ++frame.scans;
+  }
   return frame;
 }
 
@@ -78,6 +89,10 @@ Image decode_jpeg(std::span<const uint8_t> bytes, const std::string& file) {
   check_image_size(frame.width, frame.height, file);
   if (frame.components == 4) fail_input(file + ": a CMYK JPEG; save it as RGB first");
   if (!frame.tables_fit) fail_input(file + ": broken JPEG: bad Huffman table");
+  if (int64_t(frame.width) * frame.height * frame.scans > kMaxWork)
+    fail_input(fmt::format("{}: a JPEG of {} scans of {}x{} pixels, too much work", file, frame.scans, frame.width,
+                           frame.height));
+  if (!frame.ends) fail_input(file + ": broken JPEG: ends in the middle (truncated?)");
   int width = 0, height = 0, components = 0;
   const std::unique_ptr<stbi_uc, void (*)(void*)> pixels(
       stbi_load_from_memory(bytes.data(), int(bytes.size()), &width, &height, &components, 3), stbi_image_free);

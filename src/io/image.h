@@ -25,7 +25,8 @@ using PngText = std::vector<std::pair<std::string, std::string>>;  // keyword, U
 // The bytes of a PNG file with text chunks (tEXt where Latin-1 will do, else iTXt). Same input, same bytes.
 std::string encode_png(const Image& image, const PngText& text = {});
 
-// The text chunks of a PNG file in the order of the file. Those of more than 1 MiB, or damaged, are left out.
+// The text chunks of a PNG file in the order of the file. Those of more than 1 MiB, damaged, or behind some 100
+// others are left out.
 PngText read_png_text(const std::filesystem::path& path);
 
 // Pillow 10.2's Image.resize(size, BILINEAR): antialiased, fixed-point, horizontal pass first.

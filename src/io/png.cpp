@@ -14,6 +14,7 @@ namespace seedstory {
 namespace {
 
 constexpr size_t kMaxTextBytes = 1 << 20;
+constexpr int kMaxTexts = 100;
 
 // libpng reports an error by longjmp, which must not cross a C++ object with a destructor. So: the functions below
 // named *_or_jump hold only plain values, everything that owns lives in the callers, and the message lives here.
@@ -60,13 +61,14 @@ class PngReader {
     info_ = png_ ? png_create_info_struct(png_) : nullptr;
     if (!info_) fail_resource("libpng: out of memory");
     png_set_read_fn(png_, &session_, on_read);
-    png_set_user_limits(png_, kMaxSide, kMaxSide);
+    png_set_user_limits(png_, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // ours has a clearer message: check_image_size
   }
   ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
   PngReader(const PngReader&) = delete;
   PngReader& operator=(const PngReader&) = delete;
 
   Image pixels() {
+    png_set_chunk_cache_max(png_, 1);  // no texts: libpng keeps up to 1000 of 8 MB each
     if (!header_or_jump()) fail_png();
     check_image_size(png_get_image_width(png_, info_), png_get_image_height(png_, info_), file_);
     if (!to_rgb8_or_jump()) fail_png();
@@ -83,7 +85,9 @@ class PngReader {
 
   // Text may stand before the pixels or after them, so the rows are read past.
   std::span<const png_text> texts() {
-    png_set_chunk_malloc_max(png_, kMaxTextBytes);
+    // Newer versions of libpng count the keyword, and hold texts that are not compressed to it as well.
+    png_set_chunk_malloc_max(png_, kMaxTextBytes + 1024);
+    png_set_chunk_cache_max(png_, kMaxTexts);
     if (!header_or_jump()) fail_png();
     check_image_size(png_get_image_width(png_, info_), png_get_image_height(png_, info_), file_);
     if (!rest_or_jump()) fail_png();
@@ -261,7 +265,7 @@ PngText read_png_text(const std::filesystem::path& path) {
   for (const png_text& entry : reader.texts()) {
     const bool utf8 = entry.compression == PNG_ITXT_COMPRESSION_NONE || entry.compression == PNG_ITXT_COMPRESSION_zTXt;
     const std::string_view value(entry.text, utf8 ? entry.itxt_length : entry.text_length);
-    if (value.size() > kMaxTextBytes) continue;  // libpng's limit holds for compressed texts only
+    if (value.size() > kMaxTextBytes) continue;
     out.emplace_back(entry.key, utf8 ? std::string(value) : from_latin1(value));
   }
   return out;

@@ -3,6 +3,7 @@
 
 #include "catch.h"
 #include "io/image.h"
+#include "io/png_chunk.h"
 #include "io/temp_folder.h"
 
 using namespace seedstory;
@@ -17,19 +18,6 @@ Image gradient(int width, int height) {
 
 std::string text_error(std::string keyword, std::string text) {
   return error_of(ErrorKind::failed, [&] { encode_png(gradient(1, 1), {{keyword, text}}); });
-}
-
-// A PNG chunk whose checksum is right.
-std::string chunk(const std::string& kind, const std::string& data) {
-  uint32_t crc = 0xFFFFFFFF;
-  for (unsigned char c : kind + data) {
-    crc ^= c;
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320 : 0);
-  }
-  const auto big_endian = [](uint32_t value) {
-    return std::string{char(value >> 24), char(value >> 16), char(value >> 8), char(value)};
-  };
-  return big_endian(uint32_t(data.size())) + kind + data + big_endian(~crc);
 }
 
 }  // namespace
@@ -93,7 +81,7 @@ TEST_CASE("read_png_text limits what it reads", "[io]") {
     CHECK(error(png.substr(0, length)) == "bad.png: broken PNG: ends in the middle (truncated?)");
   const auto with_text = [&](size_t length) {
     std::string bytes = png;
-    bytes.insert(33, chunk("tEXt", std::string("k\0", 2) + std::string(length, 'x')));  // behind the header
+    bytes.insert(33, png_chunk("tEXt", std::string("k\0", 2) + std::string(length, 'x')));  // behind the header
     return read_png_text(folder.file("long.png", bytes));
   };
   CHECK(with_text(1000).size() == 2);
