@@ -11,6 +11,7 @@
 #include <set>
 
 #include "seedstory/error.h"
+#include "text/sentencepiece_file.h"
 
 namespace seedstory {
 namespace {
@@ -114,6 +115,7 @@ Tokenizer::Impl::Impl(const Path& model, const Path& added_tokens, bool legacy_f
 
 void Tokenizer::Impl::load_model(const Path& path) {
   std::string proto = read_file(path, kMaxModelBytes);
+  check_sentencepiece_file(proto, path.string());
   // legacy = false wants the model without the space mark that it puts before every text. In protobuf a message field
   // that comes again is merged, so this is model.normalizer_spec.add_dummy_prefix = false.
   if (!legacy) proto += std::string("\x1A\x02\x18\x00", 4);
