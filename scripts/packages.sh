@@ -4,6 +4,8 @@
 build_packages=(g++ cmake ninja-build libcli11-dev nlohmann-json3-dev libfmt-dev libpng-dev libstb-dev
   libsentencepiece-dev)
 test_packages=(catch2)
+# For the tests that open the story's page in a browser; scripts/test does without, and says so.
+look_packages=(chromium python3)
 check_packages=(clang-format-14 clang-tidy-14 shellcheck git)
 
 # Installs what is missing of the packages named; says nothing and calls no apt when nothing is.

@@ -207,7 +207,7 @@ StoredFrame Book::add(const Frame& frame, const Image& picture, bool is_start) {
 
 void Book::finish() {
   const StoryRequest& r = record_.request;
-  const std::string title = record_.command == "generate" ? r.prompt : r.captions.at(0);
+  const std::string title = story_title(record_.command == "generate" ? r.prompt : r.captions.at(0));
   const std::string colophon =
       fmt::format("Told and painted by {} with seedstory {}, seed {}.", record_.model, record_.version, r.seed);
   std::vector<Page> pages;

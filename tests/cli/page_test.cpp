@@ -1,0 +1,86 @@
+// The page in a real browser, with a story that was written to break it.
+#include "story/page.h"
+
+#include "program.h"
+
+using namespace seedstory;
+
+namespace {
+
+// Checks the page of the folder `out` as tests/cli/page_check.py does; false where there is no browser to do it with.
+bool check_page(const Desk& desk, const std::string& sizes) {
+  if (desk.shell("command -v python3 && { command -v chromium || command -v google-chrome; }").code != 0) {
+    WARN("skipped: python3 and chromium are not both here (scripts/test needs neither)");
+    return false;
+  }
+  const Run run =
+      desk.shell("python3 -B " + quoted(SEEDSTORY_SOURCE_DIR "/tests/cli/page_check.py") + " out/story.html " + sizes);
+  CHECK(run.out + run.err == "");
+  CHECK(run.code == 0);
+  return true;
+}
+
+// What the policy in the page says of its <style> or <script>, and what sha256sum says.
+void check_hash(const Desk& desk, const std::string& page, const std::string& tag) {
+  const size_t begin = page.find("<" + tag + ">") + tag.size() + 2;
+  desk.write("part", page.substr(begin, page.find("</" + tag + ">") - begin));
+  const std::string hash = desk.shell("sha256sum <part | cut -c 1-64 | tr a-f A-F | basenc -d --base16 | base64").out;
+  INFO(tag << " should be " << hash);
+  CHECK(page.find(tag + "-src 'sha256-" + hash.substr(0, 44) + "'") != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("The page's policy allows its own style and script, by hash") {
+  const Desk desk;
+  const std::string page = story_page("T", "c", {{.text = "a", .png = "b"}});
+  check_hash(desk, page, "style");
+  check_hash(desk, page, "script");
+  CHECK(page == story_page("T", "c", {{.text = "a", .png = "b"}}));
+}
+
+TEST_CASE("The cover has the story's first sentence") {
+  struct {
+    const char *text, *title;
+  } cases[] = {
+      {"A fox finds a lantern. It is red. ", "A fox finds a lantern"},
+      {"  Mr. Fox is at home! And so", "Mr. Fox is at home!"},
+      {"One line\nand another", "One line"},
+      {"狐", "狐"},
+      {"", ""},
+  };
+  for (const auto& [text, title] : cases) CHECK(story_title(text) == title);
+  const std::string words = "word word word word word word word word word word word word word word word word word word";
+  CHECK(story_title(words + " word word word") == words + " word word\u2026");
+  std::string foxes;
+  for (int i = 0; i < 50; ++i) foxes += "狐";
+  CHECK(story_title(foxes) == foxes.substr(0, 99) + "\u2026");
+}
+
+TEST_CASE("A browser shows the book: sizes, keys, swipes, contrast, print, no script, no network") {
+  const Desk desk;
+  desk.write("captions.json", R"(["A little fox finds a red lantern in the snow. She takes it home.",
+    "The fox\nand her friends.", "The lantern glows.", "The end."])");
+  REQUIRE(desk.shell("seedstory visualize --model model --captions captions.json -o out").code == 0);
+  check_page(desk, "phone,tablet,desktop");
+}
+
+TEST_CASE("A browser shows hostile texts as texts") {
+  const Desk desk;
+  const nlohmann::json captions = {
+      "</figcaption><script>window.hacked = 1</script><img src=http://127.0.0.1:9/a onerror='window.hacked = 1'>",
+      "\" onload=\"window.hacked = 1\" '><!-- <style>*{display:none}</style> </main>",
+      "\u202eright to left override and \u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627",
+      std::string("\x01\x1b[31m &lt; &amp;amp; \\ \t", 24)};
+  desk.write("captions.json", captions.dump());
+  REQUIRE(desk.shell("seedstory visualize --model model --captions captions.json -o out").code == 0);
+  check_page(desk, "desktop");
+}
+
+TEST_CASE("A text of a megabyte is a page like another, under a short title") {
+  std::string text = "A fox" + std::string(1 << 20, '"');
+  const std::string page = story_page(story_title(text), "c", {{.text = text, .png = "b"}});
+  CHECK(page.size() < (3 * 6 + 1) << 20);
+  CHECK(page.find("<title>A fox&quot;") != std::string::npos);
+  CHECK(story_title(text).size() < 110);
+}
