@@ -107,6 +107,7 @@ void Llama::mlp(Backend& be, Arena& arena, const LlamaWeights::Layer& w, const T
 Tensor Llama::logits(Backend& be, Arena& arena, const Tensor& states) const {
   const Tensor y = arena.make(states.dtype, {states.dim[0], config_.vocab});
   be.run(Linear{.y = y, .x = states, .w = w_.lm_head});
+  be.probe("llm.logits", y);
   return y;
 }
 
