@@ -152,7 +152,7 @@ def main():
         stages = "\n".join(f"* {stage}: {v['minutes']} minutes, {v['steps']} steps" for stage, v in card["provenance"]["stages"].items())
         limits = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "limits.md")).read().strip()
         with open(args.card, "w") as f:
-            f.write(CARD.format(training=f"On {args.hardware}, one thread a stage, f32. The minutes are wall time of a crowded machine: a stage had 10 to 60 % of a core.\n\n{stages}",
+            f.write(CARD.format(training=f"On {args.hardware}, one thread a stage, f32. Steps count all runs of a stage; minutes are wall time of its\nlast run, on a machine with other work.\n\n{stages}",
                                 stories=1800, frames=20314, seed=card["provenance"]["data_seed"], date=card["provenance"]["date"],
                                 figures="\n".join(f"| {a} | {b} |" for a, b in figures), attributes="\n".join(rows), pictures=args.pictures, limits=limits, notice=NOTICE))
 
