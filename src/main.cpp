@@ -2,6 +2,8 @@
 #include <csignal>
 #include <cstdio>
 #include <new>
+#include <string>
+#include <string_view>
 
 #include "../cuda/cuda_backend.h"
 #include "cli/cli.h"
@@ -10,9 +12,18 @@
 
 namespace {
 
-int complain(const char* message, seedstory::ErrorKind kind) {
+// One line that a terminal can bear, whatever a file has for names.
+std::string one_line(std::string_view message) {
+  constexpr size_t kMost = 2000;
+  std::string line(message.substr(0, kMost));
+  for (char& c : line)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return message.size() > kMost ? line + "..." : line;
+}
+
+int complain(std::string_view message, seedstory::ErrorKind kind) {
   std::fflush(stdout);
-  std::fprintf(stderr, "seedstory: %s\n", message);
+  std::fprintf(stderr, "seedstory: %s\n", one_line(message).c_str());
   return int(kind);
 }
 

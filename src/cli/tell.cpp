@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <set>
 
 #include "cli/model_print.h"
 #include "cli/places.h"
@@ -20,6 +21,15 @@ namespace seedstory {
 namespace {
 
 namespace fs = std::filesystem;
+
+// A word may be as long as a prompt.
+std::string shortened(const std::string& word) {
+  constexpr size_t kMost = 40;
+  if (word.size() <= kMost) return word;
+  size_t end = kMost;
+  while ((uint8_t(word[end]) & 0xc0) == 0x80) --end;  // not inside a character
+  return word.substr(0, end) + "...";
+}
 
 // Words to stdout as they come, progress to stderr.
 class Narrator : public StoryListener {
@@ -125,7 +135,8 @@ class Telling {
     const std::vector<std::string> unknown = unknown_words(text, model_.words);
     constexpr size_t kMost = 12;
     if (unknown.empty()) return;
-    const std::vector<std::string> shown(unknown.begin(), unknown.begin() + std::min(unknown.size(), kMost));
+    std::vector<std::string> shown(unknown.begin(), unknown.begin() + std::min(unknown.size(), kMost));
+    std::transform(shown.begin(), shown.end(), shown.begin(), shortened);
     const size_t more = unknown.size() - shown.size();
     terminal_.warn(fmt::format("not in this model's world: {}{}", fmt::join(shown, ", "),
                                more ? fmt::format(" and {} more", more) : ""));
@@ -253,11 +264,11 @@ bool knows(const std::vector<std::string>& words, std::string word) {
 
 std::vector<std::string> unknown_words(std::string_view text, const std::vector<std::string>& words) {
   std::vector<std::string> unknown;
+  std::set<std::string> seen;  // a prompt of a megabyte may have 200,000
   std::string word;
   const auto end_word = [&] {
     while (word.ends_with('\'')) word.pop_back();
-    if (!word.empty() && !knows(words, word) && std::find(unknown.begin(), unknown.end(), word) == unknown.end())
-      unknown.push_back(word);
+    if (!word.empty() && !knows(words, word) && seen.insert(word).second) unknown.push_back(word);
     word.clear();
   };
   for (char c : text) {

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "io/file.h"
+#include "io/json.h"
 #include "seedstory/error.h"
 #include "story/page.h"
 
@@ -117,7 +118,12 @@ std::string difference(const StoryRecord& record, const nlohmann::json& stored) 
 std::optional<nlohmann::json> stored_story(const fs::path& dir) {
   std::error_code none;
   if (!fs::is_regular_file(dir / kStory, none)) return std::nullopt;
-  nlohmann::json json = nlohmann::json::parse(read_text_file(dir / kStory), nullptr, false);
+  nlohmann::json json;
+  try {
+    json = parse_json(read_text_file(dir / kStory), kStory, 8);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
   if (!json.is_object() || !json.contains("seedstory") || !json.contains("frames")) return std::nullopt;
   return json;
 }
