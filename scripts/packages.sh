@@ -6,6 +6,7 @@ build_packages=(g++ cmake ninja-build libcli11-dev nlohmann-json3-dev libfmt-dev
 test_packages=(catch2)
 # For the tests that open the story's page in a browser; scripts/test does without, and says so.
 look_packages=(chromium python3)
+fuzz_packages=(clang-14 libclang-rt-14-dev libomp-14-dev)
 check_packages=(clang-format-14 clang-tidy-14 shellcheck git)
 
 # Installs what is missing of the packages named; says nothing and calls no apt when nothing is.

@@ -1,0 +1,27 @@
+// Captions and prompts, through the commands that take them, and what is made of a text that is taken.
+#include "cli/cli.h"
+#include "cli/command_line.h"
+#include "cli/places.h"
+#include "cli/tell.h"
+#include "fuzz.h"
+#include "text/tokenizer.h"
+
+using namespace seedstory;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const MemoryFile file(text_of(data, size));
+  const std::string path = file.path();
+  // There is no such model: the texts are read before it is looked for.
+  const char* visualize[] = {"seedstory", "visualize", "--model", "/nowhere", "--captions", path.c_str()};
+  const char* generate[] = {"seedstory", "generate", "--model", "/nowhere", "--prompt-file", path.c_str()};
+  take_or_refuse([&] { run_command_line(std::size(visualize), visualize, {}); });
+  take_or_refuse([&] { run_command_line(std::size(generate), generate, {}); });
+  take_or_refuse([&] {
+    const std::string text = read_user_text(path);
+    unknown_words(text, {"fox", "the"});
+    story_folder(text);
+    shell_quote(text);
+    display_text(clean_text(text), "[INST]{left}|");
+  });
+  return 0;
+}
