@@ -2,6 +2,7 @@
 #include "cli/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 
 #include "seedstory/error.h"
 
@@ -12,12 +13,25 @@ constexpr const char* kFooter =
     "Exit codes: 0 done, 1 the generation failed, 2 usage, 3 an input, model or output place is missing or invalid,\n"
     "4 not enough memory or no such device, 130 Ctrl-C.";
 
-void add_model_flags(CLI::App& app, StoryFlags& f) {
+// CLI11's short flags have one letter; run_command_line() brings llama.cpp's -hf to it under its long name.
+CLI::Option* add_hf_repo(CLI::App& app, std::optional<std::string>& repo) {
+  return app
+      .add_option("--hf-repo", repo, "(-hf) A model in Hugging Face's cache, as `hf download` left it; never downloads")
+      ->type_name("USER/MODEL");
+}
+
+void add_model_flags(CLI::App& app, ModelFlags& f) {
   const char* group = "Model";
-  app.add_option("-m,--model", f.model, "Model directory, ours or the published layout (default: the nano that ships)")
-      ->envname("SEEDSTORY_MODEL")
-      ->type_name("DIR")
-      ->group(group);
+  CLI::Option* dir = app.add_option("-m,--model", f.model,
+                                    "Model directory, ours or the published layout (also $SEEDSTORY_MODEL; default: "
+                                    "the nano that ships)");
+  dir->type_name("DIR")->group(group);
+  add_hf_repo(app, f.hf_repo)->excludes(dir)->group(group);
+  // Not by envname(): a variable must not exclude a flag.
+  app.parse_complete_callback([&f] {
+    const char* usual = std::getenv("SEEDSTORY_MODEL");
+    if (!f.model && !f.hf_repo && usual && *usual) f.model = usual;
+  });
   const auto part = [&](const char* name, std::optional<std::string>& path, const char* what) {
     app.add_option(name, path, what)->type_name("FILE")->group(group);
   };
@@ -88,22 +102,32 @@ void add_output_flags(CLI::App& app, StoryFlags& f) {
       ->group(group);
 }
 
+CLI::Option* add_device(CLI::App& app, std::string& device) {
+  return app
+      .add_option("--device", device, "auto, cpu or cuda[:N]; auto is cpu until the CUDA backend runs whole models")
+      ->envname("SEEDSTORY_DEVICE")
+      ->type_name("NAME");
+}
+
+CLI::Option* add_threads(CLI::App& app, int64_t& threads) {
+  return app.add_option("-t,--threads", threads, "CPU threads; 0 is one a core")
+      ->envname("SEEDSTORY_THREADS")
+      ->type_name("N");
+}
+
+CLI::Option* add_type(CLI::App& app, std::string& type) {
+  return app.add_option("--type", type, "Number type of the weights: auto (f32), f32, or bf16 in half the memory")
+      ->type_name("NAME");
+}
+
 void add_machine_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Machine";
-  app.add_option("--device", f.device, "auto, cpu or cuda[:N]; auto is cpu until the CUDA backend runs whole models")
-      ->envname("SEEDSTORY_DEVICE")
-      ->type_name("NAME")
-      ->group(group);
-  app.add_option("--type", f.type, "Number type of the weights: auto (f32), f32, or bf16 in half the memory")
-      ->type_name("NAME")
-      ->group(group);
+  add_device(app, f.device)->group(group);
+  add_type(app, f.type)->group(group);
   app.add_option("--fit", f.fit, "on: what does not fit into memory at once is done in stages; off: as if all did")
       ->type_name("WHEN")
       ->group(group);
-  app.add_option("-t,--threads", f.threads, "CPU threads; 0 is one a core")
-      ->envname("SEEDSTORY_THREADS")
-      ->type_name("N")
-      ->group(group);
+  add_threads(app, f.threads)->group(group);
 }
 
 void add_shared_flags(CLI::App& sub, StoryFlags& f) {
@@ -161,6 +185,15 @@ CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p) {
   return sub;
 }
 
+CLI::App* add_inspect(CLI::App& app, InspectFlags& f) {
+  CLI::App* sub = app.add_subcommand("inspect", "Say what is in a model, a weight file, a frame or a story");
+  CLI::Option* path = sub->add_option("path", f.path, "A model or story folder, a weight file, story.json, or a PNG");
+  add_hf_repo(*sub, f.hf_repo)->excludes(path);
+  sub->add_flag("--json", f.json, "Print JSON");
+  sub->add_flag("--command", f.command, "Print only the command that makes the frame or story again");
+  return sub;
+}
+
 // CLI11's own exit codes start at 100; a wrong command line is 2 here, said in one line.
 [[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
   std::string command = "seedstory";
@@ -168,6 +201,17 @@ CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p) {
     fail_usage("there is no command " + app.remaining().front() + " (see seedstory --help)");
   for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
   fail_usage(std::string(error.what()) + " (see " + command + " --help)");
+}
+
+// The arguments, the last one first as CLI11 wants them, with -hf under its long name.
+std::vector<std::string> words(int argc, const char* const* argv) {
+  std::vector<std::string> all;
+  for (int i = argc - 1; i > 0; --i) {
+    std::string word = argv[i];
+    if (word == "-hf" || word.starts_with("-hf=")) word.replace(0, 3, "--hf-repo");
+    all.push_back(std::move(word));
+  }
+  return all;
 }
 
 }  // namespace
@@ -188,17 +232,13 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
   PlanFlags plan_flags;
   const CLI::App* generate_app = add_generate(app, told);
   const CLI::App* visualize_app = add_visualize(app, painted);
-  CLI::App* inspect_app = app.add_subcommand("inspect", "Say what is in a model, a weight file, a frame or a story");
-  inspect_app->add_option("path", inspected.path, "A model or story folder, a weight file, story.json, or a PNG")
-      ->required();
-  inspect_app->add_flag("--json", inspected.json, "Print JSON");
-  inspect_app->add_flag("--command", inspected.command, "Print only the command that makes the frame or story again");
+  const CLI::App* inspect_app = add_inspect(app, inspected);
   const CLI::App* plan_app = add_plan(app, planned, plan_flags);
   CLI::App* version_app = app.add_subcommand("version", "Say what this build is and can do");
   version_app->add_flag("--json", version_json, "Print JSON");
 
   try {
-    app.parse(argc, argv);
+    app.parse(words(argc, argv));
   } catch (const CLI::Success& asked_for_help) {
     return app.exit(asked_for_help);
   } catch (const CLI::ParseError& error) {

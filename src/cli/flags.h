@@ -9,11 +9,15 @@
 
 namespace seedstory {
 
-struct StoryFlags {
+struct ModelFlags {
+  std::optional<std::string> model, hf_repo;  // at most one of the two
+  std::optional<std::string> vit, llm, unet, vae, detokenizer, tokenizer;
+};
+
+struct StoryFlags : ModelFlags {
   std::optional<std::string> prompt, prompt_file;  // generate
   std::optional<std::string> captions;             // visualize
   std::optional<std::string> image, output, trace;
-  std::optional<std::string> model, vit, llm, unet, vae, detokenizer, tokenizer;
 
   std::optional<int64_t> frames, steps, width, height, window, max_tokens;
   std::optional<int64_t> seed;  // -1: draw one
@@ -34,7 +38,7 @@ struct PlanFlags {
 };
 
 struct InspectFlags {
-  std::string path;
+  std::optional<std::string> path, hf_repo;  // one of the two
   bool json = false, command = false;
 };
 

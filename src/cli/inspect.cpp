@@ -7,6 +7,7 @@
 
 #include "cli/command_line.h"
 #include "cli/flags.h"
+#include "cli/hf_cache.h"
 #include "cli/terminal.h"
 #include "io/file.h"
 #include "io/image.h"
@@ -103,9 +104,7 @@ Json defaults_json(const Defaults& d) {
           {"height", d.height}};
 }
 
-int inspect_model(const fs::path& dir, bool as_json) {
-  ModelPaths paths;
-  paths.dir = dir;
+int inspect_model(const ModelPaths& paths, bool as_json) {
   const ModelDir model = open_model(paths);
   const std::pair<const char*, const TensorSource*> parts[] = {
       {"vit", model.vit.get()},         {"input resampler", model.input_resampler.get()},
@@ -234,11 +233,11 @@ int inspect_kind(const fs::path& path, const InspectFlags& flags) {
   if (fs::is_directory(path)) {
     if (fs::exists(path / "story.json")) return inspect_story(path, flags);
     if (flags.command) fail_input(fmt::format("{}: holds no story data", path.string()));
-    return inspect_model(path, flags.json);
+    return inspect_model({.dir = path}, flags.json);
   }
   if (is_png(path)) return inspect_png(path, flags);
   if (name == "model.json" || name == "seedstory.json")
-    return inspect_model(path.has_parent_path() ? path.parent_path() : fs::path("."), flags.json);
+    return inspect_model({.dir = path.has_parent_path() ? path.parent_path() : fs::path(".")}, flags.json);
   if (path.extension() == ".json" && !name.ends_with(".index.json")) return inspect_story(path, flags);
   if (flags.command) fail_input(fmt::format("{}: holds no story data", path.string()));
   return inspect_weights(path, flags.json);
@@ -248,10 +247,15 @@ int inspect_kind(const fs::path& path, const InspectFlags& flags) {
 
 int inspect(const InspectFlags& flags) {
   if (flags.json && flags.command) fail_usage("--json and --command exclude each other");
+  if (flags.hf_repo) {
+    if (flags.command) fail_input(fmt::format("--hf-repo {}: holds no story data", *flags.hf_repo));
+    return inspect_model(find_hf_model(*flags.hf_repo), flags.json);
+  }
+  if (!flags.path) fail_usage("path is required (see seedstory inspect --help)");
   try {
-    return inspect_kind(flags.path, flags);
+    return inspect_kind(*flags.path, flags);
   } catch (const Json::exception& error) {
-    fail_input(fmt::format("{}: is not the whole of a story's data: {}", flags.path, error.what()));
+    fail_input(fmt::format("{}: is not the whole of a story's data: {}", *flags.path, error.what()));
   }
 }
 

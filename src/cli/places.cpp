@@ -6,6 +6,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "cli/hf_cache.h"
 #include "io/file.h"
 #include "seedstory/error.h"
 
@@ -67,15 +68,22 @@ fs::path shipped_model() {
       "or $SEEDSTORY_MODEL");
 }
 
-ModelPaths find_model(const StoryFlags& f) {
-  const auto path = [](const std::optional<std::string>& given) { return fs::path(given.value_or("")); };
-  return {.dir = f.model ? fs::path(*f.model) : shipped_model(),
-          .vit = path(f.vit),
-          .llm = path(f.llm),
-          .detokenizer = path(f.detokenizer),
-          .unet = path(f.unet),
-          .vae = path(f.vae),
-          .tokenizer = path(f.tokenizer)};
+ModelPaths find_model(const ModelFlags& f) {
+  ModelPaths paths;
+  if (f.hf_repo)
+    paths = find_hf_model(*f.hf_repo);
+  else
+    paths.dir = f.model ? fs::path(*f.model) : shipped_model();
+  const auto overrule = [](fs::path& path, const std::optional<std::string>& given) {
+    if (given) path = *given;
+  };
+  overrule(paths.vit, f.vit);
+  overrule(paths.llm, f.llm);
+  overrule(paths.detokenizer, f.detokenizer);
+  overrule(paths.unet, f.unet);
+  overrule(paths.vae, f.vae);
+  overrule(paths.tokenizer, f.tokenizer);
+  return paths;
 }
 
 std::string story_folder(std::string_view text) {

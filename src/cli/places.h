@@ -10,9 +10,9 @@
 
 namespace seedstory {
 
-// --model (or $SEEDSTORY_MODEL) and the overrides of single parts; without --model the nano that ships: beside the
-// installed program, or in the tree it was built from. ErrorKind::input if there is none.
-ModelPaths find_model(const StoryFlags& flags);
+// --model (or $SEEDSTORY_MODEL) or --hf-repo, and the overrides of single parts; without the two the nano that ships:
+// beside the installed program, or in the tree it was built from. ErrorKind::input if there is none.
+ModelPaths find_model(const ModelFlags& flags);
 
 // The same for a program that has no flags.
 std::filesystem::path shipped_model();

@@ -128,12 +128,13 @@ StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryR
   return r;
 }
 
-StoryRecord::Names given_model_flags(const StoryFlags& f) {
+StoryRecord::Names given_model_flags(const ModelFlags& f) {
   StoryRecord::Names names;
   const auto add = [&](const char* flag, const std::optional<std::string>& given) {
     if (given) names.emplace_back(flag, *given);
   };
   add("--model", f.model);
+  add("--hf-repo", f.hf_repo);
   add("--vit", f.vit);
   add("--llm", f.llm);
   add("--unet", f.unet);

@@ -24,8 +24,8 @@ void need_writable(const std::string& trace_file);  // ErrorKind::input: its fol
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.
 StoryRequest make_request(const StoryFlags& flags, const ModelConfig& config, StoryRequest request);
 
-// "--model" and the part overrides as they were given.
-StoryRecord::Names given_model_flags(const StoryFlags& flags);
+// "--model" or "--hf-repo" and the part overrides as they were given.
+StoryRecord::Names given_model_flags(const ModelFlags& flags);
 
 // One line of --json.
 std::string frame_line(const StoredFrame& frame, const std::filesystem::path& dir);

@@ -1,0 +1,105 @@
+// --hf-repo: what `hf download` left in Hugging Face's cache is a model; nothing else is looked at, nothing downloaded.
+#include <map>
+
+#include "program.h"
+
+using namespace seedstory;
+namespace fs = std::filesystem;
+
+namespace {
+
+const std::string kCommit(40, 'a');
+
+// The desk's model as the cache holds it: every file of a snapshot is a link into blobs/.
+void put_into_cache(const Desk& desk, const std::string& cache, const std::string& repo = "models--me--tiny") {
+  const fs::path folder = desk / cache / repo, snapshot = folder / "snapshots" / kCommit;
+  fs::create_directories(folder / "refs");
+  fs::create_directories(folder / "blobs");
+  fs::create_directories(snapshot);
+  desk.write((fs::path(cache) / repo / "refs/main").string(), kCommit);
+  int blob = 0;
+  for (const auto& entry : fs::directory_iterator(desk / "model")) {
+    const std::string name = "blob" + std::to_string(blob++);
+    fs::copy_file(entry.path(), folder / "blobs" / name);
+    fs::create_symlink(fs::path("../../blobs") / name, snapshot / entry.path().filename());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("The flag --hf-repo finds a model in each place where the cache may be") {
+  const Desk desk;
+  put_into_cache(desk, "hub");
+  put_into_cache(desk, "home/.cache/huggingface/hub");
+  const std::string line = " seedstory inspect -hf me/tiny";
+  for (const char* place : {"HF_HUB_CACHE=$PWD/hub HF_HOME=/nowhere", "HF_HUB_CACHE= HF_HOME=$PWD",
+                            "HF_HUB_CACHE= HF_HOME= XDG_CACHE_HOME=home/.cache HOME=$PWD/home",
+                            "HF_HUB_CACHE= HF_HOME= HOME=/nowhere XDG_CACHE_HOME=$PWD/home/.cache"}) {
+    const Run run = desk.shell(place + line);
+    INFO(place << run.err);
+    CHECK(run.code == 0);
+    CHECK_THAT(run.out, Catch::StartsWith("tiny (seedstory layout)\n"));
+  }
+}
+
+TEST_CASE("A story told from the cache is the model's, and knows how to be told again") {
+  const Desk desk;
+  put_into_cache(desk, "hub");
+  const std::string head = "export HF_HUB_CACHE=$PWD/hub; ";
+  REQUIRE(desk.shell("seedstory generate --model model -n 2 -p 'The fox' -o plain").code == 0);
+  // The variable is for those who give no flag.
+  const Run run =
+      desk.shell(head + "SEEDSTORY_MODEL=/nowhere seedstory generate -hf me/tiny -n 2 -p 'The fox' -o cached");
+  INFO(run.err);
+  REQUIRE(run.code == 0);
+  CHECK(desk.json("cached/story.json")["model"]["weights"] == desk.json("plain/story.json")["model"]["weights"]);
+  const Run command = desk.shell("seedstory inspect --command cached/001.png");
+  CHECK_THAT(command.out, Catch::Contains(" --hf-repo me/tiny"));
+  desk.write("again.sh", head + command.out);
+  CHECK(desk.shell("bash again.sh").code == 0);
+  desk.expect_equal_folders("cached", "again");
+}
+
+TEST_CASE("A model that is not in the cache is exit 3, with the line that fetches it") {
+  const Desk desk;
+  put_into_cache(desk, "hub");
+  const Run run = desk.shell("HF_HUB_CACHE=hub seedstory generate --hf-repo me/other -p fox -o out");
+  CHECK(run.code == 3);
+  CHECK(run.err ==
+        "seedstory: --hf-repo me/other: is not in hub, and this program downloads nothing; run: hf download "
+        "me/other\n");
+  CHECK(run.out.empty());
+  CHECK(!fs::exists(desk / "out"));
+}
+
+TEST_CASE("A repository's name and its commit are never a way out of the cache") {
+  const Desk desk;
+  put_into_cache(desk, "hub");
+  for (const char* name : {"tiny", "me/tiny/model", "../tiny", "me/..", "me/", "/tiny", "'me/ti ny'"}) {
+    const Run run = desk.shell(std::string("HF_HUB_CACHE=hub seedstory inspect --hf-repo=") + name);
+    INFO(name);
+    CHECK(run.code == 2);
+    CHECK_THAT(run.err, Catch::Contains("expected USER/MODEL"));
+  }
+  for (const std::string& commit : {std::string("../../../../model"), std::string("../") + kCommit, kCommit + "/..",
+                                    std::string("\n") + kCommit, kCommit + "\n" + kCommit, std::string(40, 'A'),
+                                    std::string(39, 'a'), std::string("main"), std::string(), std::string(2000, 'a')}) {
+    desk.write("hub/models--me--tiny/refs/main", commit);
+    const Run run = desk.shell("HF_HUB_CACHE=hub seedstory inspect --hf-repo me/tiny");
+    INFO(commit);
+    CHECK(run.code == 3);
+    CHECK_THAT(run.err, Catch::Contains("hub/models--me--tiny/refs/main"));
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
+  }
+  desk.write("hub/models--me--tiny/refs/main", std::string(40, 'b'));  // a commit whose snapshot is gone
+  CHECK(desk.shell("HF_HUB_CACHE=hub seedstory inspect --hf-repo me/tiny").code == 3);
+  desk.write("hub/models--me--tiny/refs/main", kCommit + "\n");
+  CHECK(desk.shell("HF_HUB_CACHE=hub seedstory inspect --hf-repo me/tiny").code == 0);
+}
+
+TEST_CASE("The flags --hf-repo and --model exclude each other") {
+  const Desk desk;
+  const Run run = desk.shell("seedstory generate --hf-repo me/tiny --model model -p fox");
+  CHECK(run.code == 2);
+  CHECK_THAT(run.err, Catch::Contains("--hf-repo excludes --model") || Catch::Contains("--model excludes --hf-repo"));
+}
