@@ -194,6 +194,16 @@ CLI::App* add_inspect(CLI::App& app, InspectFlags& f) {
   return sub;
 }
 
+CLI::App* add_doctor(CLI::App& app, DoctorFlags& f) {
+  CLI::App* sub = app.add_subcommand("doctor", "Say what is there, what is missing, and the line that mends it");
+  sub->footer(
+      "Exit codes: 0 a story could be told now, 3 not with this model or place, 4 not in this memory or device.");
+  sub->add_flag("--json", f.json, "Print JSON");
+  add_model_flags(*sub, f);
+  add_device(*sub, f.device);
+  return sub;
+}
+
 // CLI11's own exit codes start at 100; a wrong command line is 2 here, said in one line.
 [[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
   std::string command = "seedstory";
@@ -226,6 +236,7 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
 
   StoryFlags told, painted;
   InspectFlags inspected;
+  DoctorFlags examined;
   bool version_json = false;
 
   StoryFlags planned;
@@ -234,6 +245,7 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
   const CLI::App* visualize_app = add_visualize(app, painted);
   const CLI::App* inspect_app = add_inspect(app, inspected);
   const CLI::App* plan_app = add_plan(app, planned, plan_flags);
+  const CLI::App* doctor_app = add_doctor(app, examined);
   CLI::App* version_app = app.add_subcommand("version", "Say what this build is and can do");
   version_app->add_flag("--json", version_json, "Print JSON");
 
@@ -248,6 +260,7 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
   if (visualize_app->parsed()) return painted.dry_run ? plan(painted, {}, backends) : visualize(painted, backends);
   if (plan_app->parsed()) return plan(planned, plan_flags, backends);
   if (inspect_app->parsed()) return inspect(inspected);
+  if (doctor_app->parsed()) return doctor(examined, backends);
   return version(version_json, backends);
 }
 

@@ -42,10 +42,17 @@ struct InspectFlags {
   bool json = false, command = false;
 };
 
+struct DoctorFlags : ModelFlags {
+  std::string device = "auto";
+  bool json = false;
+};
+
 int generate(const StoryFlags& flags, const Backends& backends);
 int visualize(const StoryFlags& flags, const Backends& backends);
 int plan(const StoryFlags& flags, const PlanFlags& plan, const Backends& backends);
 int inspect(const InspectFlags& flags);
+int doctor(const DoctorFlags& flags, const Backends& backends);
 int version(bool json, const Backends& backends);
+std::string build_line();  // "seedstory 0.1.0 (commit 0123abc, GNU 12.2.0, Release)"
 
 }  // namespace seedstory

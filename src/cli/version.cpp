@@ -22,6 +22,11 @@ Json describe(const char* name, const std::function<std::unique_ptr<Backend>()>&
 
 }  // namespace
 
+std::string build_line() {
+  return fmt::format("seedstory {} (commit {}, {}, {})", SEEDSTORY_VERSION, SEEDSTORY_COMMIT, SEEDSTORY_COMPILER,
+                     SEEDSTORY_BUILD_TYPE);
+}
+
 int version(bool as_json, const Backends& backends) {
   const Json json = {
       {"seedstory", SEEDSTORY_VERSION},
@@ -35,8 +40,7 @@ int version(bool as_json, const Backends& backends) {
     fmt::print("{}\n", json.dump(1));
     return 0;
   }
-  fmt::print("seedstory {} (commit {}, {}, {})\n", SEEDSTORY_VERSION, SEEDSTORY_COMMIT, SEEDSTORY_COMPILER,
-             SEEDSTORY_BUILD_TYPE);
+  fmt::print("{}\n", build_line());
   for (const Json& backend : json["backends"]) fmt::print("{}\n", backend["description"].get<std::string>());
   return 0;
 }

@@ -9,12 +9,14 @@
 #include "model/sizes.h"
 #include "story/configs.h"
 #include "story/fields.h"
+#include "story/model_steps.h"
 
 namespace seedstory {
 namespace {
 
 namespace fs = std::filesystem;
 using Source = std::shared_ptr<const TensorSource>;
+using RunPart = std::function<void(const char* part, const OpenPart& open)>;
 
 bool starts_with(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
@@ -103,7 +105,7 @@ void read_our_config(const Fields& json, ModelDir& model) {
   c.spans = {spans[0], spans[1], spans[2], spans[3]};
 }
 
-ModelDir open_ours(const ModelPaths& paths) {
+ModelDir open_ours(const ModelPaths& paths, const RunPart& run) {
   const fs::path& dir = paths.dir;
   const Fields json = Fields::read(dir / "model.json");
   if (json.need<std::string>("format") != "seedstory") json.wrong("format", "expected \"seedstory\"");
@@ -111,35 +113,37 @@ ModelDir open_ours(const ModelPaths& paths) {
     json.wrong("version", fmt::format("{} came, this program reads version 1", version));
 
   ModelDir model;
-  read_our_config(json, model);
-  const Fields tokenizer = json.object("tokenizer"), files = json.object("files");
-  model.tokenizer_model = paths.tokenizer.empty() ? inside(dir, tokenizer, "model") : paths.tokenizer;
-  model.added_tokens = inside(dir, tokenizer, "added_tokens");
-  tokenizer.get("legacy", model.legacy);
-  if (json.has("words")) model.words = read_words(inside(dir, json, "words"));
+  run("settings", [&](fs::path& file) {
+    file = dir / "model.json";
+    read_our_config(json, model);
+    check_config(model.config, file.string());
+  });
+  run("tokenizer", [&](fs::path& file) {
+    const Fields tokenizer = json.object("tokenizer");
+    file = model.tokenizer_model = paths.tokenizer.empty() ? inside(dir, tokenizer, "model") : paths.tokenizer;
+    model.added_tokens = inside(dir, tokenizer, "added_tokens");
+    tokenizer.get("legacy", model.legacy);
+    if (json.has("words")) model.words = read_words(inside(dir, json, "words"));
+  });
 
+  const Fields files = json.object("files");
   const auto part = [&](const fs::path& given, const char* key) {
     return given.empty() ? inside(dir, files, key) : given;
   };
-  model.vit = open_vit(part(paths.vit, "vit"));
-  split_llm(open_sharded(part(paths.llm, "llm")), model);
-  const fs::path detokenizer = part(paths.detokenizer, "detokenizer");
-  split_detokenizer(open_sharded(detokenizer), nullptr, detokenizer, model);
-  if (!paths.unet.empty()) model.unet = open_sharded(paths.unet);
-  model.vae = open_sharded(part(paths.vae, "vae"));
-  check_config(model.config, (dir / "model.json").string());
+  run("vit", [&](fs::path& file) { model.vit = open_vit(file = part(paths.vit, "vit")); });
+  run("llm", [&](fs::path& file) { split_llm(open_sharded(file = part(paths.llm, "llm")), model); });
+  run("detokenizer", [&](fs::path& file) {
+    file = part(paths.detokenizer, "detokenizer");
+    split_detokenizer(open_sharded(file), nullptr, file, model);
+  });
+  if (!paths.unet.empty()) run("unet", [&](fs::path& file) { model.unet = open_sharded(file = paths.unet); });
+  run("vae", [&](fs::path& file) { model.vae = open_sharded(file = part(paths.vae, "vae")); });
   return model;
 }
 
-// Sizes come from the tensors; heads, eps and the like from config files; seedstory.json has the last word.
+// Sizes have come from the tensors; heads, eps and the like from config files; seedstory.json has the last word.
 void read_published_config(const fs::path& dir, ModelDir& model) {
   ModelConfig& c = model.config;
-  read_vit_sizes(*model.vit, c.vit);
-  read_llama_sizes(*model.llm, c.llm);
-  read_resampler_sizes(*model.input_resampler, c.input_resampler);
-  read_resampler_sizes(*model.output_resampler, c.output_resampler);
-  read_adapter_sizes(*model.adapter, c.adapter);
-
   if (const fs::path file = dir / "Llama-2-7b-hf/config.json"; fs::exists(file)) {
     const Fields llama = Fields::read(file);
     llama.get("num_attention_heads", c.llm.heads);
@@ -167,46 +171,78 @@ void read_published_config(const fs::path& dir, ModelDir& model) {
   }
 }
 
-ModelDir open_published(const ModelPaths& paths) {
+ModelDir open_published(const ModelPaths& paths, const RunPart& run) {
   const fs::path& dir = paths.dir;
   ModelDir model;
   model.published = true;
+  ModelConfig& c = model.config;
   const std::string weights = "stable-diffusion-xl-base-1.0/{}/diffusion_pytorch_model{}.safetensors{}";
   const auto diffusers = [&](const char* part) {
     return std::vector{fmt::format(fmt::runtime(weights), part, "", ""),
                        fmt::format(fmt::runtime(weights), part, "", ".index.json"),
                        fmt::format(fmt::runtime(weights), part, ".fp16", "")};
   };
-  const fs::path llm = pick(paths.llm, dir, {"seed_story/george_sft/pytorch_model.bin"}, "--llm");
-  const fs::path vit = pick(paths.vit, dir,
-                            {"visual_tokenizer/qwen_vit_G.pt", "QwenViT/qwen_vit_G.pt",
-                             "Qwen-VL-Chat/pytorch_model.bin.index.json", "Qwen-VL-Chat/model.safetensors.index.json"},
-                            "--vit");
-  const fs::path detokenizer = pick(paths.detokenizer, dir,
-                                    {"detokenizer/detokenizer_george_adapted/checkpoint-4000/pytorch_model.bin",
-                                     "detokenizer_george_adapted/checkpoint-4000/pytorch_model.bin"},
-                                    "--detokenizer");
-  const fs::path unet = pick(paths.unet, dir, diffusers("unet"), "--unet");
-  const fs::path vae = pick(paths.vae, dir, diffusers("vae"), "--vae");
-  model.tokenizer_model = pick(paths.tokenizer, dir, {"cvlm_llama2_tokenizer/tokenizer.model"}, "--tokenizer");
-  model.added_tokens = model.tokenizer_model.parent_path() / "added_tokens.json";
-  if (const fs::path file = model.tokenizer_model.parent_path() / "tokenizer_config.json"; fs::exists(file))
-    Fields::read(file).get("legacy", model.legacy);
-
-  model.vit = open_vit(vit);
-  split_llm(open_sharded(llm), model);
-  split_detokenizer(open_sharded(detokenizer), open_sharded(unet), detokenizer, model);
-  model.vae = open_sharded(vae);
-  read_published_config(dir, model);
-  check_config(model.config, dir.string());
+  run("llm", [&](fs::path& file) {
+    file = pick(paths.llm, dir, {"seed_story/george_sft/pytorch_model.bin"}, "--llm");
+    split_llm(open_sharded(file), model);
+    read_llama_sizes(*model.llm, c.llm);
+    read_resampler_sizes(*model.input_resampler, c.input_resampler);
+    read_resampler_sizes(*model.output_resampler, c.output_resampler);
+  });
+  run("vit", [&](fs::path& file) {
+    // pretrained/ is where the file lies in the published Space.
+    file = pick(paths.vit, dir,
+                {"visual_tokenizer/qwen_vit_G.pt", "QwenViT/qwen_vit_G.pt", "pretrained/qwen_vit_G.pt",
+                 "Qwen-VL-Chat/pytorch_model.bin.index.json", "Qwen-VL-Chat/model.safetensors.index.json"},
+                "--vit");
+    model.vit = open_vit(file);
+    read_vit_sizes(*model.vit, c.vit);
+  });
+  Source base_unet;
+  run("unet", [&](fs::path& file) {
+    file = pick(paths.unet, dir, diffusers("unet"), "--unet");
+    model.unet = base_unet = open_sharded(file);
+  });
+  run("detokenizer", [&](fs::path& file) {
+    file = pick(paths.detokenizer, dir,
+                {"detokenizer/detokenizer_george_adapted/checkpoint-4000/pytorch_model.bin",
+                 "detokenizer_george_adapted/checkpoint-4000/pytorch_model.bin"},
+                "--detokenizer");
+    split_detokenizer(open_sharded(file), base_unet, file, model);
+    read_adapter_sizes(*model.adapter, c.adapter);
+  });
+  run("vae", [&](fs::path& file) {
+    file = pick(paths.vae, dir, diffusers("vae"), "--vae");
+    model.vae = open_sharded(file);
+  });
+  run("tokenizer", [&](fs::path& file) {
+    file = pick(paths.tokenizer, dir, {"cvlm_llama2_tokenizer/tokenizer.model"}, "--tokenizer");
+    model.tokenizer_model = file;
+    model.added_tokens = file.parent_path() / "added_tokens.json";
+    if (const fs::path flags = file.parent_path() / "tokenizer_config.json"; fs::exists(flags))
+      Fields::read(flags).get("legacy", model.legacy);
+  });
+  run("settings", [&](fs::path& file) {
+    file = dir;
+    read_published_config(dir, model);
+    // Of a part that could not be opened the sizes are not known.
+    if (model.vit && model.llm && model.adapter) check_config(c, dir.string());
+  });
   return model;
 }
 
 }  // namespace
 
-ModelDir open_model(const ModelPaths& paths) {
+ModelDir open_model(const ModelPaths& paths, const RunPart& run) {
   if (!fs::is_directory(paths.dir)) fail_input(fmt::format("{}: no such model directory", paths.dir.string()));
-  return fs::exists(paths.dir / "model.json") ? open_ours(paths) : open_published(paths);
+  return fs::exists(paths.dir / "model.json") ? open_ours(paths, run) : open_published(paths, run);
+}
+
+ModelDir open_model(const ModelPaths& paths) {
+  return open_model(paths, [](const char*, const OpenPart& open) {
+    fs::path file;
+    open(file);
+  });
 }
 
 }  // namespace seedstory

@@ -97,6 +97,45 @@ TEST_CASE("A repository's name and its commit are never a way out of the cache")
   CHECK(desk.shell("HF_HUB_CACHE=hub seedstory inspect --hf-repo me/tiny").code == 0);
 }
 
+TEST_CASE("What SEED-Story leaves to other repositories is taken from their caches") {
+  const Desk desk;
+  const auto put = [&](const std::string& repo, const std::string& file) {
+    fs::create_directories((desk / ("hub/" + repo + "/refs")));
+    fs::create_directories((desk / ("hub/" + repo + "/snapshots/" + kCommit + "/" + file)).parent_path());
+    desk.write("hub/" + repo + "/refs/main", kCommit);
+    desk.write("hub/" + repo + "/snapshots/" + kCommit + "/" + file, "not weights");
+  };
+  put("models--TencentARC--SEED-Story", "seed_story/george_sft/pytorch_model.bin");
+  put("models--stabilityai--stable-diffusion-xl-base-1.0", "unet/diffusion_pytorch_model.fp16.safetensors");
+  put("spaces--TencentARC--SEED-Story", "pretrained/qwen_vit_G.pt");
+  const Run run = desk.shell("HF_HUB_CACHE=hub seedstory doctor -hf TencentARC/SEED-Story --json");
+  CHECK(run.code == 3);
+  std::map<std::string, nlohmann::json> parts;
+  const auto report = nlohmann::json::parse(run.out);
+  for (const auto& finding : report["findings"])
+    if (finding["group"] == "model") parts[finding["name"]] = finding;
+  struct {
+    const char *part, *state, *text, *fix;
+  } cases[] = {
+      {"llm", "wrong", "hub/models--TencentARC--SEED-Story/snapshots/",
+       "hf download TencentARC/SEED-Story seed_story/george_sft/pytorch_model.bin --force-download"},
+      {"unet", "wrong", "hub/models--stabilityai--stable-diffusion-xl-base-1.0/snapshots/",
+       "hf download stabilityai/stable-diffusion-xl-base-1.0 unet/config.json "
+       "unet/diffusion_pytorch_model.fp16.safetensors --force-download"},
+      {"vit", "wrong", "hub/spaces--TencentARC--SEED-Story/snapshots/",
+       "hf download TencentARC/SEED-Story --repo-type space pretrained/qwen_vit_G.pt --force-download"},
+      {"vae", "missing", "no vae",
+       "hf download stabilityai/stable-diffusion-xl-base-1.0 vae/config.json vae/diffusion_pytorch_model.safetensors "
+       "scheduler/scheduler_config.json"},
+  };
+  for (const auto& [part, state, text, fix] : cases) {
+    INFO(parts[part].dump());
+    CHECK(parts[part]["state"] == state);
+    CHECK_THAT(parts[part]["text"].get<std::string>(), Catch::Contains(text));
+    CHECK(parts[part]["fix"] == fix);
+  }
+}
+
 TEST_CASE("The flags --hf-repo and --model exclude each other") {
   const Desk desk;
   const Run run = desk.shell("seedstory generate --hf-repo me/tiny --model model -p fox");
