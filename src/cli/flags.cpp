@@ -204,6 +204,19 @@ CLI::App* add_doctor(CLI::App& app, DoctorFlags& f) {
   return sub;
 }
 
+CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
+  CLI::App* sub = app.add_subcommand("bench", "Time the model's ops and stages beside this machine's limits (CPU)");
+  sub->add_flag("--ops", f.ops, "Only ops, each at the shapes that the model has");
+  sub->add_flag("--stages", f.stages, "Only whole stages: from the ViT to a whole frame");
+  sub->add_option("--filter", f.filter, "Only entries with this in their name")->type_name("NAME");
+  sub->add_option("--format", f.format, "md (default), csv or json")->type_name("NAME");
+  sub->add_option("--repeat", f.repeat, "Rounds; medians are over these (default 5)")->type_name("N");
+  add_threads(*sub, f.threads);
+  add_type(*sub, f.type);
+  add_model_flags(*sub, f);
+  return sub;
+}
+
 // CLI11's own exit codes start at 100; a wrong command line is 2 here, said in one line.
 [[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
   std::string command = "seedstory";
@@ -237,6 +250,7 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
   StoryFlags told, painted;
   InspectFlags inspected;
   DoctorFlags examined;
+  BenchFlags timed;
   bool version_json = false;
 
   StoryFlags planned;
@@ -246,6 +260,7 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
   const CLI::App* inspect_app = add_inspect(app, inspected);
   const CLI::App* plan_app = add_plan(app, planned, plan_flags);
   const CLI::App* doctor_app = add_doctor(app, examined);
+  const CLI::App* bench_app = add_bench(app, timed);
   CLI::App* version_app = app.add_subcommand("version", "Say what this build is and can do");
   version_app->add_flag("--json", version_json, "Print JSON");
 
@@ -261,6 +276,7 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
   if (plan_app->parsed()) return plan(planned, plan_flags, backends);
   if (inspect_app->parsed()) return inspect(inspected);
   if (doctor_app->parsed()) return doctor(examined, backends);
+  if (bench_app->parsed()) return bench(timed, backends);
   return version(version_json, backends);
 }
 

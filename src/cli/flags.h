@@ -47,11 +47,18 @@ struct DoctorFlags : ModelFlags {
   bool json = false;
 };
 
+struct BenchFlags : ModelFlags {
+  bool ops = false, stages = false;  // neither: both
+  std::string filter, format = "md", type = "auto";
+  int64_t threads = 0, repeat = 5;
+};
+
 int generate(const StoryFlags& flags, const Backends& backends);
 int visualize(const StoryFlags& flags, const Backends& backends);
 int plan(const StoryFlags& flags, const PlanFlags& plan, const Backends& backends);
 int inspect(const InspectFlags& flags);
 int doctor(const DoctorFlags& flags, const Backends& backends);
+int bench(const BenchFlags& flags, const Backends& backends);
 int version(bool json, const Backends& backends);
 std::string build_line();  // "seedstory 0.1.0 (commit 0123abc, GNU 12.2.0, Release)"
 

@@ -1,0 +1,9 @@
+#include "bench/fma_loop.h"
+
+namespace seedstory {
+
+using Register = float __attribute__((vector_size(16)));
+
+const FmaLoop kPortableFma{.run = fma_loop<Register>, .lanes = sizeof(Register) / sizeof(float)};
+
+}  // namespace seedstory

@@ -1,0 +1,22 @@
+// What this machine can do at most, measured.
+#pragma once
+
+#include "seedstory/ops.h"
+
+namespace seedstory {
+
+struct Limits {
+  double flops = 0;  // f32 a second: multiply-adds in registers, all threads
+  double bytes = 0;  // a second: a copy far larger than the caches, read and written, all threads
+
+  // Seconds that a perfect implementation takes: the longer of its arithmetic and its memory.
+  double seconds(const Cost& cost) const {
+    const double arithmetic = cost.flops / flops, memory = cost.bytes / bytes;
+    return arithmetic > memory ? arithmetic : memory;
+  }
+};
+
+// Takes some tenths of a second and 256 MiB.
+Limits measure_limits(int threads);
+
+}  // namespace seedstory

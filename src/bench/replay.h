@@ -1,0 +1,47 @@
+// One op of a recording, again, on a real backend with buffers of its own.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "seedstory/recording.h"
+
+namespace seedstory {
+
+// What tells ops apart: "Linear x(64, 256) w(1024, 256) bias(1024) gelu". A * is a view whose rows do not follow each
+// other.
+std::string describe(const AnyOp& op);
+
+class Replay {
+ public:
+  // Tensors overlap as they did in the recording, and its prepared weights are prepared. ErrorKind::resource: no
+  // memory.
+  Replay(Backend& backend, const AnyOp& op, const RecordingBackend& recording);
+  ~Replay();
+  Replay(const Replay&) = delete;
+  Replay& operator=(const Replay&) = delete;
+
+  void refill();  // harmless numbers everywhere but in weights: ops that write over their input must not run dry
+  void run();
+
+ private:
+  struct Block {
+    const char* begin;  // in the recording
+    const char* end;
+    void* allocated;
+    char* memory;  // what stands for `begin`
+    DType dtype;
+    WeightUse use;
+  };
+  void find_blocks(const RecordingBackend& recording);
+  void allocate();
+  void fill(const Block& block);
+  void fill_indices();
+
+  Backend& backend_;
+  AnyOp op_;
+  std::vector<Block> blocks_;
+  std::vector<Tensor> prepared_;
+};
+
+}  // namespace seedstory

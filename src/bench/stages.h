@@ -1,0 +1,44 @@
+// The pieces of a story's work, each on its own: the program's own code on inputs of the usual size.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "story/story.h"
+
+namespace seedstory {
+
+// What is round a stage: a clock, or a recording.
+class Watch {
+ public:
+  virtual ~Watch() = default;
+  virtual void begin() = 0;
+  virtual void end(const std::string& stage) = 0;
+};
+
+class Stages {
+ public:
+  static constexpr int64_t kContext = 256;  // tokens that a frame begins with: a window of some pictures
+  static constexpr int64_t kWords = 32;     // tokens of a frame's text
+
+  // Stages whose names `wanted` refuses are left out, where that saves work.
+  Stages(Engine& engine, std::function<bool(const std::string&)> wanted);
+
+  // Every stage once, in the order of a story; `watch` hears of each.
+  void run(Watch& watch);
+
+  static constexpr const char* kWholeFrame = "frame";
+
+ private:
+  void encode_picture(Watch& watch);
+  void language(Watch& watch);
+  void paint(Watch& watch);
+  void whole_frame(Watch& watch);
+
+  Engine& engine_;
+  std::function<bool(const std::string&)> wanted_;
+  StoryRequest request_;
+  std::vector<int> context_, picture_;  // tokens
+};
+
+}  // namespace seedstory

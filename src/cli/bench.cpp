@@ -1,0 +1,128 @@
+// bench: ops and stages of a model on this machine, beside the machine's limits.
+#include "bench/bench.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/flags.h"
+#include "cli/places.h"
+#include "cli/request.h"
+#include "io/machine.h"
+#include "seedstory/error.h"
+
+namespace seedstory {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Report {
+  std::string build, machine, backend, type, model;
+  Limits limits;
+  std::vector<BenchEntry> entries;
+};
+
+// "1.23", "45.6", "789": three digits.
+std::string figure(double x) {
+  return fmt::format("{:.{}f}", x, x < 10 ? 2 : x < 100 ? 1 : 0);
+}
+
+void print_table(const Report& r, bool stages) {
+  if (std::none_of(r.entries.begin(), r.entries.end(), [&](const BenchEntry& e) { return e.stage == stages; })) return;
+  fmt::print("\n| {:<76} |{} median us |   IQR us | GFLOP/s |   GB/s | of limit |\n", stages ? "stage" : "op",
+             stages ? "" : " calls |");
+  fmt::print("| {:-<76} |{} --------: | -------: | ------: | -----: | -------: |\n", "", stages ? "" : " ----: |");
+  for (const BenchEntry& e : r.entries)
+    if (e.stage == stages)
+      fmt::print("| {:<76} |{} {:>9} | {:>8} | {:>7} | {:>6} | {:>6.1f} % |\n", e.name,
+                 stages ? "" : fmt::format(" {:>5} |", e.calls), figure(e.us), figure(e.iqr_us), figure(e.gflops()),
+                 figure(e.gbytes()), 100 * e.share());
+}
+
+void print_markdown(const Report& r) {
+  fmt::print("{}\n{}\n{}, {} weights, model {}\n", r.build, r.machine, r.backend, r.type, r.model);
+  fmt::print("limits: {} GFLOP/s (multiply-adds in registers), {} GB/s (copy)\n", figure(r.limits.flops / 1e9),
+             figure(r.limits.bytes / 1e9));
+  print_table(r, false);
+  print_table(r, true);
+}
+
+std::string csv_field(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+// One table; what md and json have above it stands in every line.
+void print_csv(const Report& r) {
+  fmt::print(
+      "kind,name,calls,median_us,iqr_us,gflops,gbytes,limit_us,share_of_limit,flops,bytes,limit_gflops,limit_gbytes,"
+      "type,model,backend,machine,build\n");
+  for (const BenchEntry& e : r.entries)
+    fmt::print("{},{},{},{:.3f},{:.3f},{:.4f},{:.4f},{:.4f},{:.5f},{:.0f},{:.0f},{:.2f},{:.2f},{},{},{},{},{}\n",
+               e.stage ? "stage" : "op", csv_field(e.name), e.calls, e.us, e.iqr_us, e.gflops(), e.gbytes(), e.limit_us,
+               e.share(), e.cost.flops, e.cost.bytes, r.limits.flops / 1e9, r.limits.bytes / 1e9, r.type,
+               csv_field(r.model), csv_field(r.backend), csv_field(r.machine), csv_field(r.build));
+}
+
+void print_json(const Report& r) {
+  Json list = Json::array();
+  for (const BenchEntry& e : r.entries)
+    list.push_back({{"kind", e.stage ? "stage" : "op"},
+                    {"name", e.name},
+                    {"calls", e.calls},
+                    {"median_us", e.us},
+                    {"iqr_us", e.iqr_us},
+                    {"gflops", e.gflops()},
+                    {"gbytes", e.gbytes()},
+                    {"limit_us", e.limit_us},
+                    {"share_of_limit", e.share()},
+                    {"flops", e.cost.flops},
+                    {"bytes", e.cost.bytes}});
+  const Json json = {
+      {"build", r.build},     {"machine", r.machine},
+      {"backend", r.backend}, {"type", r.type},
+      {"model", r.model},     {"limits", {{"gflops", r.limits.flops / 1e9}, {"gbytes", r.limits.bytes / 1e9}}},
+      {"entries", list}};
+  fmt::print("{}\n", json.dump(1, ' ', false, Json::error_handler_t::replace));
+}
+
+using Print = void (*)(const Report&);
+
+Print printer(const std::string& format) {
+  if (format == "md") return print_markdown;
+  if (format == "csv") return print_csv;
+  if (format == "json") return print_json;
+  fail_usage(fmt::format("--format {}: expected md, csv or json", format));
+}
+
+}  // namespace
+
+int bench(const BenchFlags& f, const Backends& backends) {
+  const Print print = printer(f.format);
+  need_range("--threads", f.threads, 0, 1024);
+  need_range("--repeat", f.repeat, 1, 1000);
+  const DType products = parse_type(f.type);
+  const ModelDir model = open_model(find_model(f));
+  const auto backend = backends.cpu(int(f.threads));
+  const Machine machine = this_machine();
+  const int threads = f.threads == 0 ? machine.cores : int(f.threads);
+
+  Report report{.build = build_line(),
+                .machine = fmt::format("{}, {} cores, {} threads", machine.cpu, machine.cores, threads),
+                .backend = backend->name(),
+                .type = name_of(products),
+                .model = model.config.name,
+                .limits = measure_limits(threads),
+                .entries = {}};
+  report.entries = run_bench(*backend, model, report.limits,
+                             {.ops = f.ops || !f.stages,
+                              .stages = f.stages || !f.ops,
+                              .filter = f.filter,
+                              .repeat = f.repeat,
+                              .products = products});
+  print(report);
+  return 0;
+}
+
+}  // namespace seedstory
