@@ -14,7 +14,7 @@ struct Backends {
   std::function<std::unique_ptr<Backend>(int device)> cuda;
 };
 
-// Throws Error; prints what was asked for and returns the exit code otherwise.
+// Prints what was asked for, or one line that says what is wrong, in the form that the flags ask for. The exit code.
 int run_command_line(int argc, const char* const* argv, const Backends& backends);
 
 }  // namespace seedstory

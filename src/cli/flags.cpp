@@ -2,16 +2,24 @@
 #include "cli/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdlib>
+#include <new>
 
+#include "cli/exit_codes.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
 namespace {
 
-constexpr const char* kFooter =
-    "Exit codes: 0 done, 1 the generation failed, 2 usage, 3 an input, model or output place is missing or invalid,\n"
-    "4 not enough memory or no such device, 130 Ctrl-C.";
+std::string footer() {
+  std::string text = "Exit codes:";
+  for (const auto& [code, meaning] : kExitCodes) {
+    const std::string number = std::to_string(code);
+    text += "\n  " + number + std::string(5 - number.size(), ' ') + meaning;
+  }
+  return text;
+}
 
 // CLI11's short flags have one letter; run_command_line() brings llama.cpp's -hf to it under its long name.
 CLI::Option* add_hf_repo(CLI::App& app, std::optional<std::string>& repo) {
@@ -94,11 +102,23 @@ void add_output_flags(CLI::App& app, StoryFlags& f) {
   app.add_option("--trace", f.trace, "Write every stage's tensors to FILE (safetensors) and token ids to FILE.json")
       ->type_name("FILE")
       ->group(group);
+}
+
+void add_terminal_flags(CLI::App& app, TerminalFlags& f) {
+  const char* group = "Messages";
   app.add_flag("-v,--verbose", f.verbose, "Say more on stderr: the model, the seed, the time each frame took")
       ->group(group);
   app.add_flag("-q,--quiet", f.quiet, "Only warnings and errors on stderr")->group(group);
   app.add_option("--color", f.color, "Colours on stderr: on, off, auto (a terminal, and NO_COLOR is not set)")
       ->type_name("WHEN")
+      ->group(group);
+  app.add_flag("--progress-json", f.progress_json, "One JSON object a line on stderr instead of lines for a person")
+      ->group(group);
+  app.add_option("--progress-fd", f.progress_fd, "The same to this file descriptor, and stderr stays as it is")
+      ->type_name("N")
+      ->group(group);
+  app.add_option("--log-file", f.log_file, "Append what stderr gets to FILE, each line with its time")
+      ->type_name("FILE")
       ->group(group);
 }
 
@@ -131,9 +151,10 @@ void add_machine_flags(CLI::App& app, StoryFlags& f) {
 }
 
 void add_shared_flags(CLI::App& sub, StoryFlags& f) {
-  sub.footer(kFooter);
+  sub.footer(footer());
   add_story_flags(sub, f);
   add_output_flags(sub, f);
+  add_terminal_flags(sub, f.terminal);
   add_model_flags(sub, f);
   add_machine_flags(sub, f);
 }
@@ -237,12 +258,15 @@ std::vector<std::string> words(int argc, const char* const* argv) {
   return all;
 }
 
-}  // namespace
+// Also where the command line cannot be understood: a program that reads stderr should not meet a line of another kind.
+bool asks_for_json(int argc, const char* const* argv) {
+  return std::find(argv, argv + argc, std::string_view("--progress-json")) != argv + argc;
+}
 
-int run_command_line(int argc, const char* const* argv, const Backends& backends) {
+int run(int argc, const char* const* argv, const Backends& backends, Terminal& terminal) {
   CLI::App app("Tells illustrated stories with SEED-Story.", "seedstory");
   app.set_version_flag("--version", "seedstory " SEEDSTORY_VERSION);
-  app.footer(kFooter);
+  app.footer(footer());
   app.require_subcommand(1);
   // As other tools have it, so that an alias's flags can be overruled.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
@@ -271,13 +295,37 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
   } catch (const CLI::ParseError& error) {
     refuse(app, error);
   }
-  if (generate_app->parsed()) return told.dry_run ? plan(told, {}, backends) : generate(told, backends);
-  if (visualize_app->parsed()) return painted.dry_run ? plan(painted, {}, backends) : visualize(painted, backends);
+  for (const auto& [command, flags] :
+       {std::pair{generate_app, &told}, std::pair{visualize_app, &painted}, std::pair{plan_app, &planned}})
+    if (command->parsed()) terminal.set_up(flags->terminal);
+  if (generate_app->parsed()) return told.dry_run ? plan(told, {}, backends) : generate(told, backends, terminal);
+  if (visualize_app->parsed())
+    return painted.dry_run ? plan(painted, {}, backends) : visualize(painted, backends, terminal);
   if (plan_app->parsed()) return plan(planned, plan_flags, backends);
   if (inspect_app->parsed()) return inspect(inspected);
   if (doctor_app->parsed()) return doctor(examined, backends);
   if (bench_app->parsed()) return bench(timed, backends);
   return version(version_json, backends);
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv, const Backends& backends) {
+  Terminal terminal;
+  const auto complain = [&](const char* message, ErrorKind kind) {
+    terminal.error(message, int(kind));
+    return int(kind);
+  };
+  try {
+    if (asks_for_json(argc, argv)) terminal.speak_json();
+    return run(argc, argv, backends, terminal);
+  } catch (const Error& error) {
+    return complain(error.what(), error.kind);
+  } catch (const std::bad_alloc&) {
+    return complain("out of memory", ErrorKind::resource);
+  } catch (const std::exception& error) {
+    return complain(error.what(), ErrorKind::failed);
+  }
 }
 
 }  // namespace seedstory

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/cli.h"
+#include "cli/terminal.h"
 
 namespace seedstory {
 
@@ -27,9 +28,10 @@ struct StoryFlags : ModelFlags {
   std::optional<double> temperature, top_p, min_p, repeat_penalty;
   std::optional<int64_t> top_k;
 
-  std::string fit = "on", type = "auto", device = "auto", order = "interleaved", color = "auto";
+  std::string fit = "on", type = "auto", device = "auto", order = "interleaved";
   int64_t threads = 0;
-  bool dry_run = false, force = false, json = false, verbose = false, quiet = false;
+  bool dry_run = false, force = false, json = false;
+  TerminalFlags terminal;
 };
 
 struct PlanFlags {
@@ -53,8 +55,8 @@ struct BenchFlags : ModelFlags {
   int64_t threads = 0, repeat = 5;
 };
 
-int generate(const StoryFlags& flags, const Backends& backends);
-int visualize(const StoryFlags& flags, const Backends& backends);
+int generate(const StoryFlags& flags, const Backends& backends, Terminal& terminal);
+int visualize(const StoryFlags& flags, const Backends& backends, Terminal& terminal);
 int plan(const StoryFlags& flags, const PlanFlags& plan, const Backends& backends);
 int inspect(const InspectFlags& flags);
 int doctor(const DoctorFlags& flags, const Backends& backends);

@@ -24,8 +24,8 @@ std::string read_prompt(const StoryFlags& flags) {
 
 }  // namespace
 
-int generate(const StoryFlags& flags, const Backends& backends) {
-  return tell(flags, {.command = "generate", .prompt = read_prompt(flags)}, backends);
+int generate(const StoryFlags& flags, const Backends& backends, Terminal& terminal) {
+  return tell(flags, {.command = "generate", .prompt = read_prompt(flags)}, backends, terminal);
 }
 
 }  // namespace seedstory

@@ -2,17 +2,16 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
-#include <set>
+#include <nlohmann/json.hpp>
 
 #include "cli/model_print.h"
+#include "cli/narrator.h"
 #include "cli/places.h"
 #include "cli/request.h"
-#include "cli/terminal.h"
+#include "cli/stop.h"
 #include "seedstory/error.h"
 #include "story/book.h"
 #include "story/plan.h"
@@ -31,44 +30,13 @@ std::string shortened(const std::string& word) {
   return word.substr(0, end) + "...";
 }
 
-// Words to stdout as they come, progress to stderr.
-class Narrator : public StoryListener {
- public:
-  Narrator(Terminal& terminal, bool show_words) : terminal_(terminal), show_words_(show_words) {}
-
-  void on_text(int64_t index, std::string_view piece) override { print(index, piece); }
-  void on_text_end(int64_t index) override { print(index, "\n"); }
-  void on_step(int64_t index, int64_t step, int64_t steps) override {
-    terminal_.live(fmt::format("frame {:03}: painting, step {} of {}", index, step, steps));
-  }
-  void on_decode(int64_t index) override { terminal_.live(fmt::format("frame {:03}: decoding", index)); }
-  void on_warning(std::string_view message) override { terminal_.warn(message); }
-
- private:
-  void print(int64_t index, std::string_view piece) {
-    if (!show_words_) return;
-    const bool next_frame = index_ >= 0 && index != index_;
-    index_ = index;
-    terminal_.story(next_frame ? "\n" + std::string(piece) : std::string(piece));
-  }
-
-  Terminal& terminal_;
-  bool show_words_;
-  int64_t index_ = -1;
-};
-
-// Ctrl-C. Frames that are done are whole files; there is nothing to put in order.
-void stop_at_interrupt(int) {
-  ::_exit(130);
-}
-
 // The whole of one run, in the order in which things can go wrong.
 class Telling {
  public:
-  Telling(const StoryFlags& flags, const StoryTexts& texts, const Backends& backends)
+  Telling(const StoryFlags& flags, const StoryTexts& texts, const Backends& backends, Terminal& terminal)
       : flags_(flags),
         backends_(backends),
-        terminal_(loudness(flags), flags.color),
+        terminal_(terminal),
         device_(parse_device(flags.device)),
         text_first_(parse_order(flags.order)),
         type_(parse_type(flags.type)) {
@@ -79,6 +47,7 @@ class Telling {
   }
 
   int run() {
+    listen_for_stop();
     const ModelPaths paths = find_model(flags_);
     model_ = open_model(paths);
     request_ = make_request(flags_, model_.config, std::move(request_));
@@ -90,16 +59,10 @@ class Telling {
     warn_of_request();
     if (flags_.trace) need_writable(*flags_.trace);
     book.begin(flags_.force);
-    make(book);
-    return 0;
+    return make(book);
   }
 
  private:
-  static Terminal::Loudness loudness(const StoryFlags& f) {
-    if (f.quiet && f.verbose) fail_usage("--quiet and --verbose exclude each other");
-    return f.quiet ? Terminal::Loudness::quiet : f.verbose ? Terminal::Loudness::verbose : Terminal::Loudness::normal;
-  }
-
   void read_start() {
     if (!flags_.image) return;
     request_.start = read_image(*flags_.image);
@@ -153,32 +116,33 @@ class Telling {
         first = false;
       }
     }
-    return 0;
+    return ended(book, int64_t(frames.size()), 0);
   }
 
-  void make(Book& book) {
-    std::signal(SIGINT, stop_at_interrupt);
+  int make(Book& book) {
     const std::unique_ptr<Backend> backend =
         device_.cuda ? backends_.cuda(device_.index) : backends_.cpu(int(flags_.threads));
-    terminal_.say(fmt::format("{} on {}; seed {}, {} frames of {}x{}, {} steps", model_.config.name, backend->name(),
-                              request_.seed, request_.frames, request_.width, request_.height, request_.steps));
+    Narrator narrator(terminal_, request_, book.dir().string(), !flags_.json);
+    narrator.started(record_, backend->name());
     const bool staged = needs_stages(*backend);
     Engine engine(*backend, model_, {.products = type_, .staged = staged});
     detail("model loaded");
 
     Trace trace;
     Trace* const traced = flags_.trace ? &trace : nullptr;
-    Narrator narrator(terminal_, !flags_.json);
     check_size(engine.config, request_);
-    if (request_.start) add_start(book);
+    finish_frames_before_stop();
+    if (request_.start) add_start(book, narrator);
     if (text_first_ || staged)
       tell_then_paint(book, engine, narrator, traced);
     else
       tell_and_paint(book, engine, narrator, traced);
+    if (!is_whole()) return stopped(book);
     if (made_ == 0) fail("the model made no picture of this story");
     book.finish();
     if (traced) trace.write(*flags_.trace);
     terminal_.say(fmt::format("story -> {}", (book.dir() / "story.html").string()));
+    return ended(book, book.frames(), 0);
   }
 
   // Says so where the model's parts do not fit into memory together. ErrorKind::resource where even one stage's do not.
@@ -196,7 +160,7 @@ class Telling {
   void tell_and_paint(Book& book, Engine& engine, Narrator& narrator, Trace* traced) {
     Storyteller teller(engine, request_, narrator, traced);
     Painter painter(engine, request_, narrator, traced);
-    while (auto frame = teller.next()) add(book, *frame, painter);
+    while (const auto frame = tell_next(teller, narrator)) add(book, *frame, painter, narrator);
   }
 
   // The same files. In stages the teller's memory must be gone before the painter's comes.
@@ -204,27 +168,59 @@ class Telling {
     std::vector<Frame> frames;
     {
       Storyteller teller(engine, request_, narrator, traced);
-      while (auto frame = teller.next()) frames.push_back(std::move(*frame));
+      while (auto frame = tell_next(teller, narrator)) frames.push_back(std::move(*frame));
     }
     detail("told");
+    if (stop_asked()) return;
     Painter painter(engine, request_, narrator, traced);
-    for (const Frame& frame : frames) add(book, frame, painter);
+    for (const Frame& frame : frames)
+      if (!stop_asked()) add(book, frame, painter, narrator);
   }
 
-  void add_start(Book& book) {
+  // The words of the next frame; nothing: the story is over, or a signal asked to stop.
+  std::optional<Frame> tell_next(Storyteller& teller, Narrator& narrator) {
+    is_told_ = is_told_ || told_ == request_.frames;
+    if (is_told_ || stop_asked()) return std::nullopt;
+    narrator.telling(told_ + (request_.start ? 1 : 0));
+    auto frame = teller.next();
+    is_told_ = !frame;
+    if (!frame) return std::nullopt;
+    narrator.told(*frame);
+    ++told_;
+    return frame;
+  }
+
+  bool is_whole() const { return is_told_ && made_ == told_; }
+
+  void add_start(Book& book, Narrator& narrator) {
     const std::string& text = request_.captions.empty() ? request_.prompt : request_.captions[0];
-    show(book, book.add({.index = 0, .text = text, .feature = {}}, *request_.start, true));
+    show(book, narrator, book.add({.index = 0, .text = text, .feature = {}}, *request_.start, true), false);
   }
 
-  void add(Book& book, const Frame& frame, Painter& painter) {
-    show(book, book.add(frame, painter.paint(frame)));
+  // A trace wants every stage, so that nothing is kept for it.
+  void add(Book& book, const Frame& frame, Painter& painter, Narrator& narrator) {
     ++made_;
+    if (const auto kept = flags_.trace ? std::nullopt : book.keep(frame)) return show(book, narrator, *kept, true);
+    narrator.painting(frame.index);
+    show(book, narrator, book.add(frame, painter.paint(frame)), false);
     detail(fmt::format("frame {:03} done", frame.index));
   }
 
-  void show(const Book& book, const StoredFrame& frame) {
-    terminal_.say(fmt::format("frame {:03} -> {}", frame.index, (book.dir() / frame.file).string()));
+  void show(const Book& book, Narrator& narrator, const StoredFrame& frame, bool was_there) {
+    narrator.painted(frame, was_there);
     if (flags_.json) print_json(book, frame);
+  }
+
+  int stopped(Book& book) {
+    if (book.frames() > 0) book.finish(false);
+    terminal_.warn(
+        fmt::format("stopped after {} of {} frames; the same command goes on from there", made_, request_.frames));
+    return ended(book, book.frames(), stop_asked());
+  }
+
+  int ended(const Book& book, int64_t frames, int code) {
+    terminal_.event("done", {{"story", book.dir().string()}, {"frames", frames}, {"code", code}});
+    return code;
   }
 
   void print_json(const Book& book, const StoredFrame& frame) { terminal_.story(frame_line(frame, book.dir()) + "\n"); }
@@ -236,14 +232,15 @@ class Telling {
 
   const StoryFlags& flags_;
   const Backends& backends_;
-  Terminal terminal_;
+  Terminal& terminal_;
   Device device_;
   bool text_first_;
   DType type_;
   ModelDir model_;
   StoryRequest request_;
   StoryRecord record_;
-  int64_t made_ = 0;
+  int64_t told_ = 0, made_ = 0;  // frames of the model's
+  bool is_told_ = false;         // no more words to come
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 
@@ -282,8 +279,8 @@ std::vector<std::string> unknown_words(std::string_view text, const std::vector<
   return unknown;
 }
 
-int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backends) {
-  return Telling(flags, texts, backends).run();
+int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backends, Terminal& terminal) {
+  return Telling(flags, texts, backends, terminal).run();
 }
 
 }  // namespace seedstory

@@ -1,37 +1,59 @@
-// The two streams: the story on stdout, everything else on stderr.
+// The two streams: the story on stdout, everything else on stderr, in lines for a person or in JSON for a program.
 #pragma once
 
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace seedstory {
 
+struct TerminalFlags {
+  bool quiet = false, verbose = false, progress_json = false;
+  std::string color = "auto";
+  std::optional<int64_t> progress_fd;
+  std::optional<std::string> log_file;
+};
+
 class Terminal {
  public:
-  enum class Loudness { quiet, normal, verbose };
-  // color: on, off or auto, as --color takes it (ErrorKind::usage otherwise).
-  Terminal(Loudness loudness, const std::string& color);
-  ~Terminal() { clear_live(); }
+  Terminal() = default;  // plain, until the flags are known
+  ~Terminal();
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
+
+  // ErrorKind::usage: flags that make no sense; ErrorKind::input: the log file cannot be opened.
+  void set_up(const TerminalFlags& flags);
+  // Every line on stderr is JSON from here on, errors about the command line too.
+  void speak_json();
 
   // To stdout at once; ErrorKind::failed where it cannot be written (a full disk).
   void story(std::string_view text);
 
-  void say(std::string_view line);     // unless quiet
+  void say(std::string_view line);     // unless quiet; programs have events for it
   void detail(std::string_view line);  // if verbose
   void warn(std::string_view line);    // always
+  void error(std::string_view line, int code);
 
   // One line that the next one replaces; only where stderr is a terminal.
   void live(std::string_view line);
 
+  // One line of --progress-json: {"v":1,"event":NAME, and `fields`}.
+  void event(const char* name, const nlohmann::ordered_json& fields);
+
  private:
+  void open_events(int64_t fd);
+  void open_log(const std::string& path);
   void clear_live();
   void print(std::string_view style, std::string_view line);
+  void log(std::string_view line);
 
-  Loudness loudness_;
-  bool stdout_is_terminal_, live_allowed_, color_;
+  bool quiet_ = false, verbose_ = false, color_ = false;
+  bool stdout_is_terminal_ = false, stderr_is_terminal_ = false, live_allowed_ = false;
   bool live_shown_ = false;
+  bool inside_line_ = false;  // of the story, on a terminal
+  int events_ = -1, log_ = -1;
 };
 
 // What may stand in a terminal: control characters other than newline and tab become '?'.

@@ -26,12 +26,12 @@ std::vector<std::string> read_captions(const std::string& path) {
 
 }  // namespace
 
-int visualize(const StoryFlags& flags, const Backends& backends) {
+int visualize(const StoryFlags& flags, const Backends& backends, Terminal& terminal) {
   const std::vector<std::string> captions = read_captions(*flags.captions);
   const size_t given = flags.image ? 1 : 0;  // the start picture has one of them
   if (captions.size() <= given)
     fail_input(fmt::format("{}: {} captions; nothing is left to paint", *flags.captions, captions.size()));
-  return tell(flags, {.command = "visualize", .captions = captions}, backends);
+  return tell(flags, {.command = "visualize", .captions = captions}, backends, terminal);
 }
 
 }  // namespace seedstory

@@ -191,27 +191,47 @@ void Book::begin(bool force) {
   write_json(false);
 }
 
-StoredFrame Book::add(const Frame& frame, const Image& picture, bool is_start) {
+StoredFrame Book::describe(const Frame& frame) const {
   const StoryRequest& r = record_.request;
-  StoredFrame stored{.index = frame.index,
-                     .file = frame_file(frame.index),
-                     .text = frame.text,
-                     .seed = r.seed + (r.seed_per_frame ? uint64_t(frame.index) : 0)};
+  return {.index = frame.index,
+          .file = frame_file(frame.index),
+          .text = frame.text,
+          .seed = r.seed + (r.seed_per_frame ? uint64_t(frame.index) : 0)};
+}
+
+// What stands in a frame's file: all that its pixels follow from.
+std::string Book::frame_text(const StoredFrame& frame, bool is_start) const {
   Json json = head_json(record_);
-  json["frame"] = frame_json(stored);
+  json["frame"] = frame_json(frame);
+  if (is_start) json["frame"]["start"] = true;  // nothing here was drawn with these parameters
+  return json.dump(-1, ' ', true);
+}
+
+StoredFrame Book::add(const Frame& frame, const Image& picture, bool is_start) {
+  const StoredFrame stored = describe(frame);
   PngText text;
-  if (is_start)
-    json["frame"]["start"] = true;  // nothing here was drawn with these parameters
-  else
-    text.emplace_back("parameters", a1111_parameters(record_, stored));
-  text.emplace_back(kPngKey, json.dump(-1, ' ', true));
+  if (!is_start) text.emplace_back("parameters", a1111_parameters(record_, stored));
+  text.emplace_back(kPngKey, frame_text(stored, is_start));
   write_file_atomically(dir_ / stored.file, encode_png(picture, text));
   frames_.push_back(stored);
   write_json(false);
   return stored;
 }
 
-void Book::finish() {
+std::optional<StoredFrame> Book::keep(const Frame& frame) {
+  const StoredFrame stored = describe(frame);
+  try {
+    if (read_frame_json(dir_ / stored.file) != frame_text(stored, false)) return std::nullopt;
+    read_image(dir_ / stored.file);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  frames_.push_back(stored);
+  write_json(false);
+  return stored;
+}
+
+void Book::finish(bool complete) {
   const StoryRequest& r = record_.request;
   const std::string title = story_title(record_.command == "generate" ? r.prompt : r.captions.at(0));
   const std::string colophon =
@@ -222,7 +242,7 @@ void Book::finish() {
     pages.push_back({.text = frame.text, .png = {file.bytes().begin(), file.bytes().end()}});
   }
   write_file_atomically(dir_ / kPage, story_page(title, colophon, pages));
-  write_json(true);
+  write_json(complete);
 }
 
 void Book::write_json(bool complete) const {

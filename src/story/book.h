@@ -61,12 +61,20 @@ class Book {
   // Writes the picture at once, then story.json. Start pictures are marked as the user's own.
   StoredFrame add(const Frame& frame, const Image& picture, bool is_start = false);
 
-  // The page, and story.json with "complete": true.
-  void finish();
+  // Instead of add: the picture of this very frame, made for this very story, is in the folder since a run that was
+  // interrupted. Nothing: it is not, or it is damaged.
+  std::optional<StoredFrame> keep(const Frame& frame);
+
+  // The page of what is there, and story.json with "complete": true, or false for a story that goes on another time.
+  void finish(bool complete = true);
+
+  int64_t frames() const { return int64_t(frames_.size()); }
 
   const std::filesystem::path& dir() const { return dir_; }
 
  private:
+  StoredFrame describe(const Frame& frame) const;
+  std::string frame_text(const StoredFrame& frame, bool is_start) const;
   void write_json(bool complete) const;
 
   std::filesystem::path dir_;

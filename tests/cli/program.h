@@ -61,9 +61,10 @@ class Desk {
   // A line for the shell, run in this folder; `seedstory` is the program that was just built. One thread, so that
   // tests side by side do not wait for each other's.
   Run shell(const std::string& line) const {
-    const std::string head =
-        "cd " + quoted(path().string()) + " && unset SEEDSTORY_MODEL SEEDSTORY_DEVICE NO_COLOR && " +
-        "export SEEDSTORY_THREADS=1 && export PATH=" + quoted(program().parent_path().string()) + ":$PATH && { ";
+    const std::string head = "cd " + quoted(path().string()) +
+                             " && unset NO_COLOR $(env | sed -n 's/^\\(SEEDSTORY_[A-Z_]*\\)=.*/\\1/p') && " +
+                             "export XDG_CONFIG_HOME=$PWD/config SEEDSTORY_THREADS=1 && export PATH=" +
+                             quoted(program().parent_path().string()) + ":$PATH && { ";
     write("line.sh", head + line + "\n}\n");
     const std::string command = "sh " + quoted((dir_ / "line.sh").string()) + " >" +
                                 quoted((dir_ / "stdout").string()) + " 2>" + quoted((dir_ / "stderr").string()) +

@@ -88,22 +88,6 @@ TEST_CASE("Quiet, verbose and coloured: only stderr changes") {
   for (const char* folder : {"b", "c", "d"}) desk.expect_equal_folders("a", folder);
 }
 
-TEST_CASE("In a terminal a live line counts the steps, and NO_COLOR and CI are heard") {
-  const Desk desk;
-  if (desk.shell("script -qec 'test -t 1 && echo terminal' x").out.find("terminal") == std::string::npos) {
-    WARN("skipped: this machine gives no pseudo-terminals");
-    return;
-  }
-  const std::string line = "script -qec 'seedstory generate --model model -n 1 -p fox --force -o out' x";
-  const std::string shown = desk.shell("unset CI; TERM=xterm " + line).out;
-  CHECK_THAT(shown, Catch::Contains("\r\x1b[K") && Catch::Contains("frame 000: painting, step 2 of 2") &&
-                        Catch::Contains("\r\x1b[K\x1b[2mframe 000: decoding") && Catch::Contains("\x1b[2m"));
-  CHECK_THAT(desk.shell("unset CI; TERM=xterm NO_COLOR=1 " + line).out,
-             Catch::Contains("painting, step 2 of 2") && !Catch::Contains("\x1b[2m"));
-  CHECK_THAT(desk.shell("CI=true TERM=xterm " + line).out, !Catch::Contains("painting"));
-  CHECK_THAT(desk.shell("TERM=dumb " + line).out, !Catch::Contains("\x1b"));
-}
-
 TEST_CASE("With --json stdout is one object a frame, also for a story that is there already") {
   const Desk desk;
   const Run run = desk.generate("-p fox --json -o out");
@@ -329,18 +313,6 @@ TEST_CASE("A story that was interrupted is told again, to the same bytes") {
   desk.write("out/story.json", story.dump());
   CHECK(desk.generate("-p 'The fox' -o out").code == 0);
   desk.expect_equal_folders("whole", "out");
-}
-
-TEST_CASE("Ctrl-C is exit 130 and leaves whole frames") {
-  const Desk desk;
-  const Run run = desk.shell(
-      "seedstory generate --model model -p fox -n 10000 -o out >words 2>log & pid=$!\n"
-      "while [ ! -f out/002.png ]; do sleep 0.05; done\n"
-      "kill -INT $pid; wait $pid");
-  CHECK(run.code == 130);
-  CHECK(read_image(desk / "out/001.png").width == 32);
-  CHECK(desk.json("out/story.json")["complete"] == false);
-  CHECK_FALSE(std::filesystem::exists(desk / "out/story.html"));
 }
 
 TEST_CASE("A reader who leaves ends the program without a word") {

@@ -1,0 +1,237 @@
+// What a person sees while a story is made, and what a program hears.
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include "cli/estimate.h"
+#include "program.h"
+
+using namespace seedstory;
+
+namespace {
+
+using Json = nlohmann::json;
+
+std::vector<std::string> lines(const std::string& text) {
+  std::vector<std::string> out;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) out.push_back(line);
+  return out;
+}
+
+// Every line must be an event of version 1.
+std::vector<Json> events(const std::string& text) {
+  std::vector<Json> out;
+  for (const std::string& line : lines(text)) {
+    INFO(line);
+    const Json json = Json::parse(line, nullptr, false);
+    REQUIRE(json.is_object());
+    CHECK(json["v"] == 1);
+    REQUIRE(json.contains("event"));
+    out.push_back(json);
+  }
+  return out;
+}
+
+std::vector<Json> named(const std::vector<Json>& all, const std::string& name) {
+  std::vector<Json> out;
+  std::copy_if(all.begin(), all.end(), std::back_inserter(out), [&](const Json& e) { return e["event"] == name; });
+  return out;
+}
+
+bool has_terminals(const Desk& desk) {
+  const bool has = desk.shell("script -qec 'test -t 1 && echo terminal' x").out.find("terminal") != std::string::npos;
+  if (!has) WARN("skipped: this machine gives no pseudo-terminals");
+  return has;
+}
+
+// stdout and stderr are one terminal; what the program wrote to it.
+std::string in_terminal(const Desk& desk, const std::string& environment, const std::string& flags,
+                        const std::string& before = "") {
+  desk.write("inside.sh", before + "seedstory generate --model model -n 1 -p fox --force -o out " + flags + "\n");
+  return desk.shell("unset CI; export TERM=xterm; " + environment + " script -qec 'sh inside.sh' x").out;
+}
+
+}  // namespace
+
+TEST_CASE("In a terminal a live line has the stage, the step and the time left, and goes away again") {
+  const Desk desk;
+  if (!has_terminals(desk)) return;
+  const std::string shown = in_terminal(desk, "", "");
+  CHECK_THAT(shown, Catch::Contains("\r\x1b[K\x1b[2mframe 000: words\x1b[0m\r\x1b[K"));
+  CHECK_THAT(shown, Catch::Contains("frame 000: painting [##########----------] step 1 of 2, "));
+  CHECK_THAT(shown, Catch::Contains(" s left\x1b[0m\r\x1b[K"));
+  CHECK_THAT(shown, Catch::Contains("frame 000: decoding, "));
+  // Whatever comes after a live line first takes it away.
+  const std::regex uncleared("frame 000: (words|painting|decoding)[^\n\r]*(\r?\n|\x1b\\[0m[^\r])");
+  CHECK_FALSE(std::regex_search(shown, uncleared));
+}
+
+TEST_CASE("NO_COLOR, TERM=dumb, CI and --quiet are heard in a terminal, and --color on wins") {
+  const Desk desk;
+  if (!has_terminals(desk)) return;
+  struct {
+    const char *environment, *flags;
+    bool live, colored;
+  } cases[] = {
+      {"", "", true, true},
+      {"NO_COLOR=1", "", true, false},
+      {"NO_COLOR=", "", true, true},
+      {"TERM=dumb", "", false, false},
+      {"CI=true", "", false, true},
+      {"", "--color off", true, false},
+      {"NO_COLOR=1", "--color on", true, true},
+      {"TERM=dumb", "--color on", false, true},
+      {"", "--quiet", false, false},
+      {"", "--progress-json", false, false},
+  };
+  for (const auto& c : cases) {
+    INFO(c.environment << " " << c.flags);
+    const std::string shown = in_terminal(desk, c.environment, c.flags);
+    CHECK((shown.find("painting") != std::string::npos) == c.live);
+    CHECK((shown.find("\x1b[2m") != std::string::npos) == c.colored);
+  }
+}
+
+TEST_CASE("A live line is never longer than the terminal is wide") {
+  const Desk desk;
+  if (!has_terminals(desk)) return;
+  const std::string shown = in_terminal(desk, "NO_COLOR=1", "", "stty cols 24\n");
+  CHECK_THAT(shown, Catch::Contains("\r\x1b[Kframe 000: painting [##\r"));
+}
+
+TEST_CASE("With --progress-json every line on stderr is an event, stdout is the story") {
+  const Desk desk;
+  const Run plain = desk.generate("-p fox -o plain"), run = desk.generate("-p fox --progress-json -o out");
+  REQUIRE(run.code == 0);
+  CHECK(run.out == plain.out);
+  desk.expect_equal_folders("plain", "out");
+  const auto all = events(run.err);
+  CHECK(all.front()["event"] == "start");
+  CHECK(all.front()["story"] == "out");
+  CHECK(all.front()["frames"] == 3);
+  CHECK(all.front()["steps"] == 2);
+  CHECK(all.front()["seed"] == 42);
+  CHECK(all.back() == Json{{"v", 1}, {"event", "done"}, {"story", "out"}, {"frames", 3}, {"code", 0}});
+  std::string order;
+  for (const Json& e : all)
+    if (e.value("frame", -1) == 1)
+      order += e["event"].get<std::string>() +
+               (e["event"] == "step" ? ":" + e["stage"].get<std::string>() + ":" + std::to_string(e["step"].get<int>())
+                                     : "") +
+               " ";
+  CHECK(order == "step:llm:0 text step:denoise:0 step:denoise:1 step:denoise:2 step:vae:0 image frame_done ");
+  CHECK(named(all, "text")[1]["text"] == desk.json("out/story.json")["frames"][1]["text"]);
+  CHECK(named(all, "image")[2]["file"] == "out/002.png");
+  const auto steps = named(all, "step");
+  CHECK(steps[0]["eta_s"].is_null());  // nothing is measured yet
+  CHECK(steps.back()["eta_s"].is_number());
+  CHECK(named(all, "frame_done")[2]["eta_s"] == 0.0);
+
+  const auto again = events(desk.generate("-p fox --progress-json -o out").err);
+  REQUIRE(again.size() == 1);
+  CHECK(again[0] == all.back());
+}
+
+TEST_CASE("With --progress-json warnings and errors are events too, also those of the command line") {
+  const Desk desk;
+  auto all = events(desk.generate("-p fox --top-k 3 --progress-json -o out").err);
+  REQUIRE(named(all, "warn").size() == 1);
+  CHECK_THAT(named(all, "warn")[0]["message"].get<std::string>(), Catch::Contains("change nothing without --temp"));
+  struct {
+    const char *flags, *message;
+    int code;
+  } cases[] = {{"--progress-json --paint", "not expected: --paint", 2},
+               {"-p x --steps 0 --progress-json", "--steps 0: expected 1 to 1000", 2},
+               {"-p x --progress-json --color red", "--color red", 2},
+               {"-p x --progress-json -i nowhere.png -o x", "nowhere.png", 3},
+               {"-p x --progress-json --log-file nowhere/log", "nowhere/log: cannot be written", 3}};
+  for (const auto& [flags, message, code] : cases) {
+    INFO(flags);
+    const Run run = desk.generate(flags);
+    CHECK(run.code == code);
+    all = events(run.err);
+    REQUIRE(all.size() == 1);
+    CHECK(all[0]["event"] == "error");
+    CHECK(all[0]["code"] == code);
+    CHECK_THAT(all[0]["message"].get<std::string>(), Catch::Contains(message));
+  }
+}
+
+TEST_CASE("Events go where --progress-fd says, and stderr stays the person's") {
+  const Desk desk;
+  const Run plain = desk.generate("-p fox -o out"),
+            run = desk.generate("-p fox --force -o out --progress-fd 3 3>events");
+  CHECK(run.code == 0);
+  CHECK(run.err == plain.err);
+  CHECK(events(desk.read("events")).back()["event"] == "done");
+  struct {
+    const char *flags, *message;
+    int code;
+  } cases[] = {{"--progress-fd 9", "--progress-fd 9: is not open", 2},
+               {"--progress-fd 1", "--progress-fd 1: expected 2 or more; stdout is the story's", 2},
+               {"--progress-fd 99999999999", "--progress-fd 99999999999: expected", 2},
+               {"--progress-fd 3 3>/dev/full", "--progress-fd 3: cannot be written: No space left on device", 1}};
+  for (const auto& [flags, message, code] : cases) {
+    INFO(flags);
+    const Run wrong = desk.generate("-p x -o wrong -q " + std::string(flags));
+    CHECK(wrong.code == code);
+    CHECK_THAT(wrong.err, Catch::StartsWith("seedstory: " + std::string(message)));
+    CHECK(lines(wrong.err).size() == 1);
+  }
+}
+
+TEST_CASE("The file of --log-file gets what stderr gets, with times, and the next run is appended") {
+  const Desk desk;
+  const Run run = desk.generate("-p fox --top-k 3 --color on -o out --log-file log");
+  REQUIRE(run.code == 0);
+  const Run wrong = desk.generate("-p fox --steps 0 -o out --progress-json --log-file log");
+  CHECK(wrong.code == 2);
+  std::string text;
+  const std::regex stamped(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (.*))");
+  for (const std::string& line : lines(desk.read("log"))) {
+    INFO(line);
+    std::smatch parts;
+    REQUIRE(std::regex_match(line, parts, stamped));
+    text += parts[1].str() + "\n";
+  }
+  std::string shown = std::regex_replace(run.err, std::regex("\x1b\\[[0-9]+m"), "");
+  CHECK(text == shown + "seedstory: --steps 0: expected 1 to 1000\n");
+
+  const Run full = desk.generate("-p fox -o full --log-file /dev/full");
+  CHECK(full.code == 1);
+  CHECK_THAT(full.err, Catch::Contains("seedstory: --log-file: cannot be written: No space left on device"));
+}
+
+TEST_CASE("The time left follows what was measured") {
+  Estimate estimate(2, 4);  // two pictures of four steps
+  estimate.told(3);
+  CHECK_FALSE(estimate.left());
+  estimate.stepped(10);
+  CHECK(*estimate.left() == Approx(3 + 7 * 10));  // no decoding was measured yet
+  estimate.stepped(20);
+  CHECK(*estimate.left() == Approx(3 + 6 * 15));
+  estimate.stepped(15);
+  estimate.stepped(15);
+  estimate.decoded(5);
+  CHECK(*estimate.left() == Approx(3 + 4 * 15 + 5));
+  estimate.told(5);
+  CHECK(*estimate.left() == Approx(4 * 15 + 5));
+  estimate.kept();
+  CHECK(*estimate.left() == Approx(0));
+}
+
+TEST_CASE("Old steps are forgotten when the machine gets slower") {
+  Estimate estimate(1, 1000);
+  for (int i = 0; i < 100; ++i) estimate.stepped(1);
+  for (int i = 0; i < 50; ++i) estimate.stepped(10);
+  CHECK(*estimate.left() == Approx(850 * 10).epsilon(0.01));
+}
+
+TEST_CASE("Times are readable") {
+  CHECK(readable_time(0) == "0 s");
+  CHECK(readable_time(0.2) == "1 s");
+  CHECK(readable_time(59) == "59 s");
+  CHECK(readable_time(200) == "3 min 20 s");
+  CHECK(readable_time(7530) == "2 h 5 min");
+}
