@@ -4,13 +4,19 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <new>
+#include <set>
 
+#include "cli/config.h"
 #include "cli/exit_codes.h"
+#include "cli/places.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
 namespace {
+
+using Path = std::optional<std::string>;
 
 std::string footer() {
   std::string text = "Exit codes:";
@@ -18,7 +24,9 @@ std::string footer() {
     const std::string number = std::to_string(code);
     text += "\n  " + number + std::string(5 - number.size(), ' ') + meaning;
   }
-  return text;
+  return text +
+         "\n$SEEDSTORY_STEPS is for --steps what steps = N is in the configuration file, and so for the other flags "
+         "that say\nhow, not what. A flag wins over a variable, a variable over the file.";
 }
 
 // CLI11's short flags have one letter; run_command_line() brings llama.cpp's -hf to it under its long name.
@@ -31,15 +39,9 @@ CLI::Option* add_hf_repo(CLI::App& app, std::optional<std::string>& repo) {
 void add_model_flags(CLI::App& app, ModelFlags& f) {
   const char* group = "Model";
   CLI::Option* dir = app.add_option("-m,--model", f.model,
-                                    "Model directory, ours or the published layout (also $SEEDSTORY_MODEL; default: "
-                                    "the nano that ships)");
+                                    "Model directory, ours or the published layout (default: the nano that ships)");
   dir->type_name("DIR")->group(group);
   add_hf_repo(app, f.hf_repo)->excludes(dir)->group(group);
-  // Not by envname(): a variable must not exclude a flag.
-  app.parse_complete_callback([&f] {
-    const char* usual = std::getenv("SEEDSTORY_MODEL");
-    if (!f.model && !f.hf_repo && usual && *usual) f.model = usual;
-  });
   const auto part = [&](const char* name, std::optional<std::string>& path, const char* what) {
     app.add_option(name, path, what)->type_name("FILE")->group(group);
   };
@@ -76,9 +78,9 @@ void add_story_flags(CLI::App& app, StoryFlags& f) {
   group = "Pictures";
   app.add_option("--steps", f.steps, "Denoising steps")->type_name("N")->group(group);
   app.add_option("--cfg-scale", f.cfg, "How strongly a picture follows the story; 1 is off")->group(group);
-  // diffusers' names for the two, for commands that were written for it.
-  app.add_option("--num-inference-steps", f.steps, "")->group("");
-  app.add_option("--guidance-scale", f.cfg, "")->group("");
+  // diffusers' names for the two, for commands that were written for it. Hidden; the description is whom it stands for.
+  app.add_option("--num-inference-steps", f.steps, "--steps")->group("");
+  app.add_option("--guidance-scale", f.cfg, "--cfg-scale")->group("");
   app.add_option("-W,--width", f.width, "Width in pixels; most models take multiples of 32")
       ->type_name("PIXELS")
       ->group(group);
@@ -106,9 +108,10 @@ void add_output_flags(CLI::App& app, StoryFlags& f) {
 
 void add_terminal_flags(CLI::App& app, TerminalFlags& f) {
   const char* group = "Messages";
-  app.add_flag("-v,--verbose", f.verbose, "Say more on stderr: the model, the seed, the time each frame took")
-      ->group(group);
-  app.add_flag("-q,--quiet", f.quiet, "Only warnings and errors on stderr")->group(group);
+  CLI::Option* verbose =
+      app.add_flag("-v,--verbose", f.verbose, "Say more on stderr: the model, the seed, the time each frame took");
+  verbose->group(group);
+  app.add_flag("-q,--quiet", f.quiet, "Only warnings and errors on stderr")->excludes(verbose)->group(group);
   app.add_option("--color", f.color, "Colours on stderr: on, off, auto (a terminal, and NO_COLOR is not set)")
       ->type_name("WHEN")
       ->group(group);
@@ -125,14 +128,11 @@ void add_terminal_flags(CLI::App& app, TerminalFlags& f) {
 CLI::Option* add_device(CLI::App& app, std::string& device) {
   return app
       .add_option("--device", device, "auto, cpu or cuda[:N]; auto is cpu until the CUDA backend runs whole models")
-      ->envname("SEEDSTORY_DEVICE")
       ->type_name("NAME");
 }
 
 CLI::Option* add_threads(CLI::App& app, int64_t& threads) {
-  return app.add_option("-t,--threads", threads, "CPU threads; 0 is one a core")
-      ->envname("SEEDSTORY_THREADS")
-      ->type_name("N");
+  return app.add_option("-t,--threads", threads, "CPU threads; 0 is one a core")->type_name("N");
 }
 
 CLI::Option* add_type(CLI::App& app, std::string& type) {
@@ -150,16 +150,19 @@ void add_machine_flags(CLI::App& app, StoryFlags& f) {
   add_threads(app, f.threads)->group(group);
 }
 
-void add_shared_flags(CLI::App& sub, StoryFlags& f) {
+void add_shared_flags(CLI::App& sub, StoryFlags& f, Path& config) {
   sub.footer(footer());
   add_story_flags(sub, f);
   add_output_flags(sub, f);
   add_terminal_flags(sub, f.terminal);
   add_model_flags(sub, f);
   add_machine_flags(sub, f);
+  sub.add_option("--config", config, "Configuration file (default: $XDG_CONFIG_HOME/seedstory/config.toml)")
+      ->type_name("FILE")
+      ->group("Machine");
 }
 
-CLI::App* add_generate(CLI::App& app, StoryFlags& f) {
+CLI::App* add_generate(CLI::App& app, StoryFlags& f, Path& config) {
   CLI::App* sub = app.add_subcommand("generate", "Tell a story from a prompt and paint it");
   const char* group = "What to tell";
   CLI::Option* prompt = sub->add_option("-p,--prompt", f.prompt, "How the story starts")->type_name("TEXT");
@@ -172,11 +175,11 @@ CLI::App* add_generate(CLI::App& app, StoryFlags& f) {
       ->type_name("FILE")
       ->group(group);
   sub->add_option("-n,--frames", f.frames, "Pictures to make (default 10)")->type_name("N")->group(group);
-  add_shared_flags(*sub, f);
+  add_shared_flags(*sub, f, config);
   return sub;
 }
 
-CLI::App* add_visualize(CLI::App& app, StoryFlags& f) {
+CLI::App* add_visualize(CLI::App& app, StoryFlags& f, Path& config) {
   CLI::App* sub = app.add_subcommand("visualize", "Paint a story whose text is given");
   const char* group = "What to paint";
   sub->add_option("--captions", f.captions, "JSON array of strings, one a frame; - is stdin")
@@ -189,11 +192,11 @@ CLI::App* add_visualize(CLI::App& app, StoryFlags& f) {
   sub->add_option("-n,--frames", f.frames, "Pictures to make at most (default: a caption each)")
       ->type_name("N")
       ->group(group);
-  add_shared_flags(*sub, f);
+  add_shared_flags(*sub, f, config);
   return sub;
 }
 
-CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p) {
+CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p, Path& config) {
   CLI::App* sub = app.add_subcommand("plan", "Say what a story takes of memory and time before anything runs");
   const char* group = "What to plan for";
   sub->add_option("-n,--frames", f.frames, "Pictures to make (default 10)")->type_name("N")->group(group);
@@ -202,7 +205,7 @@ CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p) {
       ->type_name("NAME")
       ->group(group);
   sub->add_option("--memory", p.memory, "GiB to fit into (default: what is free)")->type_name("GIB")->group(group);
-  add_shared_flags(*sub, f);
+  add_shared_flags(*sub, f, config);
   return sub;
 }
 
@@ -215,13 +218,22 @@ CLI::App* add_inspect(CLI::App& app, InspectFlags& f) {
   return sub;
 }
 
+// doctor and bench read no configuration file. Not by envname(): a variable must not exclude a flag.
+void add_model_variable(CLI::App& app, ModelFlags& f) {
+  app.parse_complete_callback([&f] {
+    const char* usual = std::getenv("SEEDSTORY_MODEL");
+    if (!f.model && !f.hf_repo && usual && *usual) f.model = usual;
+  });
+}
+
 CLI::App* add_doctor(CLI::App& app, DoctorFlags& f) {
   CLI::App* sub = app.add_subcommand("doctor", "Say what is there, what is missing, and the line that mends it");
   sub->footer(
       "Exit codes: 0 a story could be told now, 3 not with this model or place, 4 not in this memory or device.");
   sub->add_flag("--json", f.json, "Print JSON");
   add_model_flags(*sub, f);
-  add_device(*sub, f.device);
+  add_model_variable(*sub, f);
+  add_device(*sub, f.device)->envname("SEEDSTORY_DEVICE");
   return sub;
 }
 
@@ -232,9 +244,10 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   sub->add_option("--filter", f.filter, "Only entries with this in their name")->type_name("NAME");
   sub->add_option("--format", f.format, "md (default), csv or json")->type_name("NAME");
   sub->add_option("--repeat", f.repeat, "Rounds; medians are over these (default 5)")->type_name("N");
-  add_threads(*sub, f.threads);
+  add_threads(*sub, f.threads)->envname("SEEDSTORY_THREADS");
   add_type(*sub, f.type);
   add_model_flags(*sub, f);
+  add_model_variable(*sub, f);
   return sub;
 }
 
@@ -258,9 +271,116 @@ std::vector<std::string> words(int argc, const char* const* argv) {
   return all;
 }
 
+// A flag that a person may want every time. What only one story is about is not among them, nor what destroys.
+bool is_setting(const CLI::Option& option) {
+  constexpr std::string_view kOfOneStory[] = {"help",  "config", "prompt", "prompt-file", "captions",
+                                              "image", "output", "trace",  "force",       "dry-run"};
+  return !option.get_positional() && !option.get_lnames().empty() && !option.get_group().empty() &&
+         std::find(std::begin(kOfOneStory), std::end(kOfOneStory), option.get_lnames()[0]) == std::end(kOfOneStory);
+}
+
+bool takes_value(const CLI::Option& option) {
+  return option.get_items_expected_max() > 0;
+}
+
+std::string variable_of(const CLI::Option& option) {
+  std::string name = "SEEDSTORY_" + option.get_lnames()[0];
+  for (char& c : name) c = c == '-' ? '_' : c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c;
+  return name;
+}
+
+// What a command's flags are when the command line does not give them. Not by CLI11's envname() and set_config(): those
+// let the file win over the environment, let a variable exclude a flag, and name neither in their errors.
+class Settings {
+ public:
+  // The commands that read settings have --config.
+  explicit Settings(CLI::App& app) {
+    for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+      if (command->get_option_no_throw("--config")) commands_.push_back(command);
+  }
+
+  void apply(CLI::App& command, const Path& config) {
+    for (const CLI::Option* option : command.get_options([](const CLI::Option* o) { return o->count() > 0; }))
+      typed_.insert(option->get_group().empty() ? option->get_description() : option->get_name());
+    if (config)
+      read(command, *config);
+    else if (const auto file = config_file())
+      read(command, file->string());
+    for (CLI::Option* option : command.get_options(is_setting_of))
+      if (const char* value = std::getenv(variable_of(*option).c_str()); value && *value)
+        choose(option, {value, variable_of(*option), ErrorKind::usage});
+    for (const auto& [option, given] : chosen_) assign(*option, given);
+  }
+
+  // An error about a flag that was never typed names the place where its value came from.
+  Error blame(const Error& error) const {
+    const std::string message = error.what();
+    const std::string flag = message.substr(0, message.find_first_of(" :"));
+    for (const auto& [option, given] : chosen_)
+      if (flag == "--" + option->get_lnames()[0] && error.kind == ErrorKind::usage)
+        return {given.kind, given.place + message.substr(flag.size())};
+    return error;
+  }
+
+ private:
+  struct Given {
+    std::string value, place;
+    ErrorKind kind;
+  };
+
+  static bool is_setting_of(const CLI::Option* option) { return is_setting(*option); }
+
+  static CLI::Option* find(CLI::App& command, const std::string& key) {
+    CLI::Option* option = command.get_option_no_throw("--" + key);
+    return option && is_setting(*option) && option->get_lnames()[0] == key ? option : nullptr;
+  }
+
+  void read(CLI::App& command, const std::string& file) {
+    for (const Setting& setting : parse_config(read_user_text(file), file)) {
+      bool is_known = false, is_table = false;
+      for (CLI::App* other : commands_) {
+        if (!setting.table.empty() && setting.table != other->get_name()) continue;
+        is_table = true;
+        CLI::Option* option = find(*other, setting.key);
+        is_known = is_known || option;
+        if (option && other == &command)
+          choose(option, {setting.value, setting.place + ": " + setting.key, ErrorKind::input});
+      }
+      if (!is_table) fail_input(setting.place + ": [" + setting.table + "]: no such command");
+      if (!is_known) fail_input(setting.place + ": " + setting.key + ": no such setting (see seedstory man)");
+    }
+  }
+
+  // The last one wins; the command line over all, also with a flag that excludes this one.
+  void choose(CLI::Option* option, Given given) {
+    const auto typed = [&](const CLI::Option* o) { return typed_.contains(o->get_name()); };
+    const auto excluded = option->get_excludes();
+    if (typed(option) || std::any_of(excluded.begin(), excluded.end(), typed)) return;
+    for (CLI::Option* other : excluded) chosen_.erase(other);
+    chosen_[option] = std::move(given);
+  }
+
+  static void assign(CLI::Option& option, const Given& given) {
+    try {
+      option.run_callback_for_default()->default_val(given.value);
+    } catch (const CLI::Error&) {
+      const std::string expected = takes_value(option)
+                                       ? "a value for --" + option.get_lnames()[0] + " " + option.get_type_name()
+                                       : "true or false";
+      throw Error(given.kind, given.place + " " + given.value + ": expected " + expected);
+    }
+  }
+
+  std::vector<CLI::App*> commands_;
+  std::set<std::string> typed_;
+  std::map<CLI::Option*, Given> chosen_;
+};
+
 // Also where the command line cannot be understood: a program that reads stderr should not meet a line of another kind.
 bool asks_for_json(int argc, const char* const* argv) {
-  return std::find(argv, argv + argc, std::string_view("--progress-json")) != argv + argc;
+  const char* variable = std::getenv("SEEDSTORY_PROGRESS_JSON");
+  return std::find(argv, argv + argc, std::string_view("--progress-json")) != argv + argc ||
+         (variable && (variable == std::string_view("1") || variable == std::string_view("true")));
 }
 
 int run(int argc, const char* const* argv, const Backends& backends, Terminal& terminal) {
@@ -272,6 +392,7 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 
   StoryFlags told, painted;
+  Path config;
   InspectFlags inspected;
   DoctorFlags examined;
   BenchFlags timed;
@@ -279,10 +400,10 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
 
   StoryFlags planned;
   PlanFlags plan_flags;
-  const CLI::App* generate_app = add_generate(app, told);
-  const CLI::App* visualize_app = add_visualize(app, painted);
+  CLI::App* generate_app = add_generate(app, told, config);
+  CLI::App* visualize_app = add_visualize(app, painted, config);
   const CLI::App* inspect_app = add_inspect(app, inspected);
-  const CLI::App* plan_app = add_plan(app, planned, plan_flags);
+  CLI::App* plan_app = add_plan(app, planned, plan_flags, config);
   const CLI::App* doctor_app = add_doctor(app, examined);
   const CLI::App* bench_app = add_bench(app, timed);
   CLI::App* version_app = app.add_subcommand("version", "Say what this build is and can do");
@@ -295,13 +416,21 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
   } catch (const CLI::ParseError& error) {
     refuse(app, error);
   }
-  for (const auto& [command, flags] :
-       {std::pair{generate_app, &told}, std::pair{visualize_app, &painted}, std::pair{plan_app, &planned}})
-    if (command->parsed()) terminal.set_up(flags->terminal);
-  if (generate_app->parsed()) return told.dry_run ? plan(told, {}, backends) : generate(told, backends, terminal);
-  if (visualize_app->parsed())
-    return painted.dry_run ? plan(painted, {}, backends) : visualize(painted, backends, terminal);
-  if (plan_app->parsed()) return plan(planned, plan_flags, backends);
+  Settings settings(app);
+  try {
+    for (const auto& [command, flags] :
+         {std::pair{generate_app, &told}, std::pair{visualize_app, &painted}, std::pair{plan_app, &planned}}) {
+      if (!command->parsed()) continue;
+      settings.apply(*command, config);
+      terminal.set_up(flags->terminal);
+    }
+    if (generate_app->parsed()) return told.dry_run ? plan(told, {}, backends) : generate(told, backends, terminal);
+    if (visualize_app->parsed())
+      return painted.dry_run ? plan(painted, {}, backends) : visualize(painted, backends, terminal);
+    if (plan_app->parsed()) return plan(planned, plan_flags, backends);
+  } catch (const Error& error) {
+    throw settings.blame(error);
+  }
   if (inspect_app->parsed()) return inspect(inspected);
   if (doctor_app->parsed()) return doctor(examined, backends);
   if (bench_app->parsed()) return bench(timed, backends);

@@ -74,7 +74,6 @@ Terminal::~Terminal() {
 
 void Terminal::set_up(const TerminalFlags& flags) {
   if (flags.progress_json) speak_json();
-  if (flags.quiet && flags.verbose) fail_usage("--quiet and --verbose exclude each other");
   quiet_ = flags.quiet;
   verbose_ = flags.verbose;
   stdout_is_terminal_ = ::isatty(STDOUT_FILENO);

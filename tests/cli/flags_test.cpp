@@ -46,7 +46,7 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
       {"seedstory generate --model model -p x --threads -1", "--threads -1: expected 0 to 1024"},
       {"seedstory generate --model model -p x --order random", "--order random: expected interleaved or text-first"},
       {"seedstory generate --model model -p x --color red", "--color red: expected on, off or auto"},
-      {"seedstory generate --model model -p x -q -v", "--quiet and --verbose exclude each other"},
+      {"seedstory generate --model model -p x -q -v", "--verbose excludes --quiet (see seedstory generate --help)"},
       {"seedstory generate --model model -p x --temp -0.5", "--temp -0.5: expected 0 to 100"},
       {"seedstory generate --model model -p x --top-k -1", "--top-k -1: expected 0 to 2147483647"},
       {"seedstory generate --model model -p x --top-p 2", "--top-p 2: expected 0 to 1"},

@@ -1,0 +1,26 @@
+// The configuration file: flags that a person wants every time.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace seedstory {
+
+struct Setting {
+  std::string place;  // "FILE:LINE"
+  std::string table;  // "generate" below [generate]; empty above all tables
+  std::string key, value;
+};
+
+// The part of TOML that flags need: tables, comments, and keys with a string, a number or a boolean. ErrorKind::input
+// with FILE:LINE for anything else.
+std::vector<Setting> parse_config(std::string_view text, const std::string& file);
+
+// $XDG_CONFIG_HOME/seedstory/config.toml, or below ~/.config where that is unset or relative; nothing if there is none.
+std::optional<std::filesystem::path> config_file();
+
+}  // namespace seedstory

@@ -1,0 +1,145 @@
+// The configuration file and the environment: what they may say, which one wins, and how they are refused.
+#include "cli/config.h"
+
+#include "program.h"
+#include "seedstory/error.h"
+
+using namespace seedstory;
+
+namespace {
+
+// What the story was asked with: `field` of the request in out/story.json.
+nlohmann::json asked(const Desk& desk, const std::string& line, const std::string& field) {
+  const Run run = desk.shell("rm -rf out; " + line + " -o out");
+  INFO(run.err);
+  REQUIRE(run.code == 0);
+  return desk.json("out/story.json")["request"][field];
+}
+
+}  // namespace
+
+TEST_CASE("A flag wins over a variable, a variable over the file, the file over the model") {
+  const Desk desk;
+  const std::string generate = "seedstory generate -p fox -n 1 --model model ";
+  CHECK(asked(desk, generate, "steps") == 2);
+  REQUIRE(desk.shell("mkdir -p config/seedstory").code == 0);
+  desk.write("config/seedstory/config.toml", "# mine\nsteps = 3 # few\ncfg-scale = 4.5\nseed-per-frame = true\n");
+  CHECK(asked(desk, generate, "steps") == 3);
+  CHECK(asked(desk, generate, "cfg_scale") == 4.5);
+  CHECK(asked(desk, generate, "seed_per_frame") == true);
+  CHECK(asked(desk, "SEEDSTORY_STEPS=4 " + generate, "steps") == 4);
+  CHECK(asked(desk, "SEEDSTORY_STEPS= " + generate, "steps") == 3);
+  CHECK(asked(desk, "SEEDSTORY_SEED_PER_FRAME=false " + generate, "seed_per_frame") == false);
+  CHECK(asked(desk, "SEEDSTORY_STEPS=4 " + generate + "--steps 5", "steps") == 5);
+  CHECK(asked(desk, "SEEDSTORY_STEPS=4 " + generate + "--num-inference-steps 5", "steps") == 5);
+}
+
+TEST_CASE("The file is the one of --config, or of XDG_CONFIG_HOME, or of HOME, and relative places are ignored") {
+  const Desk desk;
+  REQUIRE(desk.shell("mkdir -p config/seedstory home/.config/seedstory; echo 'steps = 4' >mine.toml\n"
+                     "echo 'steps = 3' >config/seedstory/config.toml\n"
+                     "echo 'steps = 5' >home/.config/seedstory/config.toml")
+              .code == 0);
+  const std::string generate = "export HOME=$PWD/home; seedstory generate -p fox -n 1 --model model ";
+  CHECK(asked(desk, generate, "steps") == 3);
+  CHECK(asked(desk, generate + "--config mine.toml", "steps") == 4);
+  CHECK(asked(desk, "unset XDG_CONFIG_HOME; " + generate, "steps") == 5);
+  CHECK(asked(desk, "export XDG_CONFIG_HOME=config; " + generate, "steps") == 5);
+  CHECK(asked(desk, "export XDG_CONFIG_HOME=/nowhere; " + generate, "steps") == 2);
+  CHECK(asked(desk, "unset XDG_CONFIG_HOME; " + generate.substr(generate.find("; ") + 2), "steps") != 4);
+}
+
+TEST_CASE("A table is for its command only and comes after what is for all") {
+  const Desk desk;
+  desk.write("c.toml", "steps = 3\nframes = 1\nmodel = 'model'\n[visualize]\nsteps = 4\n[generate]\nwindow = 2\n");
+  desk.write("captions.json", R"(["one"])");
+  CHECK(asked(desk, "seedstory generate -p fox --config c.toml", "steps") == 3);
+  CHECK(asked(desk, "seedstory generate -p fox --config c.toml", "window") == 2);
+  CHECK(asked(desk, "seedstory visualize --captions captions.json --config c.toml", "steps") == 4);
+}
+
+TEST_CASE("A flag wins over what excludes it in the file or the environment") {
+  const Desk desk;
+  desk.write("c.toml", "quiet = true\n");
+  CHECK_THAT(desk.generate("-p fox --config c.toml -v -o a").err, Catch::Contains("model loaded"));
+  CHECK(desk.generate("-p fox --config c.toml -o b").err.empty());
+  CHECK_THAT(desk.shell("SEEDSTORY_VERBOSE=1 seedstory generate -p fox -n 1 --model model --config c.toml -o c").err,
+             Catch::Contains("model loaded"));
+}
+
+TEST_CASE("What is wrong in the file is one line with file, line and key, and exit 3") {
+  const Desk desk;
+  struct {
+    const char *text, *message;
+  } cases[] = {
+      {"steps = 3\nstepz = 3\n", "c.toml:2: stepz: no such setting (see seedstory man)"},
+      {"prompt = \"fox\"\n", "c.toml:1: prompt: no such setting (see seedstory man)"},
+      {"guidance-scale = 2\n", "c.toml:1: guidance-scale: no such setting (see seedstory man)"},
+      {"steps = \"many\"\n", "c.toml:1: steps many: expected a value for --steps N"},
+      {"\nsteps = 0\n", "c.toml:2: steps 0: expected 1 to 1000"},
+      {"policy = 'best'\n", "c.toml:1: policy best: expected window, dense, sink, mm_sink or compat_vis"},
+      {"color = 'red'\n", "c.toml:1: color red: expected on, off or auto"},
+      {"seed-per-frame = 'maybe'\n", "c.toml:1: seed-per-frame maybe: expected true or false"},
+      {"[paint]\nsteps = 3\n", "c.toml:2: [paint]: no such command"},
+      {"steps\n", "c.toml:1: a line without =; expected KEY = VALUE or [COMMAND]"},
+      {"steps =\n", "c.toml:1: steps without a value; expected KEY = VALUE or [COMMAND]"},
+      {"steps = 3 4\n", "c.toml:1: something after the value; expected KEY = VALUE or [COMMAND]"},
+      {"model = \"a\n", "c.toml:1: a string that does not end in its line; expected KEY = VALUE or [COMMAND]"},
+      {"steps = 3\nsteps = 4\n", "c.toml:2: steps is in c.toml:1 already"},
+      {"[generate\n", "c.toml:1: a table's name that does not end with ]; expected KEY = VALUE or [COMMAND]"},
+      {"\xff\n", "c.toml: is not UTF-8 text"},
+  };
+  for (const auto& [text, message] : cases) {
+    INFO(text);
+    desk.write("c.toml", text);
+    const Run run = desk.generate("-p fox -o out --config c.toml");
+    CHECK(run.code == 3);
+    CHECK(run.err == "seedstory: " + std::string(message) + "\n");
+  }
+  const Run run = desk.generate("-p fox -o out --config nowhere.toml");
+  CHECK(run.code == 3);
+  CHECK(run.err == "seedstory: nowhere.toml: no such file\n");
+}
+
+TEST_CASE("What is wrong in the environment is one line with the variable, and exit 2") {
+  const Desk desk;
+  struct {
+    const char *variable, *message;
+  } cases[] = {{"SEEDSTORY_STEPS=0", "SEEDSTORY_STEPS 0: expected 1 to 1000"},
+               {"SEEDSTORY_STEPS=many", "SEEDSTORY_STEPS many: expected a value for --steps N"},
+               {"SEEDSTORY_DEVICE=tpu", "SEEDSTORY_DEVICE tpu: expected auto, cpu, cuda or cuda:N"},
+               {"SEEDSTORY_JSON=maybe", "SEEDSTORY_JSON maybe: expected true or false"}};
+  for (const auto& [variable, message] : cases) {
+    INFO(variable);
+    const Run run = desk.shell(std::string(variable) + " seedstory generate -p fox --model model -o out");
+    CHECK(run.code == 2);
+    CHECK(run.err == "seedstory: " + std::string(message) + "\n");
+  }
+}
+
+TEST_CASE("Progress may be JSON by the file or a variable") {
+  const Desk desk;
+  desk.write("c.toml", "progress-json = true\n");
+  CHECK_THAT(desk.generate("-p fox -o out --config c.toml").err, Catch::StartsWith("{\"v\":1,\"event\":\"start\""));
+  CHECK_THAT(desk.generate("-p fox --paint; export SEEDSTORY_PROGRESS_JSON=1; seedstory generate --paint").err,
+             Catch::Contains("\n{\"v\":1,\"event\":\"error\""));
+}
+
+TEST_CASE("TOML's strings, numbers and comments are read") {
+  const auto settings =
+      parse_config("\ta-b_1=\"x \\\"y\\\" # \\\\ \\t\" # z\r\nc = 'C:\\d' \n\n[t]#\ne = -1.5e3\nf=true", "f");
+  REQUIRE(settings.size() == 4);
+  CHECK(settings[0].key == "a-b_1");
+  CHECK(settings[0].value == "x \"y\" # \\ \t");
+  CHECK(settings[0].place == "f:1");
+  CHECK(settings[1].value == "C:\\d");
+  CHECK(settings[2].table == "t");
+  CHECK(settings[2].value == "-1.5e3");
+  CHECK(settings[2].place == "f:5");
+  CHECK(settings[3].value == "true");
+  for (const char* wrong : {"= 1", "a.b = 1", "a = [1]", "a = 1979-05-27", "a = inf", "a = \"\\u0041\"", "a = \"",
+                            "a = yes", "[]", "[a b]", "[[a]]", "a = \"\"\"b\"\"\"", "\"a\" = 1", "a = 1 b"}) {
+    INFO(wrong);
+    CHECK_THROWS_AS(parse_config(wrong, "f"), Error);
+  }
+}
