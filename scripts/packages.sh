@@ -4,8 +4,9 @@
 build_packages=(g++ cmake ninja-build libcli11-dev nlohmann-json3-dev libfmt-dev libpng-dev libstb-dev
   libsentencepiece-dev)
 test_packages=(catch2)
-# For the tests that open the story's page in a browser; scripts/test does without, and says so.
-look_packages=(chromium python3)
+# For the tests that open the page in a browser, the scripts in other shells and the manual in groff; scripts/test does
+# without, and says so.
+look_packages=(chromium python3 zsh fish groff-base)
 fuzz_packages=(clang-14 libclang-rt-14-dev libomp-14-dev)
 check_packages=(clang-format-14 clang-tidy-14 shellcheck git)
 

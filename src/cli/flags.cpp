@@ -10,6 +10,7 @@
 
 #include "cli/config.h"
 #include "cli/exit_codes.h"
+#include "cli/manual.h"
 #include "cli/places.h"
 #include "seedstory/error.h"
 
@@ -58,8 +59,8 @@ void add_story_flags(CLI::App& app, StoryFlags& f) {
   app.add_option("-s,--seed", f.seed, "Seed of the pictures; -1 draws one (default 42)")->group(group);
   app.add_flag("--seed-per-frame", f.seed_per_frame, "Add the frame's number to the seed: other noise in every frame")
       ->group(group);
-  app.add_option("--policy", f.policy, "What the language model remembers: window, dense, sink, mm_sink, compat_vis")
-      ->type_name("NAME")
+  app.add_option("--policy", f.policy, "What the language model remembers")
+      ->type_name("window|dense|sink|mm_sink|compat_vis")
       ->group(group);
   app.add_option("--window", f.window, "Pictures it remembers whole")->type_name("N")->group(group);
   app.add_option("--max-tokens", f.max_tokens, "Most tokens of one frame, its picture included (default 500)")
@@ -87,7 +88,7 @@ void add_story_flags(CLI::App& app, StoryFlags& f) {
   app.add_option("-H,--height", f.height, "Height in pixels; most models take multiples of 32")
       ->type_name("PIXELS")
       ->group(group);
-  app.add_option("--rng", f.rng, "Whose noise: torch-cuda (default) or torch-cpu")->type_name("NAME")->group(group);
+  app.add_option("--rng", f.rng, "Whose noise (default torch-cuda)")->type_name("torch-cuda|torch-cpu")->group(group);
 }
 
 void add_output_flags(CLI::App& app, StoryFlags& f) {
@@ -98,8 +99,8 @@ void add_output_flags(CLI::App& app, StoryFlags& f) {
       ->group(group);
   app.add_flag("--force", f.force, "Replace another story in that folder")->group(group);
   app.add_flag("--json", f.json, "Print one JSON object a frame instead of the text")->group(group);
-  app.add_option("--order", f.order, "interleaved, or text-first: tell it all, then paint. Same files")
-      ->type_name("NAME")
+  app.add_option("--order", f.order, "Text first: tell it all, then paint. Same files")
+      ->type_name("interleaved|text-first")
       ->group(group);
   app.add_option("--trace", f.trace, "Write every stage's tensors to FILE (safetensors) and token ids to FILE.json")
       ->type_name("FILE")
@@ -112,8 +113,8 @@ void add_terminal_flags(CLI::App& app, TerminalFlags& f) {
       app.add_flag("-v,--verbose", f.verbose, "Say more on stderr: the model, the seed, the time each frame took");
   verbose->group(group);
   app.add_flag("-q,--quiet", f.quiet, "Only warnings and errors on stderr")->excludes(verbose)->group(group);
-  app.add_option("--color", f.color, "Colours on stderr: on, off, auto (a terminal, and NO_COLOR is not set)")
-      ->type_name("WHEN")
+  app.add_option("--color", f.color, "Colours on stderr; auto: on a terminal, and NO_COLOR is not set")
+      ->type_name("auto|on|off")
       ->group(group);
   app.add_flag("--progress-json", f.progress_json, "One JSON object a line on stderr instead of lines for a person")
       ->group(group);
@@ -126,9 +127,8 @@ void add_terminal_flags(CLI::App& app, TerminalFlags& f) {
 }
 
 CLI::Option* add_device(CLI::App& app, std::string& device) {
-  return app
-      .add_option("--device", device, "auto, cpu or cuda[:N]; auto is cpu until the CUDA backend runs whole models")
-      ->type_name("NAME");
+  return app.add_option("--device", device, "auto is cpu until the CUDA backend runs whole models")
+      ->type_name("auto|cpu|cuda[:N]");
 }
 
 CLI::Option* add_threads(CLI::App& app, int64_t& threads) {
@@ -136,8 +136,8 @@ CLI::Option* add_threads(CLI::App& app, int64_t& threads) {
 }
 
 CLI::Option* add_type(CLI::App& app, std::string& type) {
-  return app.add_option("--type", type, "Number type of the weights: auto (f32), f32, or bf16 in half the memory")
-      ->type_name("NAME");
+  return app.add_option("--type", type, "Number type of the weights: auto is f32; bf16 takes half the memory")
+      ->type_name("auto|f32|bf16");
 }
 
 void add_machine_flags(CLI::App& app, StoryFlags& f) {
@@ -145,7 +145,7 @@ void add_machine_flags(CLI::App& app, StoryFlags& f) {
   add_device(app, f.device)->group(group);
   add_type(app, f.type)->group(group);
   app.add_option("--fit", f.fit, "on: what does not fit into memory at once is done in stages; off: as if all did")
-      ->type_name("WHEN")
+      ->type_name("on|off")
       ->group(group);
   add_threads(app, f.threads)->group(group);
 }
@@ -201,8 +201,8 @@ CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p, Path& config) {
   const char* group = "What to plan for";
   sub->add_option("-n,--frames", f.frames, "Pictures to make (default 10)")->type_name("N")->group(group);
   sub->add_option("-i,--image", f.image, "A story that starts from a picture")->type_name("FILE")->group(group);
-  sub->add_option("--card", p.card, "Of a known card instead of this machine: h200, h100, a100, l40s, 4090, 3090, t4")
-      ->type_name("NAME")
+  sub->add_option("--card", p.card, "Of a known card instead of this machine")
+      ->type_name("h200|h100|a100|l40s|4090|3090|t4")
       ->group(group);
   sub->add_option("--memory", p.memory, "GiB to fit into (default: what is free)")->type_name("GIB")->group(group);
   add_shared_flags(*sub, f, config);
@@ -212,6 +212,7 @@ CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p, Path& config) {
 CLI::App* add_inspect(CLI::App& app, InspectFlags& f) {
   CLI::App* sub = app.add_subcommand("inspect", "Say what is in a model, a weight file, a frame or a story");
   CLI::Option* path = sub->add_option("path", f.path, "A model or story folder, a weight file, story.json, or a PNG");
+  path->type_name("PATH");
   add_hf_repo(*sub, f.hf_repo)->excludes(path);
   sub->add_flag("--json", f.json, "Print JSON");
   sub->add_flag("--command", f.command, "Print only the command that makes the frame or story again");
@@ -383,6 +384,34 @@ bool asks_for_json(int argc, const char* const* argv) {
          (variable && (variable == std::string_view("1") || variable == std::string_view("true")));
 }
 
+FlagDoc describe(const CLI::Option& option, bool reads_settings) {
+  FlagDoc doc{.type = takes_value(option) ? option.get_type_name() : "",
+              .about = option.get_description(),
+              .group = option.get_group(),
+              .has_place = option.get_positional()};
+  for (const std::string& name : option.get_snames()) doc.names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) doc.names.push_back("--" + name);
+  if (doc.has_place) doc.names = {option.get_name(true)};
+  if (reads_settings && is_setting(option)) doc.environment = variable_of(option);
+  return doc;
+}
+
+// What is hidden from the help is hidden here.
+CommandDoc describe(const CLI::App& command) {
+  CommandDoc doc{.name = command.get_name(), .about = command.get_description(), .flags = {}, .commands = {}};
+  const bool reads_settings = command.get_option_no_throw("--config");
+  for (const CLI::Option* option : command.get_options())
+    if (!option->get_group().empty()) doc.flags.push_back(describe(*option, reads_settings));
+  for (const CLI::App* sub : command.get_subcommands([](const CLI::App* a) { return !a->get_group().empty(); }))
+    doc.commands.push_back(describe(*sub));
+  return doc;
+}
+
+int print(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) fail("standard output cannot be written");
+  return 0;
+}
+
 int run(int argc, const char* const* argv, const Backends& backends, Terminal& terminal) {
   CLI::App app("Tells illustrated stories with SEED-Story.", "seedstory");
   app.set_version_flag("--version", "seedstory " SEEDSTORY_VERSION);
@@ -408,6 +437,10 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
   const CLI::App* bench_app = add_bench(app, timed);
   CLI::App* version_app = app.add_subcommand("version", "Say what this build is and can do");
   version_app->add_flag("--json", version_json, "Print JSON");
+  std::string shell;
+  CLI::App* completion_app = app.add_subcommand("completion", "Print a script that completes commands and flags");
+  completion_app->add_option("shell", shell, "For which shell")->type_name("bash|zsh|fish")->required();
+  const CLI::App* man_app = app.add_subcommand("man", "Print the manual page, for man(1)");
 
   try {
     app.parse(words(argc, argv));
@@ -431,6 +464,8 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
   } catch (const Error& error) {
     throw settings.blame(error);
   }
+  if (completion_app->parsed()) return print(completion(describe(app), shell));
+  if (man_app->parsed()) return print(man_page(describe(app), SEEDSTORY_VERSION));
   if (inspect_app->parsed()) return inspect(inspected);
   if (doctor_app->parsed()) return doctor(examined, backends);
   if (bench_app->parsed()) return bench(timed, backends);
