@@ -94,10 +94,22 @@ void add_story_flags(CLI::App& app, StoryFlags& f) {
 void add_output_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Output";
   app.add_flag("--dry-run", f.dry_run, "Only say what it would take, as `plan` does")->group(group);
-  app.add_option("-o,--output", f.output, "Folder for frames, story.json and story.html (default: named by the story)")
+  app.add_option("-o,--output", f.output,
+                 "Folder for frames, story.json and story.html (default: named by the story); -: stdout, see --stream")
       ->type_name("DIR")
       ->group(group);
   app.add_flag("--force", f.force, "Replace another story in that folder")->group(group);
+  app.add_option("--stream", f.stream, "With -o -, what stdout gets (default multipart)")
+      ->type_name("multipart|jsonl")
+      ->group(group);
+  app.add_option("--sheet", f.sheet, "Also all frames and texts on one PNG; a name alone is in the story's folder")
+      ->expected(0, 1)
+      ->default_str("sheet.png")
+      ->type_name("FILE")
+      ->group(group);
+  app.add_option("--show", f.show, "Frames in the terminal, if it is one that can show them (kitty's protocol)")
+      ->type_name("auto|on|off")
+      ->group(group);
   app.add_flag("--json", f.json, "Print one JSON object a frame instead of the text")->group(group);
   app.add_option("--order", f.order, "Text first: tell it all, then paint. Same files")
       ->type_name("interleaved|text-first")

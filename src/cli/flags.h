@@ -18,7 +18,7 @@ struct ModelFlags {
 struct StoryFlags : ModelFlags {
   std::optional<std::string> prompt, prompt_file;  // generate
   std::optional<std::string> captions;             // visualize
-  std::optional<std::string> image, output, trace;
+  std::optional<std::string> image, output, trace, stream, sheet;
 
   std::optional<int64_t> frames, steps, width, height, window, max_tokens;
   std::optional<int64_t> seed;  // -1: draw one
@@ -30,6 +30,7 @@ struct StoryFlags : ModelFlags {
 
   std::string fit = "on", type = "auto", device = "auto", order = "interleaved";
   int64_t threads = 0;
+  std::string show = "auto";
   bool dry_run = false, force = false, json = false;
   TerminalFlags terminal;
 };

@@ -13,6 +13,7 @@
 #include "cli/places.h"
 #include "cli/request.h"
 #include "cli/stop.h"
+#include "cli/stream.h"
 #include "seedstory/error.h"
 #include "story/book.h"
 #include "story/plan.h"
@@ -40,11 +41,14 @@ class Telling {
         terminal_(terminal),
         device_(parse_device(flags.device)),
         text_first_(parse_order(flags.order)),
-        type_(parse_type(flags.type)) {
+        type_(parse_type(flags.type)),
+        is_stream_(flags.output == "-"),
+        show_(!is_stream_ && !flags.json && shows_pictures(flags.show)) {
     need_range("--threads", flags.threads, 0, 1024);
     request_.prompt = texts.prompt;
     request_.captions = texts.captions;
     record_.command = texts.command;
+    check_output();
   }
 
   int run() {
@@ -60,10 +64,18 @@ class Telling {
     warn_of_request();
     if (flags_.trace) need_writable(*flags_.trace);
     book.begin(flags_.force);
+    if (is_stream_) stream_ = open_stream(flags_.stream.value_or("multipart"), terminal_);
     return make(book);
   }
 
  private:
+  void check_output() const {
+    if (flags_.stream && !is_stream_) fail_usage("--stream: is for -o -");
+    const char* other = flags_.json ? "--json" : flags_.show == "on" ? "--show on" : flags_.sheet ? "--sheet" : nullptr;
+    if (is_stream_ && other) fail_usage(fmt::format("{}: not with -o -, whose stdout is a stream (--stream)", other));
+    if (flags_.json && flags_.show == "on") fail_usage("--show on: not with --json");
+  }
+
   void read_start() {
     if (!flags_.image) return;
     request_.start = read_image(*flags_.image);
@@ -85,6 +97,7 @@ class Telling {
   }
 
   fs::path folder() const {
+    if (is_stream_) return "";
     if (flags_.output) return *flags_.output;
     const std::string name = story_folder(request_.captions.empty() ? request_.prompt : request_.captions[0]);
     return request_.seed == StoryRequest().seed ? name : fmt::format("{}-seed-{}", name, request_.seed);
@@ -116,14 +129,16 @@ class Telling {
         terminal_.story((first ? "" : "\n") + frame.text + "\n");
         first = false;
       }
+      if (show_) terminal_.bytes(kitty_picture(book.png(frame)));
     }
+    write_sheet(book, frames);
     return ended(book, int64_t(frames.size()), 0);
   }
 
   int make(Book& book) {
     const std::unique_ptr<Backend> backend =
         device_.cuda ? backends_.cuda(device_.index) : backends_.cpu(int(flags_.threads));
-    Narrator narrator(terminal_, request_, book.dir().string(), !flags_.json);
+    Narrator narrator(terminal_, request_, book.dir().string(), !flags_.json && !stream_);
     narrator.started(record_, backend->name());
     const bool staged = needs_stages(*backend);
     Engine engine(*backend, model_, {.products = type_, .staged = staged});
@@ -141,9 +156,11 @@ class Telling {
     if (!is_whole()) return stopped(book);
     if (made_ == 0) fail("the model made no picture of this story");
     book.finish();
+    write_sheet(book, book.frames());
+    if (stream_) stream_->end();
     if (traced) trace.write(*flags_.trace);
-    terminal_.say(fmt::format("story -> {}", (book.dir() / "story.html").string()));
-    return ended(book, book.frames(), 0);
+    if (!stream_) terminal_.say(fmt::format("story -> {}", (book.dir() / "story.html").string()));
+    return ended(book, int64_t(book.frames().size()), 0);
   }
 
   // Says so where the model's parts do not fit into memory together. ErrorKind::resource where even one stage's do not.
@@ -187,6 +204,7 @@ class Telling {
     is_told_ = !frame;
     if (!frame) return std::nullopt;
     narrator.told(*frame);
+    if (stream_) stream_->text(frame->index, frame->text);
     ++told_;
     return frame;
   }
@@ -195,6 +213,7 @@ class Telling {
 
   void add_start(Book& book, Narrator& narrator) {
     const std::string& text = request_.captions.empty() ? request_.prompt : request_.captions[0];
+    if (stream_) stream_->text(0, text);
     show(book, narrator, book.add({.index = 0, .text = text, .feature = {}}, *request_.start, true), false);
   }
 
@@ -209,14 +228,24 @@ class Telling {
 
   void show(const Book& book, Narrator& narrator, const StoredFrame& frame, bool was_there) {
     narrator.painted(frame, was_there);
+    if (stream_) stream_->picture(frame, book.png(frame));
+    if (show_) terminal_.bytes(kitty_picture(book.png(frame)));
     if (flags_.json) print_json(book, frame);
   }
 
+  // A name alone is in the story's folder, as the flag's default is.
+  void write_sheet(const Book& book, const std::vector<StoredFrame>& frames) {
+    if (!flags_.sheet) return;
+    const fs::path file = *flags_.sheet, place = file.has_parent_path() ? file : book.dir() / file;
+    book.write_sheet(place, frames);
+    terminal_.say(fmt::format("sheet -> {}", place.string()));
+  }
+
   int stopped(Book& book) {
-    if (book.frames() > 0) book.finish(false);
-    terminal_.warn(
-        fmt::format("stopped after {} of {} frames; the same command goes on from there", made_, request_.frames));
-    return ended(book, book.frames(), stop_asked());
+    if (!book.frames().empty()) book.finish(false);
+    terminal_.warn(fmt::format("stopped after {} of {} frames{}", made_, request_.frames,
+                               stream_ ? "" : "; the same command goes on from there"));
+    return ended(book, int64_t(book.frames().size()), stop_asked());
   }
 
   int ended(const Book& book, int64_t frames, int code) {
@@ -237,6 +266,8 @@ class Telling {
   Device device_;
   bool text_first_;
   DType type_;
+  bool is_stream_, show_;
+  std::unique_ptr<StoryStream> stream_;  // with -o -
   ModelDir model_;
   StoryRequest request_;
   StoryRecord record_;

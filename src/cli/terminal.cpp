@@ -103,11 +103,14 @@ void Terminal::open_log(const std::string& path) {
 
 void Terminal::story(std::string_view text) {
   if (text.empty()) return;
+  bytes(stdout_is_terminal_ ? printable(text) : std::string(text));
+  inside_line_ = stdout_is_terminal_ && text.back() != '\n';
+}
+
+void Terminal::bytes(std::string_view bytes) {
   clear_live();
-  const std::string shown = stdout_is_terminal_ ? printable(text) : std::string(text);
-  if (std::fwrite(shown.data(), 1, shown.size(), stdout) != shown.size() || std::fflush(stdout) != 0)
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0)
     fail(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
-  inside_line_ = stdout_is_terminal_ && shown.back() != '\n';
 }
 
 void Terminal::say(std::string_view line) {

@@ -30,6 +30,7 @@ class Terminal {
 
   // To stdout at once; ErrorKind::failed where it cannot be written (a full disk).
   void story(std::string_view text);
+  void bytes(std::string_view bytes);  // the same for what is not text
 
   void say(std::string_view line);     // unless quiet; programs have events for it
   void detail(std::string_view line);  // if verbose

@@ -10,6 +10,7 @@
 #include "io/json.h"
 #include "seedstory/error.h"
 #include "story/page.h"
+#include "story/sheet.h"
 
 namespace seedstory {
 namespace {
@@ -134,7 +135,7 @@ StoredFrame stored_frame(const nlohmann::json& json) {
 
 void remove_story(const fs::path& dir) {
   std::error_code ignored;  // what stays is overwritten, or write_json says why not
-  for (const char* name : {kStory, kPage}) fs::remove(dir / name, ignored);
+  for (const char* name : {kStory, kPage, "sheet.png"}) fs::remove(dir / name, ignored);
   for (const auto& entry : fs::directory_iterator(dir, ignored))
     if (is_frame_file(entry.path().filename().string())) fs::remove(entry.path(), ignored);
 }
@@ -153,6 +154,7 @@ std::string Fingerprint::hex() const {
 Book::Book(fs::path dir, StoryRecord record) : dir_(std::move(dir)), record_(std::move(record)) {}
 
 std::optional<std::vector<StoredFrame>> Book::finished() const {
+  if (dir_.empty()) return std::nullopt;
   try {
     const auto stored = stored_story(dir_);
     if (!stored || !stored->value("complete", false) || !difference(record_, *stored).empty()) return std::nullopt;
@@ -167,6 +169,7 @@ std::optional<std::vector<StoredFrame>> Book::finished() const {
 }
 
 void Book::begin(bool force) {
+  if (dir_.empty()) return;
   std::error_code error;
   fs::create_directories(dir_, error);
   if (error) fail_input(fmt::format("{}: cannot be made: {}", dir_.string(), error.message()));
@@ -212,13 +215,15 @@ StoredFrame Book::add(const Frame& frame, const Image& picture, bool is_start) {
   PngText text;
   if (!is_start) text.emplace_back("parameters", a1111_parameters(record_, stored));
   text.emplace_back(kPngKey, frame_text(stored, is_start));
-  write_file_atomically(dir_ / stored.file, encode_png(picture, text));
+  last_png_ = encode_png(picture, text);
+  if (!dir_.empty()) write_file_atomically(dir_ / stored.file, last_png_);
   frames_.push_back(stored);
   write_json(false);
   return stored;
 }
 
 std::optional<StoredFrame> Book::keep(const Frame& frame) {
+  if (dir_.empty()) return std::nullopt;
   const StoredFrame stored = describe(frame);
   try {
     if (read_frame_json(dir_ / stored.file) != frame_text(stored, false)) return std::nullopt;
@@ -232,20 +237,32 @@ std::optional<StoredFrame> Book::keep(const Frame& frame) {
 }
 
 void Book::finish(bool complete) {
+  if (dir_.empty()) return;
   const StoryRequest& r = record_.request;
   const std::string title = story_title(record_.command == "generate" ? r.prompt : r.captions.at(0));
   const std::string colophon =
       fmt::format("Told and painted by {} with seedstory {}, seed {}.", record_.model, record_.version, r.seed);
   std::vector<Page> pages;
-  for (const StoredFrame& frame : frames_) {
-    const MappedFile file(dir_ / frame.file);
-    pages.push_back({.text = frame.text, .png = {file.bytes().begin(), file.bytes().end()}});
-  }
+  for (const StoredFrame& frame : frames_) pages.push_back({.text = frame.text, .png = png(frame)});
   write_file_atomically(dir_ / kPage, story_page(title, colophon, pages));
   write_json(complete);
 }
 
+std::string Book::png(const StoredFrame& frame) const {
+  if (dir_.empty()) return last_png_;
+  const MappedFile file(dir_ / frame.file);
+  return {file.bytes().begin(), file.bytes().end()};
+}
+
+void Book::write_sheet(const fs::path& file, const std::vector<StoredFrame>& frames) const {
+  std::vector<SheetFrame> sheet;
+  for (const StoredFrame& frame : frames)
+    sheet.push_back({.text = frame.text, .picture = read_image(dir_ / frame.file)});
+  write_file_atomically(file, encode_png(contact_sheet(sheet)));
+}
+
 void Book::write_json(bool complete) const {
+  if (dir_.empty()) return;
   Json json = head_json(record_);
   json["complete"] = complete;
   json["frames"] = Json::array();

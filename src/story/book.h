@@ -49,6 +49,7 @@ class Fingerprint {
 // The folder of one story.
 class Book {
  public:
+  // Without a folder ("") the same frames are made, and nothing is read or written.
   Book(std::filesystem::path dir, StoryRecord record);
 
   // The frames, if this very story is in the folder with all its files.
@@ -68,7 +69,12 @@ class Book {
   // The page of what is there, and story.json with "complete": true, or false for a story that goes on another time.
   void finish(bool complete = true);
 
-  int64_t frames() const { return int64_t(frames_.size()); }
+  // A frame's file: of the folder, or, without one, of the frame that was added last.
+  std::string png(const StoredFrame& frame) const;
+  // All of them and their texts on one picture.
+  void write_sheet(const std::filesystem::path& file, const std::vector<StoredFrame>& frames) const;
+
+  const std::vector<StoredFrame>& frames() const { return frames_; }
 
   const std::filesystem::path& dir() const { return dir_; }
 
@@ -80,6 +86,7 @@ class Book {
   std::filesystem::path dir_;
   StoryRecord record_;
   std::vector<StoredFrame> frames_;
+  std::string last_png_;
 };
 
 // Of a frame's file: the text under "seedstory", or nothing. Of a folder or story.json: its text.
