@@ -256,6 +256,7 @@ std::string Book::png(const StoredFrame& frame) const {
 
 void Book::write_sheet(const fs::path& file, const std::vector<StoredFrame>& frames) const {
   std::vector<SheetFrame> sheet;
+  sheet.reserve(frames.size());
   for (const StoredFrame& frame : frames)
     sheet.push_back({.text = frame.text, .picture = read_image(dir_ / frame.file)});
   write_file_atomically(file, encode_png(contact_sheet(sheet)));

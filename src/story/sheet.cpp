@@ -76,6 +76,7 @@ void paste_fitted(Image& onto, const Image& picture, double x, double y, double 
 Image contact_sheet(const std::vector<SheetFrame>& frames) {
   const size_t columns = columns_for(frames.size()), rows = (frames.size() + columns - 1) / columns;
   std::vector<std::vector<std::string>> texts;
+  texts.reserve(frames.size());
   for (const SheetFrame& frame : frames) texts.push_back(wrap(frame.text));
   std::vector<double> tops = {kMargin};
   for (size_t row = 0; row < rows; ++row) {
