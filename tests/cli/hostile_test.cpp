@@ -20,7 +20,7 @@ int64_t peak_mib() {
 // Runs the line with 60 seconds of CPU time and looks at the memory that it took.
 Run run_bounded(const Desk& desk, const std::string& line) {
   const Run run = desk.shell("ulimit -t 60; " + line);
-  CHECK(peak_mib() < 400);
+  CHECK(peak_mib() < SEEDSTORY_MOST_MIB);
   return run;
 }
 
