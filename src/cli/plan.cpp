@@ -76,7 +76,6 @@ Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, const Backe
   return machine;
 }
 
-const char* kWhat[] = {"see", "tell", "paint"};
 const char* kParts[] = {"ViT", "LLM, resamplers", "adapter, UNet, VAE"};
 
 void print_table(const Plan& plan, const StoryRequest& request, const Machine& machine) {
@@ -84,8 +83,9 @@ void print_table(const Plan& plan, const StoryRequest& request, const Machine& m
              "time");
   for (size_t i = 0; i < plan.stages.size(); ++i) {
     const StagePlan& stage = plan.stages[i];
-    fmt::print("{:<6} {:<19} {:>12.3f} {:>12.3f} {:>12.3f}   {} {}\n", kWhat[i], kParts[i], gib(stage.weight_bytes),
-               gib(stage.work_bytes), gib(stage.bytes()), duration(stage.seconds), i == 0 ? "a picture" : "a frame");
+    fmt::print("{:<6} {:<19} {:>12.3f} {:>12.3f} {:>12.3f}   {} {}\n", name_of(kStages[i]), kParts[i],
+               gib(stage.weight_bytes), gib(stage.work_bytes), gib(stage.bytes()), duration(stage.seconds),
+               i == 0 ? "a picture" : "a frame");
   }
   fmt::print("all at once {:.3f} GiB, in stages {:.3f} GiB, free {:.3f} GiB\n", gib(plan.bytes_at_once()),
              gib(plan.bytes_in_stages()), gib(machine.free_bytes));
@@ -97,7 +97,7 @@ nlohmann::ordered_json to_json(const Plan& plan, const StoryRequest& request, co
   nlohmann::ordered_json json{{"machine", machine.name}, {"free_bytes", machine.free_bytes}};
   for (size_t i = 0; i < plan.stages.size(); ++i) {
     const StagePlan& stage = plan.stages[i];
-    json["stages"][kWhat[i]] = {
+    json["stages"][name_of(kStages[i])] = {
         {"weight_bytes", stage.weight_bytes}, {"work_bytes", stage.work_bytes}, {"seconds", stage.seconds}};
   }
   json["bytes_at_once"] = plan.bytes_at_once();

@@ -85,7 +85,7 @@ void execute(const Conv2d& op, PackedWeights& weights, Crew& crew) {
   const bool linear = is_linear(op);
   const Gather gather(op);
   constexpr int64_t kRoom = kRowBlock * kDepthBlock;
-  float* room = linear ? nullptr : weights.gathered(crew.threads * kRoom);
+  float* room = linear ? nullptr : crew.gathered.floats(crew.threads * kRoom);
   product(
       op.y.rows(), n, weights.panels(op.w, crew), crew,
       [&](int64_t first, int64_t rows, int64_t k, int64_t depth, int thread) {

@@ -9,6 +9,7 @@ namespace seedstory::cpu {
 struct Crew {
   int threads;
   Scratch scratch;
+  Scratch gathered;  // Conv2d's rows, beside the product's sums in `scratch`
 };
 
 // The ops whose weights may have been brought into panels.

@@ -44,9 +44,6 @@ class PackedWeights {
   // call.
   Panels panels(const Tensor& w, Crew&);
 
-  // Room for what Conv2d gathers.
-  float* gathered(int64_t floats) { return gathered_.floats(floats); }
-
  private:
   // The prepared weight that w is rows of, and the first of them; else null.
   const Tensor* whole_of(const Tensor& w, int64_t& first) const;
@@ -54,7 +51,7 @@ class PackedWeights {
                 Crew&);
 
   std::map<const char*, Tensor> prepared_;  // by the address of the weight
-  Scratch copy_, gathered_;
+  Scratch copy_;
 };
 
 }  // namespace seedstory::cpu
