@@ -33,6 +33,11 @@ inline std::string_view text_of(const uint8_t* data, size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
+inline void not_refused(const char* what) {
+  std::fprintf(stderr, "not refused as input: %s\n", what);
+  std::abort();
+}
+
 // What the program may do with hostile bytes: take them, or refuse them with an exit code that says whose fault it is.
 // Any other exception leaves, and is a finding.
 template <class F>
@@ -40,10 +45,13 @@ void take_or_refuse(F&& run) {
   try {
     run();
   } catch (const Error& error) {
-    if (error.kind != ErrorKind::failed) return;
-    std::fprintf(stderr, "not refused as input: %s\n", error.what());
-    std::abort();
+    if (error.kind == ErrorKind::failed) not_refused(error.what());
   }
+}
+
+// The same of a whole command, by its exit code.
+inline void taken_or_refused(int exit_code) {
+  if (exit_code == int(ErrorKind::failed)) not_refused("see the line above");
 }
 
 }  // namespace seedstory

@@ -24,7 +24,7 @@ struct Folder {
 void inspect_all(const std::string& path) {
   for (const char* how : {"--json", "--command", "--"}) {
     const char* line[] = {"seedstory", "inspect", how, path.c_str()};
-    take_or_refuse([&] { run_command_line(std::size(line), line, {}); });
+    taken_or_refused(run_command_line(std::size(line), line, {}));
   }
 }
 

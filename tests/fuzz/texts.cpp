@@ -14,8 +14,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   // There is no such model: the texts are read before it is looked for.
   const char* visualize[] = {"seedstory", "visualize", "--model", "/nowhere", "--captions", path.c_str()};
   const char* generate[] = {"seedstory", "generate", "--model", "/nowhere", "--prompt-file", path.c_str()};
-  take_or_refuse([&] { run_command_line(std::size(visualize), visualize, {}); });
-  take_or_refuse([&] { run_command_line(std::size(generate), generate, {}); });
+  taken_or_refused(run_command_line(std::size(visualize), visualize, {}));
+  taken_or_refused(run_command_line(std::size(generate), generate, {}));
   take_or_refuse([&] {
     const std::string text = read_user_text(path);
     unknown_words(text, {"fox", "the"});
