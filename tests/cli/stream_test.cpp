@@ -67,7 +67,7 @@ void expect_read(const Desk& desk, const std::string& folder) {
     const std::string file = frame["file"];
     CHECK((desk.read("read/" + file) == desk.read(folder + "/" + file)));
     if (std::filesystem::exists(desk / ("read/" + file.substr(0, 3) + ".txt")))
-      CHECK(desk.read("read/" + file.substr(0, 3) + ".txt") == frame["text"]);
+      CHECK(frame["text"] == desk.read("read/" + file.substr(0, 3) + ".txt"));
   }
 }
 
