@@ -1,12 +1,15 @@
 // GroupNorm (ops.h):  y <- act((s - mean) / sqrt(var + eps) * w + b),  s = x + shift
 //
-// Work   Channels lie side by side, so a picture is cut into pieces of kPixels pixels, and a piece gives each of its
-//        channels a centre and the sums of the differences from it and of their squares. The pieces are merged per
+// Work   Few channels are taken as more of them: a number of pixels that lie side by side count as one, so that Lanes
+// are
+//        full. Channels lie side by side, so a picture is cut into pieces of kPixels pixels, and a piece gives each of
+//        its channels a centre and the sums of the differences from it and of their squares. The pieces are merged per
 //        group in f64, in order (Chan et al. 1979). What is left is a factor and an offset a channel. x is read twice,
 //        y written once; the shift only moves the means.
 // Error  Against f64, of the magnitude that counts the cancellation of s - mean: 2^-21.
 // Bits   The pieces are cut by pixel, never by thread.
 #include <cmath>
+#include <numeric>
 
 #include "cpu/execute.h"
 #include "cpu/kernels.h"
@@ -29,67 +32,77 @@ struct Moments {
   }
 };
 
+// How many pixels to take as one: as few as fill whole Lanes.
+int64_t pixels_in_one(const GroupNorm& op, int64_t run) {
+  const int64_t channels = op.x.dim[3], fold = kPanel / std::gcd(channels, kPanel);
+  return run % fold == 0 && op.x.stride[2] == channels && op.y.stride[2] == channels ? fold : 1;
+}
+
 }  // namespace
 
 void execute(const GroupNorm& op, Crew& crew) {
-  const int64_t pictures = op.x.dim[0], width = op.x.dim[2], pixels = op.x.dim[1] * width, channels = op.x.dim[3];
+  const int64_t pictures = op.x.dim[0], width = op.x.dim[2], channels = op.x.dim[3];
   if (op.x.numel() == 0) return;
   const auto *w = op.w.as<float>(), *b = op.b.as<float>();
   // Pixels are one run of lines where the views allow it, else one a row of the picture.
   const auto is_run = [&](const Tensor& t) { return t.dim[1] == 1 || t.stride[1] == width * t.stride[2]; };
-  const bool runs = is_run(op.x) && is_run(op.y);
-  const int64_t run = runs ? pixels : width, pieces_a_run = (run + kPixels - 1) / kPixels;
-  const int64_t pieces = pixels / run * pieces_a_run;
+  const int64_t pixels = op.x.dim[1] * width, run = is_run(op.x) && is_run(op.y) ? pixels : width;
+  const int64_t fold = pixels_in_one(op, run), lanes = channels * fold, places = run / fold;
+  const int64_t pieces_a_run = (places + kPixels - 1) / kPixels, pieces = pixels / run * pieces_a_run;
 
-  // sums: [picture][piece][centre, first, second][channel]
-  float* sums = crew.scratch.floats(pictures * (pieces * 3 + 2) * channels);
-  float* affine = sums + pictures * pieces * 3 * channels;  // [picture][scale, offset][channel]
-  const auto pixels_of = [&](int64_t piece) { return std::min(kPixels, run - piece % pieces_a_run * kPixels); };
+  // sums: [picture][piece][centre, first, second][lane]
+  float* sums = crew.scratch.floats(pictures * (pieces * 3 + 2) * lanes);
+  float* affine = sums + pictures * pieces * 3 * lanes;  // [picture][scale, offset][lane]
+  const auto places_of = [&](int64_t piece) { return std::min(kPixels, places - piece % pieces_a_run * kPixels); };
 
   // body(picture, piece, its first pixel, counted over all pictures)
   const auto for_pieces = [&](auto&& body) {
-    parallel_rows(crew.threads, pictures * pieces, kPixels * channels, [&](int64_t begin, int64_t end) {
+    parallel_rows(crew.threads, pictures * pieces, kPixels * lanes, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t picture = i / pieces, piece = i % pieces;
-        body(picture, piece, picture * pixels + piece / pieces_a_run * run + piece % pieces_a_run * kPixels);
+        body(picture, piece, picture * pixels + piece / pieces_a_run * run + piece % pieces_a_run * kPixels * fold);
       }
     });
   };
 
   for_pieces([&](int64_t picture, int64_t piece, int64_t first) {
-    float* out = sums + (picture * pieces + piece) * 3 * channels;
-    kernels().channel_sums(channels, pixels_of(piece), row_of(op.x, first), op.x.stride[2], out, out + channels,
-                           out + 2 * channels);
+    float* out = sums + (picture * pieces + piece) * 3 * lanes;
+    kernels().channel_sums(lanes, places_of(piece), row_of(op.x, first), op.x.stride[2] * fold, out, out + lanes,
+                           out + 2 * lanes);
   });
 
   const int64_t group_channels = channels / op.groups;
-  parallel_rows(crew.threads, pictures * op.groups, pieces * group_channels * 4, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t picture = i / op.groups, c_begin = i % op.groups * group_channels;
-      const float* shift = op.shift ? row_of(op.shift, picture) : nullptr;
-      Moments moments;
-      for (int64_t piece = 0; piece < pieces; ++piece) {
-        const float* piece_sums = sums + (picture * pieces + piece) * 3 * channels;
-        const auto n = double(pixels_of(piece));
-        for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
-          const double miss = double(piece_sums[channels + c]) / n;
-          const double mean = double(piece_sums[c]) + miss + double(shift ? shift[c] : 0);
-          moments.add(n, mean, double(piece_sums[2 * channels + c]) - miss * miss * n);
-        }
-      }
-      const double scale = 1 / std::sqrt(moments.squares / moments.count + double(op.eps));
-      float *scales = affine + picture * 2 * channels, *offsets = scales + channels;
-      for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
-        scales[c] = float(scale * double(w[c]));
-        offsets[c] = float(double(b[c]) + (double(shift ? shift[c] : 0) - moments.mean) * scale * double(w[c]));
-      }
-    }
-  });
+  parallel_rows(crew.threads, pictures * op.groups, pieces * group_channels * fold * 4,
+                [&](int64_t begin, int64_t end) {
+                  for (int64_t i = begin; i < end; ++i) {
+                    const int64_t picture = i / op.groups, c_begin = i % op.groups * group_channels;
+                    const float* shift = op.shift ? row_of(op.shift, picture) : nullptr;
+                    Moments moments;
+                    for (int64_t piece = 0; piece < pieces; ++piece) {
+                      const float* piece_sums = sums + (picture * pieces + piece) * 3 * lanes;
+                      const auto n = double(places_of(piece));
+                      for (int64_t side = 0; side < lanes; side += channels)
+                        for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
+                          const double miss = double(piece_sums[lanes + side + c]) / n;
+                          const double mean = double(piece_sums[side + c]) + miss + double(shift ? shift[c] : 0);
+                          moments.add(n, mean, double(piece_sums[2 * lanes + side + c]) - miss * miss * n);
+                        }
+                    }
+                    const double scale = 1 / std::sqrt(moments.squares / moments.count + double(op.eps));
+                    float *scales = affine + picture * 2 * lanes, *offsets = scales + lanes;
+                    for (int64_t side = 0; side < lanes; side += channels)
+                      for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
+                        scales[side + c] = float(scale * double(w[c]));
+                        offsets[side + c] =
+                            float(double(b[c]) + (double(shift ? shift[c] : 0) - moments.mean) * scale * double(w[c]));
+                      }
+                  }
+                });
 
   for_pieces([&](int64_t picture, int64_t piece, int64_t first) {
-    const float* scales = affine + picture * 2 * channels;
-    kernels().scale_channels(channels, pixels_of(piece), row_of(op.x, first), op.x.stride[2], scales, scales + channels,
-                             op.act, row_of(op.y, first), op.y.stride[2]);
+    const float* scales = affine + picture * 2 * lanes;
+    kernels().scale_channels(lanes, places_of(piece), row_of(op.x, first), op.x.stride[2] * fold, scales,
+                             scales + lanes, op.act, row_of(op.y, first), op.y.stride[2] * fold);
   });
 }
 

@@ -15,6 +15,8 @@ TEST_CASE("GroupNorm matches the oracle", "[ops]") {
       {2, 3, 5, 320, 32, "groups of ten"},       {1, 2, 2, 96, 32, "groups of three"},
       {1, 40, 40, 16, 1, "one group"},           {1, 4, 4, 24, 24, "a group a channel"},
       {1, 1, 1, 8, 8, "one number: variance 0"}, {0, 4, 4, 32, 8, "no pictures"},
+      {2, 16, 16, 8, 4, "two pixels as one"},    {1, 20, 24, 24, 8, "and with more channels"},
+      {1, 5, 7, 8, 8, "an odd number of them"},  {1, 16, 32, 3, 3, "sixteen as one"},
   };
   for (auto [n, h, w, c, groups, why] : cases)
     for (Activation act : {Activation::none, Activation::silu, Activation::gelu})
