@@ -75,7 +75,6 @@ class CudaBackend final : public Backend {
   void exec(const CacheAttention& op) override { no_kernel(op); }
   void exec(const NormalizeTokens& op) override { no_kernel(op); }
   void exec(const MeanTokens& op) override { no_kernel(op); }
-  void exec(const Upsample2x& op) override { no_kernel(op); }
   void exec(const Sinusoid& op) override { no_kernel(op); }
   void exec(const ScaleModelInput& op) override { no_kernel(op); }
   void exec(const EulerStep& op) override { no_kernel(op); }

@@ -131,7 +131,10 @@ void Conv2d::check() const {
   need.at_least("stride", stride, 1);
   need.at_least("pad_begin", pad_begin, 0);
   need.at_least("pad_end", pad_end, 0);
-  const int64_t tall = x.dim[1] + pad_begin + pad_end, wide = x.dim[2] + pad_begin + pad_end;
+  if (doubled && (w.dim[2] != 3 || w.dim[3] != 3 || stride != 1 || pad_begin != 1 || pad_end != 1))
+    need.fail("w", w.str(), "a 3x3 kernel, stride 1 and padding 1 over a doubled x");
+  const int64_t scale = doubled ? 2 : 1;
+  const int64_t tall = x.dim[1] * scale + pad_begin + pad_end, wide = x.dim[2] * scale + pad_begin + pad_end;
   if (tall < w.dim[2] || wide < w.dim[3])
     need.fail("x", x.str(), fmt::format("at least {}x{} with its padding", w.dim[2], w.dim[3]));
   need.shape("y", y, x.dtype, {x.dim[0], (tall - w.dim[2]) / stride + 1, (wide - w.dim[3]) / stride + 1, w.dim[0]});
@@ -140,7 +143,7 @@ void Conv2d::check() const {
 }
 
 Cost Conv2d::cost() const {
-  const double taps = double(w.dim[1] * w.dim[2] * w.dim[3]);
+  const double taps = double(w.dim[1] * (doubled ? 4 : w.dim[2] * w.dim[3]));
   return {.flops = double(y.numel()) * (2 * taps + (bias ? 1 : 0) + (residual ? 1 : 0)), .bytes = bytes_once(*this)};
 }
 
@@ -333,16 +336,6 @@ void MeanTokens::check() const {
 
 Cost MeanTokens::cost() const {
   return {.flops = double(x.numel()), .bytes = bytes_once(*this)};
-}
-
-void Upsample2x::check() const {
-  const Demand need(name);
-  need.rank("x", x, 4, "(n, h, w, c)");
-  need.shape("y", y, x.dtype, {x.dim[0], 2 * x.dim[1], 2 * x.dim[2], x.dim[3]});
-}
-
-Cost Upsample2x::cost() const {
-  return {.flops = 0, .bytes = bytes_once(*this)};
 }
 
 void Sinusoid::check() const {

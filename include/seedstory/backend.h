@@ -68,7 +68,6 @@ class Backend {
   virtual void exec(const CacheAttention&) = 0;
   virtual void exec(const NormalizeTokens&) = 0;
   virtual void exec(const MeanTokens&) = 0;
-  virtual void exec(const Upsample2x&) = 0;
   virtual void exec(const Sinusoid&) = 0;
   virtual void exec(const ScaleModelInput&) = 0;
   virtual void exec(const EulerStep&) = 0;
@@ -103,7 +102,6 @@ class DryBackend final : public Backend {
   void exec(const CacheAttention&) override {}
   void exec(const NormalizeTokens&) override {}
   void exec(const MeanTokens&) override {}
-  void exec(const Upsample2x&) override {}
   void exec(const Sinusoid&) override {}
   void exec(const ScaleModelInput&) override {}
   void exec(const EulerStep&) override {}

@@ -47,6 +47,10 @@ struct Linear {
 };
 
 // y <- x * w + bias + residual: a 2-d cross-correlation with zero padding, as torch.nn.Conv2d.
+//
+// With `doubled` x is read as a picture of twice its height and width, every pixel as 2x2 of it: diffusers' Upsample2D,
+// nearest neighbour and a 3x3 convolution, in one. A kernel need not make that picture: an output pixel sees 2x2 pixels
+// of x, with taps that are sums of w's.
 struct Conv2d {
   static constexpr const char* name = "Conv2d";
 
@@ -57,6 +61,7 @@ struct Conv2d {
   Tensor residual;                 // as y                      in, optional
   int stride = 1;                  // both axes
   int pad_begin = 0, pad_end = 0;  // rows above and columns to the left; rows below and columns to the right
+  bool doubled = false;            // then 3x3, stride 1, padding 1
 
   void check() const;
   Cost cost() const;
@@ -311,21 +316,6 @@ struct MeanTokens {
 
   Tensor y;  // (n, 1, dim)       out
   Tensor x;  // (n, tokens, dim)  in
-
-  void check() const;
-  Cost cost() const;
-  template <class F>
-  void each(F&& f) const {
-    f("y", y, Access::out), f("x", x, Access::in);
-  }
-};
-
-// Nearest-neighbour doubling of height and width.
-struct Upsample2x {
-  static constexpr const char* name = "Upsample2x";
-
-  Tensor y;  // (n, 2h, 2w, c)  out
-  Tensor x;  // (n, h, w, c)    in
 
   void check() const;
   Cost cost() const;

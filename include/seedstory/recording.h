@@ -13,8 +13,8 @@
 namespace seedstory {
 
 using AnyOp = std::variant<Linear, Conv2d, LayerNorm, AddRmsNorm, GroupNorm, Add, Copy, Activate, SiluMul, GegluMul,
-                           Embed, ScatterRows, Attention, CacheAttention, NormalizeTokens, MeanTokens, Upsample2x,
-                           Sinusoid, ScaleModelInput, EulerStep>;
+                           Embed, ScatterRows, Attention, CacheAttention, NormalizeTokens, MeanTokens, Sinusoid,
+                           ScaleModelInput, EulerStep>;
 
 inline Cost cost_of(const AnyOp& op) {
   return std::visit([](const auto& o) { return o.cost(); }, op);
@@ -75,7 +75,6 @@ class RecordingBackend final : public Backend {
   void exec(const CacheAttention& op) override { ops_.emplace_back(op); }
   void exec(const NormalizeTokens& op) override { ops_.emplace_back(op); }
   void exec(const MeanTokens& op) override { ops_.emplace_back(op); }
-  void exec(const Upsample2x& op) override { ops_.emplace_back(op); }
   void exec(const Sinusoid& op) override { ops_.emplace_back(op); }
   void exec(const ScaleModelInput& op) override { ops_.emplace_back(op); }
   void exec(const EulerStep& op) override { ops_.emplace_back(op); }

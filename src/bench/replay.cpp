@@ -73,6 +73,8 @@ std::string describe(const AnyOp& any) {
         if constexpr (requires { op.act; }) text += act_name(op.act);
         if constexpr (requires { op.stride; })
           if (op.stride != 1) text += fmt::format(" stride {}", op.stride);
+        if constexpr (requires { op.doubled; })
+          if (op.doubled) text += " doubled";
         return text;
       },
       any);

@@ -1,103 +1,98 @@
 // Conv2d (ops.h):  y <- x * w + bias + residual
 //
-// Work    The product of product.h: a row is an output pixel, its depth the picture under the kernel, taps outside,
-//         channels inside. A task gathers the piece of the depth that it is at; where the taps of a kernel row lie side
-//         by side that is one copy, and next to a hundred columns it is some percent of the work. A 1x1 convolution
-//         gathers nothing.
-// Error   Against f64, of the sum of magnitudes: a chain of `taps x channels` roundings, as Linear's.
+// Work    By rows or by lines (convolution.h), whichever fills the lanes. Over a doubled x an output pixel sees 2x2
+//         pixels of x, one of four sums of taps for each of the four places that it can have in its pair of rows and
+//         columns: four convolutions of 4 taps instead of one of 9 over a picture four times as large.
+// Error   Against f64, of the sum of magnitudes: a chain of `taps x channels` roundings, as Linear's; a sum of taps is
+//         one rounding more.
 // Bits    An element is one chain: docs/decisions/0005-own-convolution.md
 #include <algorithm>
 
-#include "cpu/product.h"
-#include "cpu/rows.h"
+#include "cpu/convolution.h"
+#include "cpu/parallel.h"
 
 namespace seedstory::cpu {
 namespace {
 
-// Copies what lies under the kernel at output pixels: a row each of `kernel height x kernel width x channels` numbers.
-class Gather {
- public:
-  explicit Gather(const Conv2d& op) : op_(op), channels_(op.x.dim[3]), row_depth_(op.w.dim[3] * channels_) {}
+void convolve(const Convolution& conv, Crew& crew) {
+  const int64_t columns = conv.y.dim[3];
+  const bool few = columns < 2 * kPanel && columns % kPanel != 0;
+  if (few && conv.stride == 1 && conv.y.dim[2] >= kPanel)
+    convolve_lines(conv, crew);
+  else
+    convolve_rows(conv, crew);
+}
 
-  // to [pixel][depth] <- numbers [k, k + depth) of the rows of `count` output pixels from the first-th on.
-  void operator()(int64_t first, int64_t count, int64_t k, int64_t depth, float* to) const {
-    const int64_t out_h = op_.y.dim[1], out_w = op_.y.dim[2];
-    for (int64_t line = first / out_w, x = first % out_w; count > 0; ++line, x = 0) {
-      const int64_t run = std::min(count, out_w - x);
-      const float* picture = static_cast<const float*>(op_.x.data) + line / out_h * op_.x.stride[0];
-      for (int64_t at = k; at < k + depth;) {
-        const int64_t kernel_row = at / row_depth_, begin = at % row_depth_;
-        const int64_t part = std::min(row_depth_ - begin, k + depth - at);
-        const int64_t y = line % out_h * op_.stride - op_.pad_begin + kernel_row;
-        const bool inside = y >= 0 && y < op_.x.dim[1];
-        copy_line(inside ? picture + y * op_.x.stride[1] : nullptr, x, run, begin, part, to + at - k, depth);
-        at += part;
-      }
-      to += run * depth, count -= run;
-    }
-  }
+// Every second row and column of t, from the given ones on.
+Tensor every_second(Tensor t, int64_t row, int64_t column) {
+  if (!t) return t;
+  t.data = static_cast<float*>(t.data) + row * t.stride[1] + column * t.stride[2];
+  t.dim[1] /= 2, t.dim[2] /= 2;
+  t.stride[1] *= 2, t.stride[2] *= 2;
+  return t;
+}
 
- private:
-  // Numbers [begin, begin + part) of one row of the kernel, for output pixels x .. x + run of one line. `line` is null
-  // above and below the picture.
-  void copy_line(const float* line, int64_t x, int64_t run, int64_t begin, int64_t part, float* to,
-                 int64_t stride) const {
-    const int64_t first_tap = begin / channels_, last_tap = (begin + part - 1) / channels_, s = op_.stride;
-    const int64_t left = x * s - op_.pad_begin;  // the picture's column under the kernel's first
-    // Output pixels [from, until) see nothing but picture, and it lies side by side.
-    int64_t from = std::clamp<int64_t>(ceil_div(std::max<int64_t>(-first_tap - left, 0), s), 0, run);
-    int64_t until = std::clamp<int64_t>((op_.x.dim[2] - 1 - last_tap - left + s) / s, from, run);
-    if (op_.x.dim[2] - 1 - last_tap - left < 0) until = from;
-    if (!line || op_.x.stride[2] != channels_) from = until = run;
-    for (int64_t i = 0; i < from; ++i) copy_taps(line, left + i * s, begin, part, to + i * stride);
-    if (until > from)
-      kernels().copy_rows(until - from, part, line + (left + from * s) * channels_ + begin, s * channels_,
-                          to + from * stride, stride);
-    for (int64_t i = until; i < run; ++i) copy_taps(line, left + i * s, begin, part, to + i * stride);
-  }
-
-  // The same for one output pixel, tap by tap.
-  void copy_taps(const float* line, int64_t left, int64_t begin, int64_t part, float* to) const {
-    for (const int64_t end = begin + part; begin < end;) {
-      const int64_t x = left + begin / channels_, c = begin % channels_, count = std::min(channels_ - c, end - begin);
-      if (!line || x < 0 || x >= op_.x.dim[2])
-        std::fill_n(to, count, 0.0f);
-      else
-        std::copy_n(line + x * op_.x.stride[2] + c, count, to);
-      begin += count, to += count;
-    }
-  }
-
-  const Conv2d& op_;
-  int64_t channels_, row_depth_;
+// Of a kernel's three rows over a doubled picture those that fall on the first (0) or second (1) row of x that an
+// output row sees; even output rows and odd ones differ. Columns the same.
+struct Taps {
+  int64_t begin, end;
+  Taps(int64_t parity, int64_t place) : begin(place == 0 ? 0 : 1 + parity), end(place == 0 ? 1 + parity : 3) {}
 };
 
-bool is_linear(const Conv2d& op) {
-  return op.w.dim[2] == 1 && op.w.dim[3] == 1 && op.stride == 1 && op.pad_begin == 0 && op.pad_end == 0 &&
-         op.x.contiguous();
+// The 3x3 kernel of a doubled picture as the 2x2 kernel that output rows and columns of these parities see.
+Panels sums_of_taps(const Panels& w, int64_t channels, int64_t row, int64_t column, Crew& crew) {
+  const int64_t tap = channels * kPanel, count = w.whole_count + (w.last ? 1 : 0);
+  float* sums = crew.taps.floats((count * 4 + crew.threads) * tap);
+  // A tap of a panel in f32.
+  const auto tap_at = [&](int64_t panel, int64_t index, float* wide) -> const float* {
+    const int64_t at = (panel * 9 + index) * tap;
+    if (panel == w.whole_count) return w.last + index * tap;
+    if (w.type == DType::f32) return static_cast<const float*>(w.whole) + at;
+    kernels().widen(tap, static_cast<const uint16_t*>(w.whole) + at, wide);
+    return wide;
+  };
+  parallel(crew.threads, count, 1 + 4096 / tap, [&](int64_t begin, int64_t end) {
+    float* wide = sums + (count * 4 + omp_get_thread_num()) * tap;
+    for (int64_t panel = begin; panel < end; ++panel)
+      for (int64_t place = 0; place < 4; ++place) {
+        const Taps rows(row, place / 2), columns(column, place % 2);
+        float* sum = sums + (panel * 4 + place) * tap;
+        std::fill_n(sum, tap, 0.0f);
+        for (int64_t i = rows.begin; i < rows.end; ++i)
+          for (int64_t j = columns.begin; j < columns.end; ++j)
+            kernels().add(tap, sum, tap_at(panel, i * 3 + j, wide), sum);
+      }
+  });
+  Panels out = w;
+  out.whole = sums, out.type = DType::f32, out.depth = 4 * channels;
+  if (w.last) out.last = sums + w.whole_count * 4 * tap;
+  return out;
 }
 
 }  // namespace
 
 void execute(const Conv2d& op, PackedWeights& weights, Crew& crew) {
-  const int64_t n = op.w.dim[0], channels = op.x.dim[3];
   if (op.y.numel() == 0) return;
-  const bool linear = is_linear(op);
-  const Gather gather(op);
-  constexpr int64_t kRoom = kRowBlock * kDepthBlock;
-  float* room = linear ? nullptr : crew.gathered.floats(crew.threads * kRoom);
-  product(
-      op.y.rows(), n, weights.panels(op.w, crew), crew,
-      [&](int64_t first, int64_t rows, int64_t k, int64_t depth, int thread) {
-        if (linear) return RowPiece{static_cast<const float*>(op.x.data) + first * channels + k, channels};
-        float* to = room + thread * kRoom;
-        gather(first, rows, k, depth, to);
-        return RowPiece{to, depth};
-      },
-      [&](int64_t row, int64_t column, int64_t columns, const float* sums) {
-        kernels().finish(columns, sums, op.bias ? op.bias.as<float>() + column : nullptr, Activation::none,
-                         op.residual ? row_of(op.residual, row) + column : nullptr, row_of(op.y, row) + column);
-      });
+  Convolution conv{.y = op.y,
+                   .x = op.x,
+                   .residual = op.residual,
+                   .bias = op.bias ? op.bias.as<float>() : nullptr,
+                   .w = weights.panels(op.w, crew),
+                   .kernel_h = op.w.dim[2],
+                   .kernel_w = op.w.dim[3],
+                   .stride = op.stride,
+                   .above = op.pad_begin,
+                   .left = op.pad_begin};
+  if (!op.doubled) return convolve(conv, crew);
+  const Panels w = conv.w;
+  conv.kernel_h = conv.kernel_w = 2;
+  for (int64_t row : {0, 1})
+    for (int64_t column : {0, 1}) {
+      conv.y = every_second(op.y, row, column), conv.residual = every_second(op.residual, row, column);
+      conv.w = sums_of_taps(w, op.x.dim[3], row, column, crew);
+      conv.above = 1 - row, conv.left = 1 - column;
+      convolve(conv, crew);
+    }
 }
 
 }  // namespace seedstory::cpu

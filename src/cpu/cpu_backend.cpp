@@ -16,7 +16,7 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(int threads) : crew_{.threads = threads, .scratch = {}, .gathered = {}} {}
+  explicit CpuBackend(int threads) : crew_{.threads = threads, .scratch = {}, .gathered = {}, .taps = {}} {}
 
   std::string name() const override {
     return fmt::format("cpu ({}, {} thread{})", cpu::kernels().name, crew_.threads, crew_.threads == 1 ? "" : "s");
@@ -68,7 +68,6 @@ class CpuBackend final : public Backend {
   void exec(const CacheAttention& op) override { float_op(op); }
   void exec(const NormalizeTokens& op) override { float_op(op); }
   void exec(const MeanTokens& op) override { float_op(op); }
-  void exec(const Upsample2x& op) override { cpu::execute(op, crew_); }
   void exec(const Sinusoid& op) override { float_op(op); }
   void exec(const ScaleModelInput& op) override { float_op(op); }
   void exec(const EulerStep& op) override { float_op(op); }

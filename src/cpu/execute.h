@@ -10,6 +10,7 @@ struct Crew {
   int threads;
   Scratch scratch;
   Scratch gathered;  // Conv2d's rows, beside the product's sums in `scratch`
+  Scratch taps;      // and its kernel where taps fall together
 };
 
 // The ops whose weights may have been brought into panels.
@@ -35,7 +36,6 @@ void execute(const GegluMul&, Crew&);
 void execute(const Copy&, Crew&);
 void execute(const Embed&, Crew&);
 void execute(const ScatterRows&, Crew&);
-void execute(const Upsample2x&, Crew&);
 
 // diffusion.cpp
 void execute(const Sinusoid&, Crew&);

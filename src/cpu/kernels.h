@@ -15,6 +15,8 @@ struct Kernels {
   const char* name;
 
   // Matrix products, see multiply.h.
+  // to[k * stride + j] <- rows[j][k] for sixteen rows.
+  void (*turn)(const float* const* rows, int64_t depth, float* to, int64_t stride);
   void (*pack_panel)(const float* const* rows, int64_t count, int64_t depth, float* panel);
   void (*multiply)(int64_t rows, int64_t panels, int64_t depth, const float* a, int64_t a_stride, const float* b,
                    int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
@@ -23,11 +25,16 @@ struct Kernels {
                         const uint16_t* b, int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
   void (*multiply_half)(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c,
                         int64_t c_stride, bool accumulate);
+  // c [column][16] <- for sixteen places side by side the sum over k of w[k][column] x[offsets[k] + place], with the
+  // bits of multiply(); w is a panel, of which the first `columns` count.
+  void (*multiply_lines)(int64_t columns, int64_t depth, const float* w, const float* x, const int64_t* offsets,
+                         float* c);
   void (*copy_rows)(int64_t rows, int64_t count, const float* from, int64_t from_stride, float* to, int64_t to_stride);
   void (*widen)(int64_t count, const uint16_t* x, float* y);
   void (*weigh)(int64_t count, const float* weights, const float* const* rows, int64_t n, float* out);
-  // y <- act(c + bias) + residual; bias and residual may be null.
-  void (*finish)(int64_t n, const float* c, const float* bias, Activation act, const float* residual, float* y);
+  // y <- act(c + bias) + residual, row by row; bias and residual may be null.
+  void (*finish)(int64_t rows, int64_t n, const float* c, int64_t c_stride, const float* bias, Activation act,
+                 const float* residual, int64_t residual_stride, float* y, int64_t y_stride);
 
   // Softmax over tiles of keys, see softmax.h.
   void (*soften)(int64_t keys, float scale, float* scores, float* top, float* sum, int64_t dim, float* out);

@@ -11,10 +11,12 @@ namespace seedstory::cpu {
 template <class Lanes>
 constexpr Kernels kernels_of(const char* name) {
   return {.name = name,
+          .turn = turn<Lanes>,
           .pack_panel = pack_panel<Lanes>,
           .multiply = multiply<Lanes, float>,
           .multiply_bf16 = multiply<Lanes, uint16_t>,
           .multiply_half = multiply_half<Lanes>,
+          .multiply_lines = multiply_lines<Lanes>,
           .copy_rows = copy_rows<Lanes>,
           .widen = widen<Lanes>,
           .weigh = weigh<Lanes>,

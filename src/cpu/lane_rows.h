@@ -31,14 +31,16 @@ Lanes keep(Lanes v, int64_t count) {
 }
 
 template <class Lanes>
-void finish(int64_t n, const float* c, const float* bias, Activation act, const float* residual, float* y) {
-  for_lanes<Lanes>(n, [&](int64_t i, auto... count) {
-    Lanes v = Lanes::load(c + i, count...);
-    if (bias) v = v + Lanes::load(bias + i, count...);
-    v = activate(act, v);
-    if (residual) v = v + Lanes::load(residual + i, count...);
-    v.store(y + i, count...);
-  });
+void finish(int64_t rows, int64_t n, const float* c, int64_t c_stride, const float* bias, Activation act,
+            const float* residual, int64_t residual_stride, float* y, int64_t y_stride) {
+  for (int64_t row = 0; row < rows; ++row, c += c_stride, residual += residual_stride, y += y_stride)
+    for_lanes<Lanes>(n, [&](int64_t i, auto... count) {
+      Lanes v = Lanes::load(c + i, count...);
+      if (bias) v = v + Lanes::load(bias + i, count...);
+      v = activate(act, v);
+      if (residual) v = v + Lanes::load(residual + i, count...);
+      v.store(y + i, count...);
+    });
 }
 
 template <class Lanes>

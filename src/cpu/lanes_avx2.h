@@ -40,12 +40,13 @@ struct Lanes {
     _mm256_storeu_ps(p + 8, hi);
   }
   void store(float* p, int64_t count) const {
-    _mm256_maskstore_ps(p, first(count), lo);
-    _mm256_maskstore_ps(p + 8, first(count - 8), hi);
+    if (count < 8) return _mm256_maskstore_ps(p, first(count), lo);
+    _mm256_storeu_ps(p, lo);
+    if (count > 8) _mm256_maskstore_ps(p + 8, first(count - 8), hi);  // some processors are slow at it
   }
-  static void transpose(const float* const* rows, int64_t k, float* to) {
-    transpose_8x8(rows, k, to);
-    transpose_8x8(rows + 8, k, to + 8);
+  static void transpose(const float* const* rows, int64_t k, float* to, int64_t stride) {
+    transpose_8x8(rows, k, to, stride);
+    transpose_8x8(rows + 8, k, to + 8, stride);
   }
 
  private:

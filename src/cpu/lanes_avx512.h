@@ -32,9 +32,9 @@ struct Lanes {
   static Lanes load(const float* p, int64_t count) { return {_mm512_maskz_loadu_ps(first(count), p)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   void store(float* p, int64_t count) const { _mm512_mask_storeu_ps(p, first(count), v); }
-  static void transpose(const float* const* rows, int64_t k, float* to) {
-    transpose_8x8(rows, k, to);
-    transpose_8x8(rows + 8, k, to + 8);
+  static void transpose(const float* const* rows, int64_t k, float* to, int64_t stride) {
+    transpose_8x8(rows, k, to, stride);
+    transpose_8x8(rows + 8, k, to + 8, stride);
   }
 
  private:

@@ -63,10 +63,10 @@ struct Lanes {
   void store(float* p, int64_t count) const {
     for (int i = 0; i < kCount && i < count; ++i) p[i] = v[i];
   }
-  // to[i * 16 + j] <- rows[j][k + i] for i below 8, j below 16.
-  static void transpose(const float* const* rows, int64_t k, float* to) {
+  // to[i * stride + j] <- rows[j][k + i] for i below 8, j below 16.
+  static void transpose(const float* const* rows, int64_t k, float* to, int64_t stride) {
     for (int i = 0; i < 8; ++i)
-      for (int j = 0; j < kCount; ++j) to[i * kCount + j] = rows[j][k + i];
+      for (int j = 0; j < kCount; ++j) to[i * stride + j] = rows[j][k + i];
   }
 };
 

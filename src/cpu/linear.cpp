@@ -18,9 +18,9 @@ void execute(const Linear& op, PackedWeights& weights, Crew& crew) {
       [&](int64_t first, int64_t, int64_t k, int64_t, int) {
         return RowPiece{row_of(op.x, first) + k, op.x.stride[0]};
       },
-      [&](int64_t row, int64_t column, int64_t columns, const float* sums) {
-        kernels().finish(columns, sums, op.bias ? op.bias.as<float>() + column : nullptr, op.act,
-                         op.residual ? row_of(op.residual, row) + column : nullptr, row_of(op.y, row) + column);
+      [&](int64_t row, int64_t count, int64_t column, int64_t columns, const float* sums) {
+        finish_rows(count, columns, sums, kSumsStride, op.bias ? op.bias.as<float>() : nullptr, op.act, op.residual,
+                    op.y, row, column);
       });
 }
 

@@ -1,4 +1,4 @@
-// Ops that move bytes and compute nothing: Copy, Embed, ScatterRows, Upsample2x. Any type.
+// Ops that move bytes and compute nothing: Copy, Embed and ScatterRows. Any type.
 #include <cstring>
 
 #include "cpu/execute.h"
@@ -41,19 +41,6 @@ void execute(const ScatterRows& op, Crew&) {
   const size_t row_bytes = size_t(op.x.cols() * size_of(op.x.dtype));
   for (int64_t row = 0; row < op.x.dim[0]; ++row)
     std::memcpy(bytes_of_row(op.y, slots[row]), bytes_of_row(op.x, row), row_bytes);
-}
-
-void execute(const Upsample2x& op, Crew& crew) {
-  const int64_t height = op.y.dim[1], width = op.y.dim[2], channels = op.y.dim[3];
-  const size_t pixel_bytes = size_t(channels * size_of(op.x.dtype));
-  parallel_rows(crew.threads, op.y.dim[0] * height, width * channels, [&](int64_t begin, int64_t end) {
-    for (int64_t line = begin; line < end; ++line) {
-      const int64_t from = line / height * op.x.dim[1] + line % height / 2;
-      for (int64_t col = 0; col < width; ++col)
-        std::memcpy(bytes_of_row(op.y, line * width + col), bytes_of_row(op.x, from * op.x.dim[2] + col / 2),
-                    pixel_bytes);
-    }
-  });
 }
 
 }  // namespace seedstory::cpu

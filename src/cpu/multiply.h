@@ -16,13 +16,19 @@
 
 namespace seedstory::cpu {
 
+template <class Lanes>
+void turn(const float* const* rows, int64_t depth, float* to, int64_t stride) {
+  int64_t k = 0;
+  for (; k + 8 <= depth; k += 8) Lanes::transpose(rows, k, to + k * stride, stride);
+  for (; k < depth; ++k)
+    for (int64_t j = 0; j < kPanel; ++j) to[k * stride + j] = rows[j][k];
+}
+
 // panel[k][j] <- rows[j][k]; columns from `count` on are 0.
 template <class Lanes>
 void pack_panel(const float* const* rows, int64_t count, int64_t depth, float* panel) {
-  int64_t k = 0;
-  if (count == kPanel)
-    for (; k + 8 <= depth; k += 8) Lanes::transpose(rows, k, panel + k * kPanel);
-  for (; k < depth; ++k)
+  if (count == kPanel) return turn<Lanes>(rows, depth, panel, kPanel);
+  for (int64_t k = 0; k < depth; ++k)
     for (int64_t j = 0; j < kPanel; ++j) panel[k * kPanel + j] = j < count ? rows[j][k] : 0;
 }
 
@@ -90,6 +96,31 @@ void multiply_half(int64_t rows, int64_t depth, const float* a, int64_t a_stride
   }
   if constexpr (R > 1)
     if (rows > 0) multiply_half<Lanes, R / 2>(rows, depth, a, a_stride, b, c, c_stride, accumulate);
+}
+
+template <class Lanes, int R>
+void multiply_lines_tile(int64_t depth, const float* w, const float* x, const int64_t* offsets, float* c) {
+  Lanes acc[R];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) acc[r] = Lanes::all(0);
+  for (int64_t k = 0; k < depth; ++k) {
+    const Lanes places = Lanes::load(x + offsets[k]);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) acc[r] = fma(Lanes::all(w[k * kPanel + r]), places, acc[r]);
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) acc[r].store(c + r * kPanel);
+}
+
+// In tiles of about the same number of columns, none larger than the registers.
+template <class Lanes, int R = std::min(16, Lanes::kAccumulators)>
+void multiply_lines(int64_t columns, int64_t depth, const float* w, const float* x, const int64_t* offsets, float* c) {
+  const int64_t tiles = (columns + std::min(16, Lanes::kAccumulators) - 1) / std::min(16, Lanes::kAccumulators);
+  if (const int64_t share = tiles > 0 ? (columns + tiles - 1) / tiles : 0; share == R) {
+    multiply_lines_tile<Lanes, R>(depth, w, x, offsets, c);
+    return multiply_lines<Lanes>(columns - R, depth, w + R, x, offsets, c + R * kPanel);
+  }
+  if constexpr (R > 1) multiply_lines<Lanes, R - 1>(columns, depth, w, x, offsets, c);
 }
 
 // to [row][count] <- from, row by row.

@@ -9,6 +9,11 @@
 
 namespace seedstory::cpu {
 
+// For a product of so many multiply-adds: all threads, where each has some 3 us of them.
+inline int threads_for(double multiply_adds, int threads) {
+  return multiply_adds < 2 * 64 * 1024 ? 1 : threads;
+}
+
 // body(begin, end) over [0, count) in equal contiguous parts, none smaller than `grain`: below that, waking a thread
 // costs more than it brings.
 template <class Body>

@@ -14,8 +14,7 @@ constexpr int64_t kRowBlock = 96;     // a multiple of every tile's rows; 96 x 2
 constexpr int64_t kPanelBlock = 8;    // 128 columns: the sums of a task are 48 KiB
 constexpr int64_t kDepthBlock = 256;  // a panel of it is 16 KiB, half of L1
 constexpr int64_t kSumsStride = kPanelBlock * kPanel;
-constexpr int64_t kRowsToWiden = 12;         // from here on a widened panel is cheaper than a bf16 one
-constexpr double kWorthAThread = 64 * 1024;  // multiply-adds: some 3 us
+constexpr int64_t kRowsToWiden = 12;  // from here on a widened panel is cheaper than a bf16 one
 constexpr int64_t kTaskFloats = kRowBlock * kSumsStride + kDepthBlock * kPanel;  // of scratch
 
 // Rows of a piece of the depth.
@@ -51,12 +50,12 @@ inline void multiply_panels(const Panels& w, int64_t first, int64_t count, int64
                  k > 0);
 }
 
-// piece(first_row, rows, k, depth, thread) -> RowPiece; take(row, first_column, columns, sums) for each row of a task.
+// piece(first_row, rows, k, depth, thread) -> RowPiece; take(first_row, rows, first_column, columns, sums)
+// for a task, sums [row][kSumsStride].
 template <class Piece, class Take>
 void product(int64_t rows, int64_t n, const Panels& w, Crew& crew, Piece&& piece, Take&& take) {
   const int64_t row_blocks = ceil_div(rows, kRowBlock), panel_blocks = ceil_div(n, kSumsStride);
-  const double work = double(rows) * double(w.depth) * double(n);
-  const int threads = work < 2 * kWorthAThread ? 1 : crew.threads;
+  const int threads = threads_for(double(rows) * double(w.depth) * double(n), crew.threads);
   float* scratch = crew.scratch.floats(threads * kTaskFloats);
 
   parallel_tasks(threads, row_blocks * panel_blocks, [&](int64_t task, int thread) {
@@ -68,7 +67,7 @@ void product(int64_t rows, int64_t n, const Panels& w, Crew& crew, Piece&& piece
       multiply_panels(w, first_col / kPanel, ceil_div(cols, kPanel), k, depth,
                       piece(first_row, block_rows, k, depth, thread), block_rows, sums, wide);
     }
-    for (int64_t row = 0; row < block_rows; ++row) take(first_row + row, first_col, cols, sums + row * kSumsStride);
+    take(first_row, block_rows, first_col, cols, sums);
   });
 }
 

@@ -1,7 +1,7 @@
 // Tensors as rows: the last axis is contiguous, the axes before it may have any stride.
 #pragma once
 
-#include "seedstory/tensor.h"
+#include "cpu/kernels.h"
 
 namespace seedstory::cpu {
 
@@ -17,6 +17,15 @@ inline int64_t row_offset(const Tensor& t, int64_t row) {
 
 inline float* row_of(const Tensor& t, int64_t row) {
   return static_cast<float*>(t.data) + row_offset(t, row);
+}
+
+// y <- act(sums + bias) + residual for `rows` rows that lie at one stride, columns from the given one on; bias and
+// residual may be absent.
+inline void finish_rows(int64_t rows, int64_t columns, const float* sums, int64_t sums_stride, const float* bias,
+                        Activation act, const Tensor& residual, const Tensor& y, int64_t row, int64_t column) {
+  kernels().finish(rows, columns, sums, sums_stride, bias ? bias + column : nullptr, act,
+                   residual ? row_of(residual, row) + column : nullptr,
+                   residual ? residual.stride[residual.rank - 2] : 0, row_of(y, row) + column, y.stride[y.rank - 2]);
 }
 
 // The vector of one token and head in a tensor (tokens, heads, head_dim), or of one picture, token and head in one with

@@ -49,4 +49,8 @@ void conv3x3(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, 
   be.run(Conv2d{.y = y, .x = x, .w = w, .bias = bias, .pad_begin = 1, .pad_end = 1});
 }
 
+void double_size(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y) {
+  be.run(Conv2d{.y = y, .x = x, .w = w, .bias = bias, .pad_begin = 1, .pad_end = 1, .doubled = true});
+}
+
 }  // namespace seedstory

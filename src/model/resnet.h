@@ -24,4 +24,7 @@ void resnet(Backend& be, Arena& arena, const ResnetWeights& w, const Tensor& x, 
 // A 3x3 convolution that keeps the size.
 void conv3x3(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y);
 
+// One that doubles height and width: diffusers' Upsample2D.
+void double_size(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y);
+
 }  // namespace seedstory

@@ -132,13 +132,12 @@ Tensor Unet::coarser(const Step& s, size_t l, const Tensor& x) const {
   const Tensor y = s.arena.make(x.dtype, {n, height, width, channels});
   Arena::Scope scope(s.arena);
   const Tensor in = s.arena.make(x.dtype, {n, height / 2, width / 2, x.dim[3]});
-  const Tensor out = s.arena.make(x.dtype, {n, height / 2, width / 2, channels}), doubled = s.arena.like(y);
+  const Tensor out = s.arena.make(x.dtype, {n, height / 2, width / 2, channels});
   s.be.run(
       Conv2d{.y = in, .x = x, .w = down.sampler_w, .bias = down.sampler_b, .stride = 2, .pad_begin = 1, .pad_end = 1});
   s.be.probe("unet.down" + std::to_string(l), in, Layout::nhwc);
   level(s, l + 1, in, out);
-  s.be.run(Upsample2x{.y = doubled, .x = out});
-  conv3x3(s.be, up.sampler_w, up.sampler_b, doubled, y);
+  double_size(s.be, up.sampler_w, up.sampler_b, out, y);
   s.be.probe("unet.up" + std::to_string(config_.channels.size() - 2 - l), y, Layout::nhwc);
   return y;
 }

@@ -146,10 +146,9 @@ Tensor VaeDecoder::forward(Backend& be, Arena& arena, const Tensor& latent) cons
     const Tensor out = arena.make(latent.dtype, {n, height * doubled, width * doubled, channels});
     if (level.sampler_w) {
       Arena::Scope inner(arena);
-      const Tensor small = arena.make(latent.dtype, {n, height, width, channels}), big = arena.like(out);
+      const Tensor small = arena.make(latent.dtype, {n, height, width, channels});
       resnets(be, arena, level, config_, h, small);
-      be.run(Upsample2x{.y = big, .x = small});
-      conv3x3(be, level.sampler_w, level.sampler_b, big, out);
+      double_size(be, level.sampler_w, level.sampler_b, small, out);
     } else {
       resnets(be, arena, level, config_, h, out);
     }

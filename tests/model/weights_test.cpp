@@ -51,7 +51,6 @@ class SilentBackend final : public Backend {
   void exec(const CacheAttention& op) override { none(op); }
   void exec(const NormalizeTokens& op) override { none(op); }
   void exec(const MeanTokens& op) override { none(op); }
-  void exec(const Upsample2x& op) override { none(op); }
   void exec(const Sinusoid& op) override { none(op); }
   void exec(const ScaleModelInput& op) override { none(op); }
   void exec(const EulerStep& op) override { none(op); }

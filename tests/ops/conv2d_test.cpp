@@ -1,3 +1,4 @@
+#include <array>
 #include <cmath>
 
 #include "ops/harness.h"
@@ -100,6 +101,26 @@ TEST_CASE("Conv2d gives the same bits for any number of threads", "[ops]") {
     }
 }
 
+TEST_CASE("Conv2d reads x doubled", "[ops]") {
+  for (const auto& [h, w, in_c, out_c] : std::initializer_list<std::array<int64_t, 4>>{
+           {4, 4, 32, 32}, {1, 1, 8, 16}, {3, 5, 100, 20}, {9, 20, 12, 8}, {2, 17, 5, 3}, {8, 8, 24, 24}})
+    for (DType type : {DType::f32, DType::bf16}) {
+      INFO(h << " x " << w << ", " << in_c << " to " << out_c << " channels, weights in " << name_of(type));
+      Inputs in(1);
+      const Conv2d op{.y = in.room(DType::f32, {2, 2 * h, 2 * w, out_c}),
+                      .x = in.normal(DType::f32, {2, h, w, in_c}),
+                      .w = in.normal(type, {out_c, in_c, 3, 3}),
+                      .bias = in.normal(DType::f32, {out_c}),
+                      .residual = in.normal(DType::f32, {2, 2 * h, 2 * w, out_c}),
+                      .pad_begin = 1,
+                      .pad_end = 1,
+                      .doubled = true};
+      expect_matches_oracle(op, tolerance(in_c * 9));
+      const auto first = oracle::result(*backends()[0], op);
+      for (const auto& backend : backends()) CHECK(oracle::result(*backend, op) == first);
+    }
+}
+
 TEST_CASE("Conv2d says what is wrong", "[ops]") {
   Inputs in(1);
   const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
@@ -127,4 +148,10 @@ TEST_CASE("Conv2d says what is wrong", "[ops]") {
   op = good;
   op.pad_end = -1;
   CHECK(complaint(op) == "Conv2d: pad_end is -1, expected at least 0");
+  op = good;
+  op.doubled = true;
+  CHECK(complaint(op) == "Conv2d: y is f32(1, 8, 8, 6), expected (1, 16, 16, 6)");
+  op.stride = 2;
+  CHECK(complaint(op) ==
+        "Conv2d: w is f32(6, 5, 3, 3), expected a 3x3 kernel, stride 1 and padding 1 over a doubled x");
 }

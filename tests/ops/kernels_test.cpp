@@ -83,6 +83,30 @@ TEST_CASE("Products with bf16 and with half a panel have the same bits on every 
     }
 }
 
+TEST_CASE("Products over lines have the bits of the others", "[kernels]") {
+  const int64_t depth = 37, columns = 40;
+  const auto w = normal(1, depth * kPanel), x = normal(2, depth * columns);
+  std::vector<int64_t> offsets;
+  for (int64_t k = 0; k < depth; ++k) offsets.push_back((k * 5 % depth) * columns + k % 7);
+  std::vector<float> places(size_t(depth * kPanel)), turned(size_t(kPanel * depth)), whole(size_t(kPanel * kPanel));
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t j = 0; j < kPanel; ++j) {
+      places[size_t(k * kPanel + j)] = x[size_t(offsets[size_t(k)] + j)];
+      turned[size_t(j * depth + k)] = w[size_t(k * kPanel + j)];
+    }
+  kPortableKernels.multiply(kPanel, 1, depth, turned.data(), depth, places.data(), 0, whole.data(), kPanel, false);
+  for (int64_t count = 1; count <= kPanel; ++count) {
+    INFO(count << " columns");
+    const auto run = [&](const Kernels& set, float* c) {
+      set.multiply_lines(count, depth, w.data(), x.data(), offsets.data(), c);
+    };
+    expect_same_bits(kPanel * kPanel, run);
+    std::vector<float> got(whole.size());
+    run(kPortableKernels, got.data());
+    CHECK(std::equal(whole.begin(), whole.begin() + count * kPanel, got.begin()));
+  }
+}
+
 TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]") {
   for (int64_t n : {1, 15, 16, 17, 100, 192}) {
     INFO(n);
@@ -90,8 +114,9 @@ TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]"
                pairs = normal(5, 2 * n);
     for (Activation act : {Activation::gelu, Activation::silu}) {
       expect_same_bits(n, [&](const Kernels& set, float* out) { set.activate(n, act, x.data(), out); });
-      expect_same_bits(n,
-                       [&](const Kernels& set, float* out) { set.finish(n, x.data(), w.data(), act, y.data(), out); });
+      expect_same_bits(n, [&](const Kernels& set, float* out) {
+        set.finish(1, n, x.data(), n, w.data(), act, y.data(), n, out, n);
+      });
       expect_same_bits(n, [&](const Kernels& set, float* out) {
         set.scale_channels(n, 1, x.data(), n, w.data(), y.data(), act, out, n);
       });
@@ -117,6 +142,7 @@ TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]"
     const auto many = normal(7, kPanel * n);
     const float* columns[kPanel];
     for (int64_t j = 0; j < kPanel; ++j) columns[j] = many.data() + j * n;
+    expect_same_bits(20 * n, [&](const Kernels& set, float* out) { set.turn(columns, n, out, 20); });
     for (int64_t count : {int64_t(1), int64_t(9), kPanel})
       expect_same_bits(kPanel * n, [&](const Kernels& set, float* out) { set.pack_panel(columns, count, n, out); });
     const int64_t padded = (n + kPanel - 1) / kPanel * kPanel;

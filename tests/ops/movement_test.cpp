@@ -46,15 +46,6 @@ TEST_CASE("ScatterRows writes the slots and no others", "[ops]") {
                         kExact);
 }
 
-TEST_CASE("Upsample2x doubles both axes", "[ops]") {
-  Inputs in(1);
-  expect_matches_oracle(Upsample2x{.y = in.room(DType::f32, {2, 6, 10, 12}), .x = in.normal(DType::f32, {2, 3, 5, 12})},
-                        kExact);
-  expect_matches_oracle(Upsample2x{.y = in.room(DType::f32, {1, 64, 64, 40}).slice(3, 4, 36),
-                                   .x = in.normal(DType::f32, {1, 32, 32, 64}).slice(3, 0, 32)},
-                        kExact);
-}
-
 TEST_CASE("Movement says what is wrong", "[ops]") {
   Inputs in(1);
   const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
@@ -78,9 +69,4 @@ TEST_CASE("Movement says what is wrong", "[ops]") {
   CHECK(complaint(scatter, &ScatterRows::y, f32({3, 8})) ==
         "ScatterRows: y is f32(3, 8), expected at least 4 in axis 0");
   CHECK(complaint(scatter, &ScatterRows::x, f32({8})) == "ScatterRows: x is f32(8), expected (rows, dim)");
-
-  CHECK(complaint(Upsample2x{.y = f32({1, 4, 4, 3}), .x = f32({4, 4, 3})}) ==
-        "Upsample2x: x is f32(4, 4, 3), expected (n, h, w, c)");
-  CHECK(complaint(Upsample2x{.y = f32({1, 4, 4, 3}), .x = f32({1, 4, 4, 3})}) ==
-        "Upsample2x: y is f32(1, 4, 4, 3), expected (1, 8, 8, 3)");
 }

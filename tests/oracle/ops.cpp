@@ -62,7 +62,7 @@ Expected oracle(const Linear& op) {
 }
 
 Expected oracle(const Conv2d& op) {
-  const int64_t h = op.x.dim[1], w = op.x.dim[2], in_c = op.x.dim[3];
+  const int64_t h = op.x.dim[1], w = op.x.dim[2], in_c = op.x.dim[3], scale = op.doubled ? 2 : 1;
   const int64_t out_c = op.w.dim[0], kh = op.w.dim[2], kw = op.w.dim[3];
   const Values x = read(op.x), weights = read(op.w), bias = read(op.bias), residual = read(op.residual);
   Exact y;
@@ -77,9 +77,9 @@ Expected oracle(const Conv2d& op) {
             for (int64_t j = 0; j < kw; ++j) {
               const int64_t from_row = row * op.stride + i - op.pad_begin,
                             from_col = col * op.stride + j - op.pad_begin;
-              if (from_row < 0 || from_row >= h || from_col < 0 || from_col >= w) continue;
+              if (from_row < 0 || from_row >= h * scale || from_col < 0 || from_col >= w * scale) continue;
               for (int64_t c = 0; c < in_c; ++c) {
-                const double term = x[at(((n * h + from_row) * w + from_col) * in_c + c)] *
+                const double term = x[at(((n * h + from_row / scale) * w + from_col / scale) * in_c + c)] *
                                     weights[at(((out * in_c + c) * kh + i) * kw + j)];
                 sum += term;
                 size += std::fabs(term);
@@ -346,17 +346,6 @@ Expected oracle(const MeanTokens& op) {
       y.magnitude.push_back(size / double(tokens));
     }
   return {{"y", y}};
-}
-
-Expected oracle(const Upsample2x& op) {
-  const int64_t h = op.x.dim[1], w = op.x.dim[2], channels = op.x.dim[3];
-  const Values x = read(op.x);
-  Values y;
-  for (int64_t n = 0; n < op.x.dim[0]; ++n)
-    for (int64_t row = 0; row < 2 * h; ++row)
-      for (int64_t col = 0; col < 2 * w; ++col)
-        for (int64_t c = 0; c < channels; ++c) y.push_back(x[at(((n * h + row / 2) * w + col / 2) * channels + c)]);
-  return {{"y", plain(y)}};
 }
 
 Expected oracle(const Sinusoid& op) {

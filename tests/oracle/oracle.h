@@ -41,7 +41,6 @@ Expected oracle(const Attention&);
 Expected oracle(const CacheAttention&);
 Expected oracle(const NormalizeTokens&);
 Expected oracle(const MeanTokens&);
-Expected oracle(const Upsample2x&);
 Expected oracle(const Sinusoid&);
 Expected oracle(const ScaleModelInput&);
 Expected oracle(const EulerStep&);

@@ -1,0 +1,112 @@
+// Convolution with output pixels in lanes (convolution.h).
+//
+// Work    A tile of output pixels takes the lines of x under it into scratch, turned: [line][channel][pixel], zeros
+// where
+//         the picture ends. Sixteen pixels under one tap of one channel are then one load wherever the kernel stands,
+//         and a weight is what is the same for all of them. The tile stays in the thread's L2.
+#include <algorithm>
+#include <vector>
+
+#include "cpu/convolution.h"
+#include "cpu/parallel.h"
+#include "cpu/rows.h"
+
+namespace seedstory::cpu {
+namespace {
+
+constexpr int64_t kTileWidth = 128, kTileLines = 16;
+constexpr int64_t kTileFloats = 48 * 1024;  // 192 KiB, less where one line alone takes more
+
+int64_t whole_lanes(int64_t pixels) {
+  return ceil_div(pixels, kPanel) * kPanel;
+}
+
+class Lines {
+ public:
+  explicit Lines(const Convolution& conv)
+      : conv_(conv),
+        channels_(conv.x.dim[3]),
+        width_(std::min(kTileWidth, whole_lanes(conv.y.dim[2]))),
+        stride_(whole_lanes(width_ + conv.kernel_w - 1)),
+        lines_(std::clamp<int64_t>(kTileFloats / (channels_ * stride_) - conv.kernel_h + 1, 1, kTileLines)),
+        zeros_(size_t(channels_)) {
+    for (int64_t i = 0; i < conv.kernel_h; ++i)
+      for (int64_t j = 0; j < conv.kernel_w; ++j)
+        for (int64_t c = 0; c < channels_; ++c) offsets_.push_back((i * channels_ + c) * stride_ + j);
+  }
+
+  int64_t tile_floats() const { return (lines_ + conv_.kernel_h - 1) * channels_ * stride_; }
+  int64_t tiles() const { return conv_.y.dim[0] * tiles_down() * tiles_across(); }
+
+  void tile(int64_t index, const float* const* panels, float* room) const {
+    const int64_t x = index % tiles_across() * width_, row = index / tiles_across();
+    const int64_t picture = row / tiles_down(), y = row % tiles_down() * lines_;
+    const int64_t lines = std::min(lines_, conv_.y.dim[1] - y), width = std::min(width_, conv_.y.dim[2] - x);
+    for (int64_t line = 0; line < lines + conv_.kernel_h - 1; ++line)
+      turn(picture, y - conv_.above + line, x - conv_.left, width + conv_.kernel_w - 1,
+           room + line * channels_ * stride_);
+    for (int64_t line = 0; line < lines; ++line)
+      for (int64_t at = 0; at < width; at += kPanel)
+        pixels((picture * conv_.y.dim[1] + y + line) * conv_.y.dim[2] + x + at, std::min(kPanel, width - at), panels,
+               room + line * channels_ * stride_ + at);
+  }
+
+ private:
+  int64_t tiles_across() const { return ceil_div(conv_.y.dim[2], width_); }
+  int64_t tiles_down() const { return ceil_div(conv_.y.dim[1], lines_); }
+
+  // to [channel][pixel] <- `count` pixels of a line of x from the column on, and what fills the last lanes.
+  void turn(int64_t picture, int64_t line, int64_t column, int64_t count, float* to) const {
+    const auto* from = static_cast<const float*>(conv_.x.data) + picture * conv_.x.stride[0] + line * conv_.x.stride[1];
+    const bool inside = line >= 0 && line < conv_.x.dim[1];
+    for (int64_t at = 0; at < count; at += kPanel) {
+      const float* rows[kPanel];
+      for (int64_t i = 0; i < kPanel; ++i) {
+        const int64_t x = column + at + i;
+        rows[i] = inside && x >= 0 && x < conv_.x.dim[2] ? from + x * conv_.x.stride[2] : zeros_.data();
+      }
+      kernels().turn(rows, channels_, to + at, stride_);
+    }
+  }
+
+  // `count` output pixels of one line from the given one on, all channels.
+  void pixels(int64_t first, int64_t count, const float* const* panels, const float* x) const {
+    alignas(64) float sums[kPanel * kPanel] = {}, turned[kPanel * kPanel];
+    const float* rows[kPanel];
+    for (int64_t j = 0; j < kPanel; ++j) rows[j] = sums + j * kPanel;
+    for (int64_t column = 0; column < conv_.y.dim[3]; column += kPanel) {
+      const int64_t columns = std::min(kPanel, conv_.y.dim[3] - column);
+      kernels().multiply_lines(columns, int64_t(offsets_.size()), panels[column / kPanel], x, offsets_.data(), sums);
+      kernels().turn(rows, kPanel, turned, kPanel);
+      finish_rows(count, columns, turned, kPanel, conv_.bias, Activation::none, conv_.residual, conv_.y, first, column);
+    }
+  }
+
+  const Convolution& conv_;
+  int64_t channels_, width_, stride_, lines_;
+  std::vector<float> zeros_;      // a pixel beside the picture
+  std::vector<int64_t> offsets_;  // of the k-th number of the chain in a turned tile
+};
+
+}  // namespace
+
+void convolve_lines(const Convolution& conv, Crew& crew) {
+  const Lines lines(conv);
+  const Panels& w = conv.w;
+  const int64_t panel_floats = w.depth * kPanel, room_floats = lines.tile_floats();
+  float* wide = crew.scratch.floats(crew.threads * room_floats + w.whole_count * panel_floats);
+  float* rooms = wide + w.whole_count * panel_floats;
+
+  std::vector<const float*> panels;
+  for (int64_t i = 0; i < w.whole_count; ++i) {
+    const int64_t at = i * panel_floats;
+    panels.push_back(w.type == DType::f32 ? static_cast<const float*>(w.whole) + at : wide + at);
+    if (w.type != DType::f32) kernels().widen(panel_floats, static_cast<const uint16_t*>(w.whole) + at, wide + at);
+  }
+  if (w.last) panels.push_back(w.last);
+
+  parallel_tasks(threads_for(double(conv.y.numel()) * double(w.depth), crew.threads), lines.tiles(),
+                 [&](int64_t tile, int thread) { lines.tile(tile, panels.data(), rooms + thread * room_floats); });
+}
+
+}  // namespace seedstory::cpu
