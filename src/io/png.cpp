@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kMaxTextBytes = 1 << 20;
 constexpr int kMaxTexts = 100;
+constexpr char kEndsEarly[] = "ends in the middle (truncated?)";
 
 // libpng reports an error by longjmp, which must not cross a C++ object with a destructor. So: the functions below
 // named *_or_jump hold only plain values, everything that owns lives in the callers, and the message lives here.
@@ -34,7 +35,7 @@ void on_warning(png_structp, png_const_charp) {}
 
 void on_read(png_structp png, png_bytep data, size_t length) {
   auto* session = static_cast<Session*>(png_get_io_ptr(png));
-  if (length > session->in.size() - session->at) png_error(png, "ends in the middle (truncated?)");
+  if (length > session->in.size() - session->at) png_error(png, kEndsEarly);
   std::memcpy(data, session->in.data() + session->at, length);
   session->at += length;
 }
@@ -53,9 +54,23 @@ void on_write(png_structp png, png_bytep data, size_t length) {
 }
 void on_flush(png_structp) {}
 
+// libpng takes memory for a chunk before it reads it. False where one says that it is longer than the file.
+bool has_whole_chunks(std::span<const uint8_t> bytes) {
+  constexpr size_t kSignature = 8, kAroundData = 12;  // length, type and checksum
+  for (size_t at = kSignature; at + kAroundData <= bytes.size();) {
+    const uint8_t* head = &bytes[at];
+    const size_t length = size_t(head[0]) << 24 | head[1] << 16 | head[2] << 8 | head[3];
+    if (length > bytes.size() - at - kAroundData) return false;
+    if (std::memcmp(head + 4, "IEND", 4) == 0) break;
+    at += kAroundData + length;
+  }
+  return true;
+}
+
 class PngReader {
  public:
   PngReader(std::span<const uint8_t> bytes, std::string file) : file_(std::move(file)) {
+    if (!has_whole_chunks(bytes)) fail_input(file_ + ": broken PNG: " + kEndsEarly);
     session_.in = bytes;
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &session_, on_error, on_warning);
     info_ = png_ ? png_create_info_struct(png_) : nullptr;
