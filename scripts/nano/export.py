@@ -4,7 +4,9 @@
     export.py --work DIR --out weights/nano [--card figures.md]
 
 Matrices and kernels of 1,024 elements or more are stored as I8 in blocks of 32 consecutive elements of the flattened tensor, with a
-companion NAME.scale (F16, one a block); value = int8 * scale. Everything else is F16, or F32 where F16 would lose it.
+companion NAME.scale (F16, one a block, a power of two); value = int8 * scale, which bf16 holds exactly: an engine whose products take
+bf16 weights computes the same as one in f32. Smaller ones are F16 rounded to bf16; everything else is F16, or F32 where F16 would
+lose it.
 """
 import argparse
 import hashlib
@@ -29,12 +31,11 @@ FILES = {"vit": "vit.safetensors", "llm": "llm.safetensors", "detokenizer": "det
 
 
 def quantise(w):
-    """int8 in blocks of 32 with an f16 scale. The scale is rounded first, so that the int8s fit the scale that is stored."""
+    """int8 in blocks of 32 with the smallest power of two as f16 scale that they fit."""
     flat = w.float().flatten()
     padded = torch.nn.functional.pad(flat, (0, -len(flat) % BLOCK)).view(-1, BLOCK)
-    scale = (padded.abs().amax(1) / 127).half()
-    step = scale.float().clamp(min=1e-8)[:, None]
-    return (padded / step).round().clamp(-127, 127).to(torch.int8).flatten()[:len(flat)].view(w.shape), scale
+    scale = torch.exp2(torch.log2(padded.abs().amax(1) / 127).ceil().clamp(min=-24)).half()  # 2^-24 is f16's least
+    return (padded / scale.float()[:, None]).round().clamp(-127, 127).to(torch.int8).flatten()[:len(flat)].view(w.shape), scale
 
 
 def dequantise(q, scale):
@@ -46,8 +47,11 @@ def pack(state):
     out = {}
     for name, w in state.items():
         w = w.detach().cpu().contiguous()
-        if w.dim() >= 2 and w.numel() >= 1024 and min(w.shape) > 1 and not re.search(r"pos_embed|positional_embedding", name):
+        matrix = w.dim() >= 2 and not re.search(r"pos_embed|positional_embedding", name)
+        if matrix and w.numel() >= 1024 and min(w.shape) > 1:
             out[name], out[name + ".scale"] = quantise(w)
+        elif matrix:
+            out[name] = w.bfloat16().half()
         elif w.dtype.is_floating_point:
             out[name] = w.half()
         else:
