@@ -9,5 +9,7 @@ int main(int argc, char** argv) {
   // `seedstory generate | head -1` ends the program without a word, also under a parent that ignores the signal.
   std::signal(SIGPIPE, SIG_DFL);
   return seedstory::run_command_line(argc, argv,
-                                     {.cpu = seedstory::make_cpu_backend, .cuda = seedstory::make_cuda_backend});
+                                     {.cpu = seedstory::make_cpu_backend,
+                                      .cpu_type = seedstory::cpu_product_type,
+                                      .cuda = seedstory::make_cuda_backend});
 }

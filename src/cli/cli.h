@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "seedstory/backend.h"
 
@@ -10,7 +11,8 @@ namespace seedstory {
 
 // The backends this build has; main fills it in, so that nothing here names one.
 struct Backends {
-  std::function<std::unique_ptr<Backend>(int threads)> cpu;  // threads 0: all cores
+  std::function<std::unique_ptr<Backend>(int threads, const std::string& instructions)> cpu;  // cpu/cpu_backend.h
+  std::function<DType(const std::string& instructions)> cpu_type;                             // of --type auto
   std::function<std::unique_ptr<Backend>(int device)> cuda;
 };
 

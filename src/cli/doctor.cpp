@@ -59,7 +59,7 @@ std::string gib(int64_t bytes) {
 class Doctor {
  public:
   Doctor(const DoctorFlags& flags, const Backends& backends)
-      : flags_(flags), backends_(backends), cpu_(backends.cpu(0)) {}
+      : flags_(flags), backends_(backends), cpu_(backends.cpu(0, "auto")) {}
 
   int run() {
     look_at_machine();

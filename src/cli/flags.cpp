@@ -147,8 +147,16 @@ CLI::Option* add_threads(CLI::App& app, int64_t& threads) {
   return app.add_option("-t,--threads", threads, "CPU threads; 0 is one a core")->type_name("N");
 }
 
+CLI::Option* add_cpu(CLI::App& app, std::string& cpu) {
+  return app.add_option("--cpu", cpu, "Instructions of the CPU's kernels: auto is the best that it has")
+      ->type_name("auto|amx|avx512_bf16|avx512|avx2|portable");
+}
+
 CLI::Option* add_type(CLI::App& app, std::string& type) {
-  return app.add_option("--type", type, "Number type of the weights: auto is f32; bf16 takes half the memory")
+  return app
+      .add_option("--type", type,
+                  "Number type of the weights: bf16 takes half the memory; auto is bf16 where the CPU multiplies in "
+                  "it, else f32")
       ->type_name("auto|f32|bf16");
 }
 
@@ -160,6 +168,7 @@ void add_machine_flags(CLI::App& app, StoryFlags& f) {
       ->type_name("on|off")
       ->group(group);
   add_threads(app, f.threads)->group(group);
+  add_cpu(app, f.cpu)->group(group);
 }
 
 void add_shared_flags(CLI::App& sub, StoryFlags& f, Path& config) {
@@ -258,6 +267,7 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   sub->add_option("--format", f.format, "md (default), csv or json")->type_name("NAME");
   sub->add_option("--repeat", f.repeat, "Rounds; medians are over these (default 5)")->type_name("N");
   add_threads(*sub, f.threads)->envname("SEEDSTORY_THREADS");
+  add_cpu(*sub, f.cpu)->envname("SEEDSTORY_CPU");
   add_type(*sub, f.type);
   add_model_flags(*sub, f);
   add_model_variable(*sub, f);

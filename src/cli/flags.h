@@ -28,7 +28,7 @@ struct StoryFlags : ModelFlags {
   std::optional<double> temperature, top_p, min_p, repeat_penalty;
   std::optional<int64_t> top_k;
 
-  std::string fit = "on", type = "auto", device = "auto", order = "interleaved";
+  std::string fit = "on", type = "auto", device = "auto", cpu = "auto", order = "interleaved";
   int64_t threads = 0;
   std::string show = "auto";
   bool dry_run = false, force = false, json = false;
@@ -52,7 +52,7 @@ struct DoctorFlags : ModelFlags {
 
 struct BenchFlags : ModelFlags {
   bool ops = false, stages = false;  // neither: both
-  std::string filter, format = "md", type = "auto";
+  std::string filter, format = "md", type = "auto", cpu = "auto";
   int64_t threads = 0, repeat = 5;
 };
 

@@ -55,7 +55,7 @@ struct Machine {
   Rates rates;
 };
 
-Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, const Backends& backends) {
+Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, DType type, const Backends& backends) {
   Machine machine;
   if (plan.card) {
     const Card& card = find_card(*plan.card);
@@ -64,10 +64,8 @@ Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, const Backe
                .rates = {.flops = card.teraflops * 1e12, .bytes = card.terabytes * 1e12}};
   } else {
     const Device device = parse_device(flags.device);
-    const auto backend = device.cuda ? backends.cuda(device.index) : backends.cpu(int(flags.threads));
-    machine = {.name = backend->name(),
-               .free_bytes = backend->free_bytes(),
-               .rates = measure_rates(*backend, parse_type(flags.type))};
+    const auto backend = device.cuda ? backends.cuda(device.index) : backends.cpu(int(flags.threads), flags.cpu);
+    machine = {.name = backend->name(), .free_bytes = backend->free_bytes(), .rates = measure_rates(*backend, type)};
   }
   if (plan.memory) {
     if (!(*plan.memory > 0)) fail_usage(fmt::format("--memory {}: expected GiB over 0", *plan.memory));
@@ -110,10 +108,10 @@ nlohmann::ordered_json to_json(const Plan& plan, const StoryRequest& request, co
 }  // namespace
 
 int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backends) {
-  const DType type = parse_type(flags.type);
+  const DType type = parse_type(flags.type, backends.cpu_type(flags.cpu));
   const ModelDir model = open_model(find_model(flags));
   const StoryRequest request = make_request(flags, model.config, {});
-  const Machine machine = find_machine(flags, asked, backends);
+  const Machine machine = find_machine(flags, asked, type, backends);
   const Plan plan = make_plan(model, request, type, machine.rates);
   const Fit fit = fit_into(plan, machine.free_bytes);
   if (flags.json) {

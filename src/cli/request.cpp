@@ -82,12 +82,12 @@ bool parse_order(const std::string& name) {
   fail_usage(fmt::format("--order {}: expected interleaved or text-first", name));
 }
 
-DType parse_type(const std::string& name) {
-  if (name == "auto" || name == "f32") return DType::f32;
+DType parse_type(const std::string& name, DType of_auto) {
+  if (name == "auto") return of_auto;
+  if (name == "f32") return DType::f32;
   if (name == "bf16") return DType::bf16;
   for (const char* later : {"f16", "w8", "w4", "fp8"})
-    if (name == later)
-      fail_usage(fmt::format("--type {}: is not built yet; today: f32 (auto takes it) and bf16", name));
+    if (name == later) fail_usage(fmt::format("--type {}: is not built yet; today: f32 and bf16", name));
   fail_usage(fmt::format("--type {}: expected auto, f32 or bf16", name));
 }
 

@@ -41,7 +41,7 @@ class Telling {
         terminal_(terminal),
         device_(parse_device(flags.device)),
         text_first_(parse_order(flags.order)),
-        type_(parse_type(flags.type)),
+        type_(parse_type(flags.type, backends.cpu_type(flags.cpu))),
         is_stream_(flags.output == "-"),
         show_(!is_stream_ && !flags.json && shows_pictures(flags.show)) {
     need_range("--threads", flags.threads, 0, 1024);
@@ -137,7 +137,7 @@ class Telling {
 
   int make(Book& book) {
     const std::unique_ptr<Backend> backend =
-        device_.cuda ? backends_.cuda(device_.index) : backends_.cpu(int(flags_.threads));
+        device_.cuda ? backends_.cuda(device_.index) : backends_.cpu(int(flags_.threads), flags_.cpu);
     Narrator narrator(terminal_, request_, book.dir().string(), !flags_.json && !stream_);
     narrator.started(record_, backend->name());
     const bool staged = needs_stages(*backend);

@@ -35,7 +35,7 @@ int version(bool as_json, const Backends& backends) {
       {"build_type", SEEDSTORY_BUILD_TYPE},
       {"types", {"f32", "bf16"}},
       {"backends",
-       {describe("cpu", [&] { return backends.cpu(0); }), describe("cuda", [&] { return backends.cuda(0); })}}};
+       {describe("cpu", [&] { return backends.cpu(0, "auto"); }), describe("cuda", [&] { return backends.cuda(0); })}}};
   if (as_json) {
     fmt::print("{}\n", json.dump(1));
     return 0;

@@ -41,31 +41,28 @@ struct Taps {
 
 // The 3x3 kernel of a doubled picture as the 2x2 kernel that output rows and columns of these parities see.
 Panels sums_of_taps(const Panels& w, int64_t channels, int64_t row, int64_t column, Crew& crew) {
-  const int64_t tap = channels * kPanel, count = w.whole_count + (w.last ? 1 : 0);
-  float* sums = crew.taps.floats((count * 4 + crew.threads) * tap);
-  // A tap of a panel in f32.
-  const auto tap_at = [&](int64_t panel, int64_t index, float* wide) -> const float* {
-    const int64_t at = (panel * 9 + index) * tap;
-    if (panel == w.whole_count) return w.last + index * tap;
-    if (w.type == DType::f32) return static_cast<const float*>(w.whole) + at;
-    kernels().widen(tap, static_cast<const uint16_t*>(w.whole) + at, wide);
-    return wide;
-  };
-  parallel(crew.threads, count, 1 + 4096 / tap, [&](int64_t begin, int64_t end) {
-    float* wide = sums + (count * 4 + omp_get_thread_num()) * tap;
-    for (int64_t panel = begin; panel < end; ++panel)
+  const int64_t tap = channels * kPanel, floats = 4 * tap;
+  // [panel][place][channel][16], and a thread's room for a panel and a tap.
+  float* sums = crew.taps.floats(w.count() * floats + crew.threads * (floats + tap));
+  parallel(crew.threads, w.count(), 1 + 4096 / tap, [&](int64_t begin, int64_t end) {
+    float *room = sums + w.count() * floats + omp_get_thread_num() * (floats + tap), *wide = room + floats;
+    for (int64_t panel = begin; panel < end; ++panel) {
+      float* to = w.pairs ? room : sums + panel * floats;
+      std::fill_n(to, floats, 0.0f);
       for (int64_t place = 0; place < 4; ++place) {
         const Taps rows(row, place / 2), columns(column, place % 2);
-        float* sum = sums + (panel * 4 + place) * tap;
-        std::fill_n(sum, tap, 0.0f);
+        float* sum = to + place * tap;
         for (int64_t i = rows.begin; i < rows.end; ++i)
           for (int64_t j = columns.begin; j < columns.end; ++j)
-            kernels().add(tap, sum, tap_at(panel, i * 3 + j, wide), sum);
+            kernels().add(tap, sum, w.in_f32(panel, (i * 3 + j) * channels, channels, wide), sum);
       }
+      if (w.pairs) pair_up(4 * channels, room, reinterpret_cast<uint16_t*>(sums) + panel * floats);
+    }
   });
   Panels out = w;
-  out.whole = sums, out.type = DType::f32, out.depth = 4 * channels;
-  if (w.last) out.last = sums + w.whole_count * 4 * tap;
+  out.whole = sums, out.depth = 4 * channels;
+  if (!w.pairs) out.type = DType::f32;
+  if (w.last) out.last = reinterpret_cast<char*>(sums) + w.whole_count * floats * size_of(out.type);
   return out;
 }
 

@@ -94,17 +94,10 @@ void convolve_lines(const Convolution& conv, Crew& crew) {
   const Lines lines(conv);
   const Panels& w = conv.w;
   const int64_t panel_floats = w.depth * kPanel, room_floats = lines.tile_floats();
-  float* wide = crew.scratch.floats(crew.threads * room_floats + w.whole_count * panel_floats);
-  float* rooms = wide + w.whole_count * panel_floats;
-
+  float* wide = crew.scratch.floats(crew.threads * room_floats + w.count() * panel_floats);
+  float* rooms = wide + w.count() * panel_floats;
   std::vector<const float*> panels;
-  for (int64_t i = 0; i < w.whole_count; ++i) {
-    const int64_t at = i * panel_floats;
-    panels.push_back(w.type == DType::f32 ? static_cast<const float*>(w.whole) + at : wide + at);
-    if (w.type != DType::f32) kernels().widen(panel_floats, static_cast<const uint16_t*>(w.whole) + at, wide + at);
-  }
-  if (w.last) panels.push_back(w.last);
-
+  for (int64_t i = 0; i < w.count(); ++i) panels.push_back(w.in_f32(i, 0, w.depth, wide + i * panel_floats));
   parallel_tasks(threads_for(double(conv.y.numel()) * double(w.depth), crew.threads), lines.tiles(),
                  [&](int64_t tile, int thread) { lines.tile(tile, panels.data(), rooms + thread * room_floats); });
 }

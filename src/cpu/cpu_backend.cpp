@@ -1,8 +1,10 @@
 #include "cpu/cpu_backend.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <omp.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -98,9 +100,27 @@ class CpuBackend final : public Backend {
   cpu::PackedWeights weights_;
 };
 
+const cpu::Kernels& find_set(const std::string& name) {
+  if (name == "auto") return cpu::kernels();
+  std::vector<const char*> here;
+  for (const cpu::Kernels* set : cpu::kernel_sets()) {
+    if (name == set->name) return *set;
+    here.push_back(set->name);
+  }
+  constexpr const char* kAll[] = {"amx", "avx512_bf16", "avx512", "avx2", "portable"};
+  if (std::find(std::begin(kAll), std::end(kAll), name) == std::end(kAll))
+    fail_usage(fmt::format("--cpu {}: expected auto, {}", name, fmt::join(kAll, ", ")));
+  fail_resource(fmt::format("--cpu {}: this processor has {}", name, fmt::join(here, ", ")));
+}
+
 }  // namespace
 
-std::unique_ptr<Backend> make_cpu_backend(int threads) {
+DType cpu_product_type(const std::string& instructions) {
+  return find_set(instructions).pairs ? DType::bf16 : DType::f32;
+}
+
+std::unique_ptr<Backend> make_cpu_backend(int threads, const std::string& instructions) {
+  cpu::use_kernels(find_set(instructions));
   if (threads < 0) fail_usage(fmt::format("--threads {}: at least 1, or 0 for all cores", threads));
   return std::make_unique<CpuBackend>(threads == 0 ? omp_get_num_procs() : threads);
 }

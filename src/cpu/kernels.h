@@ -5,14 +5,26 @@
 // are built with.
 #pragma once
 
+#include <vector>
+
 #include "seedstory/ops.h"
 
 namespace seedstory::cpu {
 
 constexpr int64_t kPanel = 16;  // columns of a packed matrix that lie side by side: one Lanes
 
+// Products of numbers in bf16 with sums in f32, by instructions of their own. A panel has its depth in pairs:
+// [k / 2][column][k % 2], the depth even. An element's bits depend on its depth and on the instruction set alone.
+struct PairKernels {
+  // high <- x in bf16, low <- in bf16 what that leaves of x; low may be null.
+  void (*split)(int64_t count, const float* x, uint16_t* high, uint16_t* low);
+  void (*multiply)(int64_t rows, int64_t panels, int64_t depth, const uint16_t* a, int64_t a_stride, const uint16_t* b,
+                   int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
+};
+
 struct Kernels {
   const char* name;
+  const PairKernels* pairs = nullptr;  // where the instruction set has them
 
   // Matrix products, see multiply.h.
   // to[k * stride + j] <- rows[j][k] for sixteen rows.
@@ -57,11 +69,17 @@ struct Kernels {
                          const float* offset, Activation act, float* y, int64_t y_stride);
 };
 
+// What the backend computes with: the best that this machine has, until use_kernels() says otherwise.
 const Kernels& kernels();
 
-// The sets, for kernels() and tests. Only call into one that the machine has.
+// Before any weight is prepared: their order depends on the set.
+void use_kernels(const Kernels& set);
+
+// The sets that this machine has, the best first.
+const std::vector<const Kernels*>& kernel_sets();
+
+// For kernel_sets() and tests. Only call into one that the machine has.
 extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels;
-bool has_avx2();
-bool has_avx512();
+extern const PairKernels kAvx512Pairs, kAmxPairs;
 
 }  // namespace seedstory::cpu

@@ -11,6 +11,7 @@ namespace seedstory::cpu {
 template <class Lanes>
 constexpr Kernels kernels_of(const char* name) {
   return {.name = name,
+          .pairs = nullptr,
           .turn = turn<Lanes>,
           .pack_panel = pack_panel<Lanes>,
           .multiply = multiply<Lanes, float>,

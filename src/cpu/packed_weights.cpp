@@ -29,8 +29,21 @@ void reorder(const From* row, DepthOrder order, int64_t depth, To* to) {
         to[tap * channels + c] = widened(row[c * order.taps + tap]);
 }
 
+// The place of (k, row) in a panel.
+struct PanelOrder {
+  bool pairs;
+
+  int64_t operator()(int64_t k, int64_t row) const {
+    return pairs ? k / 2 * 2 * kPanel + row * 2 + k % 2 : k * kPanel + row;
+  }
+};
+
+bool in_pairs(DType type, int64_t depth) {
+  return type == DType::bf16 && kernels().pairs && depth % 2 == 0;
+}
+
 template <class T>
-void pack_in_place(T* w, int64_t n, int64_t depth, DepthOrder order, int threads) {
+void pack_in_place(T* w, int64_t n, int64_t depth, DepthOrder order, PanelOrder place, int threads) {
   parallel(threads, ceil_div(n, kPanel), 1 + 16 * 1024 / (kPanel * depth + 1), [&](int64_t begin, int64_t end) {
     std::vector<T> rows(size_t(kPanel * depth));
     for (int64_t panel = begin; panel < end; ++panel) {
@@ -42,17 +55,17 @@ void pack_in_place(T* w, int64_t n, int64_t depth, DepthOrder order, int threads
         continue;
       }
       for (int64_t k = 0; k < depth; ++k)
-        for (int64_t r = 0; r < kPanel; ++r) at[k * kPanel + r] = rows[size_t(r * depth + k)];
+        for (int64_t r = 0; r < kPanel; ++r) at[place(k, r)] = rows[size_t(r * depth + k)];
     }
   });
 }
 
 // The number at (row, k) of a prepared matrix (n, depth).
 template <class T>
-T packed_at(const T* w, int64_t n, int64_t depth, int64_t row, int64_t k) {
+T packed_at(const T* w, int64_t n, int64_t depth, PanelOrder place, int64_t row, int64_t k) {
   const int64_t panel = row / kPanel;
   if (row >= n / kPanel * kPanel) return w[row * depth + k];
-  return w[panel * kPanel * depth + k * kPanel + row % kPanel];
+  return w[panel * kPanel * depth + place(k, row % kPanel)];
 }
 
 }  // namespace
@@ -62,12 +75,45 @@ DepthOrder depth_order(const Tensor& w) {
                      : DepthOrder{.taps = 1, .channels = w.dim[1]};
 }
 
+const float* Panels::in_f32(int64_t panel, int64_t k, int64_t count, float* room) const {
+  const bool left_over = panel == whole_count;
+  const void* from = left_over ? last : whole;
+  const int64_t at = ((left_over ? 0 : panel) * this->depth + k) * kPanel;
+  if (type == DType::f32 || (left_over && !pairs)) return static_cast<const float*>(from) + at;
+  const auto* bits = static_cast<const uint16_t*>(from) + at;
+  if (!pairs) {
+    kernels().widen(count * kPanel, bits, room);
+    return room;
+  }
+  for (int64_t pair = 0; pair < count / 2; ++pair, bits += 2 * kPanel)
+    for (int64_t row = 0; row < kPanel; ++row) {
+      uint32_t both;
+      std::memcpy(&both, bits + 2 * row, sizeof both);
+      room[2 * pair * kPanel + row] = std::bit_cast<float>(both << 16);
+      room[(2 * pair + 1) * kPanel + row] = std::bit_cast<float>(both & 0xffff0000);
+    }
+  return room;
+}
+
+void pair_up(int64_t depth, const float* panel, uint16_t* to) {
+  const auto rounded = [](float x) {
+    const auto bits = std::bit_cast<uint32_t>(x);
+    return bits + 0x7fff + (bits >> 16 & 1);
+  };
+  for (int64_t pair = 0; pair < depth / 2; ++pair, panel += 2 * kPanel, to += 2 * kPanel)
+    for (int64_t row = 0; row < kPanel; ++row) {
+      const uint32_t both = rounded(panel[row]) >> 16 | (rounded(panel[kPanel + row]) & 0xffff0000);
+      std::memcpy(to + 2 * row, &both, sizeof both);
+    }
+}
+
 void PackedWeights::prepare(const Tensor& w, Crew& crew) {
   if (!w.contiguous() || w.numel() == 0) return;
+  const PanelOrder place{in_pairs(w.dtype, depth_of(w))};
   if (w.dtype == DType::f32)
-    pack_in_place(static_cast<float*>(w.data), w.dim[0], depth_of(w), depth_order(w), crew.threads);
+    pack_in_place(static_cast<float*>(w.data), w.dim[0], depth_of(w), depth_order(w), place, crew.threads);
   else if (w.dtype == DType::bf16)
-    pack_in_place(static_cast<uint16_t*>(w.data), w.dim[0], depth_of(w), depth_order(w), crew.threads);
+    pack_in_place(static_cast<uint16_t*>(w.data), w.dim[0], depth_of(w), depth_order(w), place, crew.threads);
   else
     return;
   prepared_[static_cast<const char*>(w.data)] = w;
@@ -98,10 +144,11 @@ Panels PackedWeights::panels(const Tensor& w, Crew& crew) {
   const Tensor* whole = whole_of(w, first);
   const bool f32 = w.dtype == DType::f32;
   const auto at = [&](int64_t offset) { return static_cast<const char*>(w.data) + offset * size_of(w.dtype); };
+  const PanelOrder place{in_pairs(w.dtype, depth)};
   if (!whole) {
     const DepthOrder order = depth_order(w);
     return copied(
-        n, depth, 0,
+        n, depth, 0, place.pairs,
         [&](int64_t row, float* to) {
           if (f32)
             reorder(reinterpret_cast<const float*>(at(row * w.stride[0])), order, depth, to);
@@ -111,27 +158,30 @@ Panels PackedWeights::panels(const Tensor& w, Crew& crew) {
         crew);
   }
   const auto packed_row = [&](int64_t row, float* to) {
+    const auto at = [&](const auto* data, int64_t k) {
+      return packed_at(data, whole->dim[0], depth, place, first + row, k);
+    };
     for (int64_t k = 0; k < depth; ++k)
-      to[k] = f32 ? packed_at(static_cast<const float*>(whole->data), whole->dim[0], depth, first + row, k)
-                  : widened(packed_at(static_cast<const uint16_t*>(whole->data), whole->dim[0], depth, first + row, k));
+      to[k] = f32 ? at(static_cast<const float*>(whole->data), k)
+                  : widened(at(static_cast<const uint16_t*>(whole->data), k));
   };
-  if (first % kPanel != 0) return copied(n, depth, 0, packed_row, crew);
+  if (first % kPanel != 0) return copied(n, depth, 0, place.pairs, packed_row, crew);
   const int64_t whole_panels = std::min(ceil_div(n, kPanel), (whole->dim[0] - first) / kPanel);
-  Panels out{.whole = w.data, .type = w.dtype, .whole_count = whole_panels, .depth = depth};
+  Panels out{.whole = w.data, .type = w.dtype, .whole_count = whole_panels, .pairs = place.pairs, .depth = depth};
   if (whole_panels * kPanel < n) {
-    out.last = static_cast<const float*>(copied(n, depth, whole_panels, packed_row, crew).whole);
+    out.last = copied(n, depth, whole_panels, place.pairs, packed_row, crew).whole;
     out.last_count = n - whole_panels * kPanel;
   }
   return out;
 }
 
 // Panels from the first-th on, copied.
-Panels PackedWeights::copied(int64_t n, int64_t depth, int64_t first,
+Panels PackedWeights::copied(int64_t n, int64_t depth, int64_t first, bool pairs,
                              const std::function<void(int64_t row, float* to)>& read, Crew& crew) {
-  const int64_t panels = ceil_div(n, kPanel) - first;
-  float* to = copy_.floats(panels * kPanel * depth + 1);
-  parallel(crew.threads, panels, 1 + 16 * 1024 / (kPanel * depth + 1), [&](int64_t begin, int64_t end) {
-    std::vector<float> room(size_t(kPanel * depth));
+  const int64_t panels = ceil_div(n, kPanel) - first, numbers = kPanel * depth;
+  float* to = copy_.floats(panels * numbers + 1);
+  parallel(crew.threads, panels, 1 + 16 * 1024 / (numbers + 1), [&](int64_t begin, int64_t end) {
+    std::vector<float> room(size_t(2 * numbers));
     for (int64_t panel = begin; panel < end; ++panel) {
       const int64_t count = std::min(kPanel, n - (first + panel) * kPanel);
       const float* rows[kPanel];
@@ -139,10 +189,12 @@ Panels PackedWeights::copied(int64_t n, int64_t depth, int64_t first,
         rows[r] = &room[size_t(r * depth)];
         read((first + panel) * kPanel + r, &room[size_t(r * depth)]);
       }
-      kernels().pack_panel(rows, count, depth, to + panel * kPanel * depth);
+      float* packed = pairs ? room.data() + numbers : to + panel * numbers;
+      kernels().pack_panel(rows, count, depth, packed);
+      if (pairs) pair_up(depth, packed, reinterpret_cast<uint16_t*>(to) + panel * numbers);
     }
   });
-  return {.whole = to, .type = DType::f32, .whole_count = panels, .depth = depth};
+  return {.whole = to, .type = pairs ? DType::bf16 : DType::f32, .whole_count = panels, .pairs = pairs, .depth = depth};
 }
 
 }  // namespace seedstory::cpu

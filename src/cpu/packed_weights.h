@@ -18,10 +18,19 @@ struct Panels {
   const void* whole = nullptr;  // the panels whose sixteen rows are all there, one after another
   DType type = DType::f32;      // of `whole`: f32 or bf16
   int64_t whole_count = 0;
-  const float* last = nullptr;  // the panel of the rows left over, the others 0; null where none are
-  int64_t last_count = 0;       // how many those are
+  bool pairs = false;          // bf16 in the order of PairKernels
+  const void* last = nullptr;  // the panel of the rows left over, the others 0, in pairs or f32; null where none are
+  int64_t last_count = 0;      // how many those are
   int64_t depth = 0;
+
+  int64_t count() const { return whole_count + (last ? 1 : 0); }
+
+  // Numbers [k, k + depth) of a panel in f32, [k][16]: where they lie, or in `room`. k and depth even where pairs are.
+  const float* in_f32(int64_t panel, int64_t k, int64_t depth, float* room) const;
 };
+
+// A panel's numbers in the order of PairKernels, rounded to bf16; depth even.
+void pair_up(int64_t depth, const float* panel, uint16_t* to);
 
 // Where a weight (n, ..) has its depth in the order of Conv2d's sum: taps outside, channels inside. A Linear has one
 // tap.
@@ -47,8 +56,8 @@ class PackedWeights {
  private:
   // The prepared weight that w is rows of, and the first of them; else null.
   const Tensor* whole_of(const Tensor& w, int64_t& first) const;
-  Panels copied(int64_t n, int64_t depth, int64_t first, const std::function<void(int64_t row, float* to)>& read,
-                Crew&);
+  Panels copied(int64_t n, int64_t depth, int64_t first, bool pairs,
+                const std::function<void(int64_t row, float* to)>& read, Crew&);
 
   std::map<const char*, Tensor> prepared_;  // by the address of the weight
   Scratch copy_;

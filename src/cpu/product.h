@@ -15,7 +15,13 @@ constexpr int64_t kPanelBlock = 8;    // 128 columns: the sums of a task are 48 
 constexpr int64_t kDepthBlock = 256;  // a panel of it is 16 KiB, half of L1
 constexpr int64_t kSumsStride = kPanelBlock * kPanel;
 constexpr int64_t kRowsToWiden = 12;  // from here on a widened panel is cheaper than a bf16 one
-constexpr int64_t kTaskFloats = kRowBlock * kSumsStride + kDepthBlock * kPanel;  // of scratch
+// Of scratch: sums, and a widened panel or the rows of a piece as one or two numbers in bf16.
+constexpr int64_t kTaskFloats = kRowBlock * kSumsStride + std::max(kDepthBlock * kPanel, kRowBlock* kDepthBlock);
+
+// Where a product runs in bf16, a number of the rows is rounded to bf16, or it is split into the sum of two such
+// numbers, which together have 16 of its 24 bits. Linear splits, since words hang on small differences; pictures do
+// not.
+enum class Rounding { to_bf16, to_two };
 
 // Rows of a piece of the depth.
 struct RowPiece {
@@ -23,10 +29,31 @@ struct RowPiece {
   int64_t stride;
 };
 
-// sums [row][kSumsStride] <- or += piece times the panels [first, first + count) at depth k. bf16 panels are widened
-// into `wide` where enough rows come to pay for it, else as they are read: the same bits.
+// sums [row][kSumsStride] <- or += piece times the panels [first, first + count) at depth k, which are in pairs.
+inline void multiply_pairs(const Panels& w, int64_t first, int64_t count, int64_t k, int64_t depth, RowPiece piece,
+                           int64_t rows, Rounding rounding, float* sums, float* room) {
+  const PairKernels& run = *kernels().pairs;
+  auto* terms = reinterpret_cast<uint16_t*>(room);
+  uint16_t* low = rounding == Rounding::to_two ? terms + kRowBlock * kDepthBlock : nullptr;
+  for (int64_t row = 0; row < rows; ++row)
+    run.split(depth, piece.data + row * piece.stride, terms + row * kDepthBlock,
+              low ? low + row * kDepthBlock : nullptr);
+  const auto multiply = [&](int64_t panels, const void* data, int64_t panel, float* to) {
+    if (panels == 0) return;
+    const auto* b = static_cast<const uint16_t*>(data) + (panel * w.depth + k) * kPanel;
+    run.multiply(rows, panels, depth, terms, kDepthBlock, b, w.depth * kPanel, to, kSumsStride, k > 0);
+    if (low) run.multiply(rows, panels, depth, low, kDepthBlock, b, w.depth * kPanel, to, kSumsStride, true);
+  };
+  const int64_t whole = std::clamp<int64_t>(w.whole_count - first, 0, count);
+  multiply(whole, w.whole, first, sums);
+  multiply(count - whole, w.last, 0, sums + whole * kPanel);
+}
+
+// The same for panels in any order. bf16 ones are widened into `room` where enough rows come to pay for it, else as
+// they are read: the same bits.
 inline void multiply_panels(const Panels& w, int64_t first, int64_t count, int64_t k, int64_t depth, RowPiece piece,
-                            int64_t rows, float* sums, float* wide) {
+                            int64_t rows, Rounding rounding, float* sums, float* room) {
+  if (w.pairs) return multiply_pairs(w, first, count, k, depth, piece, rows, rounding, sums, room);
   const Kernels& run = kernels();
   const int64_t whole = std::clamp<int64_t>(w.whole_count - first, 0, count), stride = w.depth * kPanel;
   const int64_t at = first * stride + k * kPanel;
@@ -37,23 +64,23 @@ inline void multiply_panels(const Panels& w, int64_t first, int64_t count, int64
     run.multiply_bf16(rows, whole, depth, piece.data, piece.stride, b, stride, sums, kSumsStride, k > 0);
   } else {
     for (int64_t i = 0; i < whole; ++i) {
-      run.widen(depth * kPanel, b + i * stride, wide);
-      run.multiply(rows, 1, depth, piece.data, piece.stride, wide, 0, sums + i * kPanel, kSumsStride, k > 0);
+      run.widen(depth * kPanel, b + i * stride, room);
+      run.multiply(rows, 1, depth, piece.data, piece.stride, room, 0, sums + i * kPanel, kSumsStride, k > 0);
     }
   }
   if (whole == count) return;
+  const float* last = static_cast<const float*>(w.last) + k * kPanel;
+  float* to = sums + whole * kPanel;
   if (w.last_count <= kPanel / 2)
-    run.multiply_half(rows, depth, piece.data, piece.stride, w.last + k * kPanel, sums + whole * kPanel, kSumsStride,
-                      k > 0);
+    run.multiply_half(rows, depth, piece.data, piece.stride, last, to, kSumsStride, k > 0);
   else
-    run.multiply(rows, 1, depth, piece.data, piece.stride, w.last + k * kPanel, 0, sums + whole * kPanel, kSumsStride,
-                 k > 0);
+    run.multiply(rows, 1, depth, piece.data, piece.stride, last, 0, to, kSumsStride, k > 0);
 }
 
 // piece(first_row, rows, k, depth, thread) -> RowPiece; take(first_row, rows, first_column, columns, sums)
 // for a task, sums [row][kSumsStride].
 template <class Piece, class Take>
-void product(int64_t rows, int64_t n, const Panels& w, Crew& crew, Piece&& piece, Take&& take) {
+void product(int64_t rows, int64_t n, const Panels& w, Rounding rounding, Crew& crew, Piece&& piece, Take&& take) {
   const int64_t row_blocks = ceil_div(rows, kRowBlock), panel_blocks = ceil_div(n, kSumsStride);
   const int threads = threads_for(double(rows) * double(w.depth) * double(n), crew.threads);
   float* scratch = crew.scratch.floats(threads * kTaskFloats);
@@ -61,11 +88,11 @@ void product(int64_t rows, int64_t n, const Panels& w, Crew& crew, Piece&& piece
   parallel_tasks(threads, row_blocks * panel_blocks, [&](int64_t task, int thread) {
     const int64_t first_row = task / panel_blocks * kRowBlock, block_rows = std::min(kRowBlock, rows - first_row);
     const int64_t first_col = task % panel_blocks * kSumsStride, cols = std::min(kSumsStride, n - first_col);
-    float *sums = scratch + thread * kTaskFloats, *wide = sums + kRowBlock * kSumsStride;
+    float *sums = scratch + thread * kTaskFloats, *room = sums + kRowBlock * kSumsStride;
     for (int64_t k = 0; k < w.depth || k == 0; k += kDepthBlock) {
       const int64_t depth = std::min(kDepthBlock, w.depth - k);
       multiply_panels(w, first_col / kPanel, ceil_div(cols, kPanel), k, depth,
-                      piece(first_row, block_rows, k, depth, thread), block_rows, sums, wide);
+                      piece(first_row, block_rows, k, depth, thread), block_rows, rounding, sums, room);
     }
     take(first_row, block_rows, first_col, cols, sums);
   });

@@ -100,6 +100,19 @@ TEST_CASE("A device that is not there is exit 4, never a slower answer") {
   CHECK_THAT(run.err, Catch::Contains("seedstory: "));
 }
 
+TEST_CASE("The flag --cpu takes instructions that the processor has") {
+  const Desk desk;
+  CHECK(desk.generate("-p fox -n 1 --cpu portable -o out").code == 0);
+  CHECK_THAT(desk.shell("seedstory generate --model model -p fox -n 1 --cpu sse9 -o out").err,
+             Catch::Equals("seedstory: --cpu sse9: expected auto, amx, avx512_bf16, avx512, avx2, portable\n"));
+  const nlohmann::json version = nlohmann::json::parse(desk.shell("seedstory version --json").out);
+  const std::string cpu = version["backends"][0]["description"];
+  if (cpu.find("amx") != std::string::npos) return;
+  const Run run = desk.shell("seedstory generate --model model -p fox -n 1 --cpu amx -o out2");
+  CHECK(run.code == 4);
+  CHECK_THAT(run.err, Catch::Contains("--cpu amx: this processor has ") && Catch::Contains("portable"));
+}
+
 TEST_CASE("The environment names model, device and threads, and flags win") {
   const Desk desk;
   Run run = desk.shell("SEEDSTORY_MODEL=model seedstory generate -p fox -n 1 -o out");

@@ -1,4 +1,6 @@
 // A story told by the program: what is on which stream, what is in the folder, what a second run does.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "io/image.h"
@@ -101,7 +103,7 @@ TEST_CASE("With --json stdout is one object a frame, also for a story that is th
   CHECK(desk.generate("-p fox --json -o out").out == run.out);
 }
 
-TEST_CASE("Equal runs are equal bytes: threads, order and again") {
+TEST_CASE("Equal runs are equal bytes: threads, instructions, order and again") {
   const Desk desk(random_model());
   const std::string ask = "-p 'The red fox' --max-tokens 16 --temp 0.8 -o ";
   REQUIRE(desk.generate(ask + "a").code == 0);
@@ -112,6 +114,10 @@ TEST_CASE("Equal runs are equal bytes: threads, order and again") {
     INFO(folder);
     desk.expect_equal_folders("a", folder);
   }
+  // In bf16 the instructions decide how numbers are rounded.
+  CHECK(desk.generate(ask + "f32 --type f32").code == 0);
+  CHECK(desk.generate(ask + "portable --type f32 --cpu portable").code == 0);
+  desk.expect_equal_folders("f32", "portable");
 }
 
 TEST_CASE("With --order text-first everything is told before it is painted") {
@@ -409,4 +415,26 @@ TEST_CASE("The model that ships tells a story without being asked for by name") 
   CHECK(desk.json("out/story.json")["model"]["flags"].empty());
   CHECK(desk.files("out").size() == 4);
   CHECK_THAT(desk.shell("seedstory inspect --command out/001.png").out, !Catch::Contains("--model"));
+}
+
+TEST_CASE("The weights that ship lose nothing in bf16") {
+  if (!std::filesystem::exists(std::string(SEEDSTORY_SOURCE_DIR) + "/weights/nano/model.json")) {
+    WARN("skipped: weights/nano is not in this tree");
+    return;
+  }
+  const Desk desk;
+  // Instructions that widen bf16, not those that multiply in it and round what they multiply with.
+  const std::string here = desk.shell("seedstory version --json").out;
+  const auto has = [&](const char* name) { return here.find(name) != std::string::npos; };
+  const char* cpu = has("(avx2") ? "avx2" : has("(portable") ? "portable" : "avx512";
+  for (const char* type : {"f32", "bf16"})
+    REQUIRE(desk.shell(fmt::format("seedstory generate -p 'A little fox.' -n 2 --steps 2 --cpu {} --type {} -o {}", cpu,
+                                   type, type))
+                .code == 0);
+  const auto a = desk.json("f32/story.json")["frames"], b = desk.json("bf16/story.json")["frames"];
+  for (size_t frame : {0, 1}) {
+    CHECK(a[frame]["text"] == b[frame]["text"]);
+    const std::string file = fmt::format("00{}.png", frame);
+    CHECK(read_image(desk / ("f32/" + file)).rgb == read_image(desk / ("bf16/" + file)).rgb);
+  }
 }

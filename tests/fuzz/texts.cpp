@@ -11,11 +11,12 @@ using namespace seedstory;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const MemoryFile file(text_of(data, size));
   const std::string path = file.path();
+  const Backends none{.cpu = {}, .cpu_type = [](const std::string&) { return DType::f32; }, .cuda = {}};
   // There is no such model: the texts are read before it is looked for.
   const char* visualize[] = {"seedstory", "visualize", "--model", "/nowhere", "--captions", path.c_str()};
   const char* generate[] = {"seedstory", "generate", "--model", "/nowhere", "--prompt-file", path.c_str()};
-  taken_or_refused(run_command_line(std::size(visualize), visualize, {}));
-  taken_or_refused(run_command_line(std::size(generate), generate, {}));
+  taken_or_refused(run_command_line(std::size(visualize), visualize, none));
+  taken_or_refused(run_command_line(std::size(generate), generate, none));
   take_or_refuse([&] {
     const std::string text = read_user_text(path);
     unknown_words(text, {"fox", "the"});

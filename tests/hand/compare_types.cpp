@@ -1,7 +1,8 @@
 // What bf16 weights change: a hundred stories told in f32 and in bf16. For scripts/compare_types.
 //
-//   compare_types MODEL-DIR [FRAMES]
+//   compare_types MODEL-DIR [FRAMES] [emulate]
 //
+// `emulate`: bf16 as processors with such products compute it, in plain loops (ops/emulated_pairs.h).
 // A story's texts are equal or they part at some token; there the gap is printed between the two tokens' logits in f32:
 // a small one is a toss-up. The last picture of a story is painted from both types' own features.
 #include <fmt/format.h>
@@ -9,8 +10,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <optional>
 
 #include "cpu/cpu_backend.h"
+#include "ops/emulated_pairs.h"
 #include "story/story.h"
 
 using namespace seedstory;
@@ -78,10 +81,12 @@ double psnr(const Image& a, const Image& b) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    fmt::print(stderr, "compare_types MODEL-DIR [FRAMES]\n");
+    fmt::print(stderr, "compare_types MODEL-DIR [FRAMES] [emulate]\n");
     return 2;
   }
   const ModelDir model = open_model({.dir = argv[1]});
+  std::optional<cpu::EmulatedPairs> pairs;
+  if (argc > 3 && std::string_view(argv[3]) == "emulate") pairs.emplace();
   const auto backend = make_cpu_backend(0);
   Engine f32(*backend, model), bf16(*backend, model, {.products = DType::bf16});
   StoryRequest request = default_request(model.config);

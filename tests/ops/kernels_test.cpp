@@ -5,19 +5,13 @@
 #include <cmath>
 #include <cstring>
 
+#include "ops/emulated_pairs.h"
 #include "ops/harness.h"
 
 using namespace seedstory;
 using namespace seedstory::cpu;
 
 namespace {
-
-std::vector<const Kernels*> vector_sets() {
-  std::vector<const Kernels*> sets;
-  if (has_avx2()) sets.push_back(&kAvx2Kernels);
-  if (has_avx512()) sets.push_back(&kAvx512Kernels);
-  return sets;
-}
 
 std::vector<float> normal(uint64_t seed, int64_t count, double scale = 1) {
   Inputs in(seed);
@@ -30,7 +24,7 @@ template <class Run>
 void expect_same_bits(int64_t count, Run&& run) {
   std::vector<float> expected(static_cast<size_t>(count), -7.0f);
   run(kPortableKernels, expected.data());
-  for (const Kernels* set : vector_sets()) {
+  for (const Kernels* set : kernel_sets()) {
     INFO(set->name);
     std::vector<float> got(static_cast<size_t>(count), -7.0f);
     run(*set, got.data());
@@ -104,6 +98,78 @@ TEST_CASE("Products over lines have the bits of the others", "[kernels]") {
     std::vector<float> got(whole.size());
     run(kPortableKernels, got.data());
     CHECK(std::equal(whole.begin(), whole.begin() + count * kPanel, got.begin()));
+  }
+}
+
+TEST_CASE("Products in bf16 are products", "[kernels]") {
+  std::vector<std::pair<const char*, const PairKernels*>> sets = {{"emulated", &kEmulatedPairs}};
+  for (const Kernels* set : kernel_sets())
+    if (set->pairs) sets.emplace_back(set->name, set->pairs);
+  for (const auto& [name, pairs] : sets)
+    for (int64_t rows : {1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 50})
+      for (int64_t panels : {1, 2, 3, 4, 5})
+        for (int64_t depth : {2, 24, 32, 64, 70}) {
+          INFO(name << ": " << rows << " rows, " << panels << " panels, depth " << depth);
+          // Small whole numbers: exact in bf16, and so are their sums in f32, in any order.
+          const int64_t columns = panels * kPanel, stride = depth + 6;
+          Inputs in(1);
+          const Tensor x = in.integers({rows, depth}, 9), y = in.integers({depth, columns}, 9);
+          std::vector<uint16_t> a(size_t(rows * stride), 0x7fc0), b(size_t(depth * columns));
+          std::vector<float> expected(size_t(rows * columns)), got(expected.size(), 5);
+          for (int64_t row = 0; row < rows; ++row)
+            for (int64_t k = 0; k < depth; ++k)
+              a[size_t(row * stride + k)] = to_bf16(float(x.as<int32_t>()[row * depth + k]) - 4);
+          for (int64_t k = 0; k < depth; ++k)
+            for (int64_t j = 0; j < columns; ++j) {
+              const auto value = float(y.as<int32_t>()[k * columns + j]) - 4;
+              b[size_t(j / kPanel * depth * kPanel + k / 2 * 2 * kPanel + j % kPanel * 2 + k % 2)] = to_bf16(value);
+              for (int64_t row = 0; row < rows; ++row)
+                expected[size_t(row * columns + j)] += value * (float(x.as<int32_t>()[row * depth + k]) - 4);
+            }
+          const auto run = [&](bool accumulate) {
+            pairs->multiply(rows, panels, depth, a.data(), stride, b.data(), depth * kPanel, got.data(), columns,
+                            accumulate);
+          };
+          run(false);
+          CHECK(got == expected);
+          run(true);
+          for (float& v : expected) v *= 2;
+          CHECK(got == expected);
+        }
+}
+
+TEST_CASE("A row of a product in bf16 has the same bits alone and among others", "[kernels]") {
+  for (const Kernels* set : kernel_sets()) {
+    if (!set->pairs) continue;
+    INFO(set->name);
+    constexpr int64_t kRows = 37, kDepth = 70, kColumns = 3 * kPanel;
+    const auto x = normal(1, kRows * kDepth), y = normal(2, kDepth * kColumns);
+    std::vector<uint16_t> a(x.size()), b(y.size());
+    set->pairs->split(int64_t(x.size()), x.data(), a.data(), nullptr);
+    set->pairs->split(int64_t(y.size()), y.data(), b.data(), nullptr);
+    std::vector<float> all(kRows * kColumns), one(kColumns);
+    const auto run = [&](int64_t row, int64_t rows, float* c) {
+      set->pairs->multiply(rows, 3, kDepth, &a[size_t(row * kDepth)], kDepth, b.data(), kDepth * kPanel, c, kColumns,
+                           false);
+    };
+    run(0, kRows, all.data());
+    for (int64_t row = 0; row < kRows; ++row) {
+      run(row, 1, one.data());
+      CHECK(std::memcmp(one.data(), &all[size_t(row * kColumns)], one.size() * sizeof one[0]) == 0);
+    }
+  }
+}
+
+TEST_CASE("Numbers are split into two in bf16", "[kernels]") {
+  const auto x = normal(1, 37);
+  for (const Kernels* set : kernel_sets()) {
+    if (!set->pairs) continue;
+    INFO(set->name);
+    std::vector<uint16_t> expected_high(40, 7), expected_low(40, 7), high(40, 7), low(40, 7);
+    emulated_split(37, x.data(), expected_high.data(), expected_low.data());
+    set->pairs->split(37, x.data(), high.data(), low.data());
+    CHECK(high == expected_high);
+    CHECK(low == expected_low);
   }
 }
 
