@@ -39,7 +39,7 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
        "--policy compat_vis: is for visualize; expected window, dense, sink or mm_sink"},
       {"seedstory generate --model model -p x --rng dice", "--rng dice: expected torch-cuda or torch-cpu"},
       {"seedstory generate --model model -p x --type w4",
-       "--type w4: is not built yet; today: f32 (auto takes it) and bf16"},
+       "--type w4: is not built yet; today: f32 and bf16"},
       {"seedstory generate --model model -p x --type int2", "--type int2: expected auto, f32 or bf16"},
       {"seedstory generate --model model -p x --device tpu", "--device tpu: expected auto, cpu, cuda or cuda:N"},
       {"seedstory generate --model model -p x --device cuda:x", "--device cuda:x: expected auto, cpu, cuda or cuda:N"},
