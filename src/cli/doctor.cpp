@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command_line.h"
+#include "cli/config.h"
 #include "cli/flags.h"
 #include "cli/hf_cache.h"
 #include "cli/places.h"
@@ -52,8 +53,8 @@ constexpr Download kDownloads[] = {
      "stable-diffusion-xl-base-1.0"},
 };
 
-std::string gib(int64_t bytes) {
-  return fmt::format("{:.2f} GiB", double(bytes) / double(1 << 30));
+std::string memory_text(int64_t bytes) {
+  return fmt::format("{:.2f} GiB", gib(bytes));
 }
 
 class Doctor {
@@ -76,7 +77,7 @@ class Doctor {
          fmt::format("{}, {} core{}", machine_.cpu, machine_.cores, machine_.cores > 1 ? "s" : "")});
     add({"machine", "instructions", machine_.instructions.find("avx2") == std::string::npos ? "note" : "ok",
          machine_.instructions.empty() ? "none beyond x86-64: expect a tenth of the speed" : machine_.instructions});
-    add({"machine", "memory", "ok", gib(cpu_->free_bytes()) + " free"});
+    add({"machine", "memory", "ok", memory_text(cpu_->free_bytes()) + " free"});
     add({"machine", "backend", "ok", cpu_->name()});
     add({"machine", "libraries", "ok", SEEDSTORY_LIBRARIES});
   }
@@ -141,16 +142,17 @@ class Doctor {
   // What a story of the model's usual size takes, and whether the parts speak of the same tokens.
   void look_at_whole(const ModelDir& model) {
     try {
-      const Plan plan = make_plan(model, default_request(model.config), DType::f32);
+      const DType type = backends_.cpu_type("auto");
+      const Plan plan = make_plan(model, default_request(model.config), type);
       const int64_t free = cpu_->free_bytes();
       const Fit fit = fit_into(plan, free);
       Finding memory{"model", "memory", fit == Fit::none ? "missing" : "ok", ""};
       memory.kind = ErrorKind::resource;
-      memory.text =
-          fit == Fit::none
-              ? too_large(plan, free, DType::f32)
-              : fmt::format("{} of {} free{}", gib(fit == Fit::at_once ? plan.bytes_at_once() : plan.bytes_in_stages()),
-                            gib(free), fit == Fit::at_once ? "" : ", one stage at a time");
+      memory.text = fit == Fit::none
+                        ? too_large(plan, free, type)
+                        : fmt::format("{} of {} free{}",
+                                      memory_text(fit == Fit::at_once ? plan.bytes_at_once() : plan.bytes_in_stages()),
+                                      memory_text(free), fit == Fit::at_once ? "" : ", one stage at a time");
       if (fit == Fit::none)
         memory.fix = "seedstory plan says what fits; --type bf16 and a smaller --width and --height take less";
       add(memory);
@@ -166,6 +168,9 @@ class Doctor {
     add({"places", "output", writable ? "ok" : "wrong",
          fmt::format("{} {}", fs::current_path(none).string(), writable ? "can be written" : "cannot be written"),
          writable ? "" : "seedstory generate -o DIR ..., in a folder that you may write"});
+    const auto config = config_file();
+    add({"places", "configuration", config ? "ok" : "note",
+         config ? config->string() : "none; the README says where it may be"});
     try {
       const fs::path cache = hf_cache();
       const bool there = fs::is_directory(cache, none);

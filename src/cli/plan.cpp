@@ -39,10 +39,6 @@ const Card& find_card(const std::string& name) {
   fail_usage(fmt::format("--card {}: expected one of {}", name, known));
 }
 
-double gib(int64_t bytes) {
-  return double(bytes) / double(1 << 30);
-}
-
 std::string duration(double seconds) {
   if (seconds < 0.095) return fmt::format("{:.1f} ms", seconds * 1e3);
   if (seconds < 95) return fmt::format("{:.2g} s", seconds);

@@ -171,7 +171,7 @@ class Telling {
     if (fit == Fit::none) fail_resource(too_large(plan, backend.free_bytes(), type_));
     if (fit == Fit::in_stages)
       terminal_.warn(fmt::format("all parts take {:.1f} GiB, {:.1f} are free: one stage at a time, text first",
-                                 double(plan.bytes_at_once()) / (1 << 30), double(backend.free_bytes()) / (1 << 30)));
+                                 gib(plan.bytes_at_once()), gib(backend.free_bytes())));
     return fit == Fit::in_stages;
   }
 

@@ -5,16 +5,13 @@
 #include <vector>
 
 #include "cpu/parallel.h"
+#include "seedstory/bf16.h"
 
 namespace seedstory::cpu {
 namespace {
 
 int64_t depth_of(const Tensor& w) {
   return w.dim[0] == 0 ? 0 : w.numel() / w.dim[0];
-}
-
-float widened(uint16_t bits) {
-  return std::bit_cast<float>(uint32_t{bits} << 16);
 }
 
 // to[k] <- row[order.stored(k)]
@@ -26,7 +23,7 @@ void reorder(const From* row, DepthOrder order, int64_t depth, To* to) {
       if constexpr (std::is_same_v<From, To>)
         to[tap * channels + c] = row[c * order.taps + tap];
       else
-        to[tap * channels + c] = widened(row[c * order.taps + tap]);
+        to[tap * channels + c] = bf16_to_f32(row[c * order.taps + tap]);
 }
 
 // The place of (k, row) in a panel.
@@ -96,13 +93,9 @@ const float* Panels::in_f32(int64_t panel, int64_t k, int64_t count, float* room
 }
 
 void pair_up(int64_t depth, const float* panel, uint16_t* to) {
-  const auto rounded = [](float x) {
-    const auto bits = std::bit_cast<uint32_t>(x);
-    return bits + 0x7fff + (bits >> 16 & 1);
-  };
   for (int64_t pair = 0; pair < depth / 2; ++pair, panel += 2 * kPanel, to += 2 * kPanel)
     for (int64_t row = 0; row < kPanel; ++row) {
-      const uint32_t both = rounded(panel[row]) >> 16 | (rounded(panel[kPanel + row]) & 0xffff0000);
+      const uint32_t both = f32_to_bf16(panel[row]) | uint32_t{f32_to_bf16(panel[kPanel + row])} << 16;
       std::memcpy(to + 2 * row, &both, sizeof both);
     }
 }
@@ -163,7 +156,7 @@ Panels PackedWeights::panels(const Tensor& w, Crew& crew) {
     };
     for (int64_t k = 0; k < depth; ++k)
       to[k] = f32 ? at(static_cast<const float*>(whole->data), k)
-                  : widened(at(static_cast<const uint16_t*>(whole->data), k));
+                  : bf16_to_f32(at(static_cast<const uint16_t*>(whole->data), k));
   };
   if (first % kPanel != 0) return copied(n, depth, 0, place.pairs, packed_row, crew);
   const int64_t whole_panels = std::min(ceil_div(n, kPanel), (whole->dim[0] - first) / kPanel);

@@ -12,23 +12,13 @@
 #include <utility>
 
 #include "model/lora.h"
+#include "seedstory/bf16.h"
 
 namespace seedstory {
 namespace {
 
 int64_t numel_of(const std::vector<int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
-}
-
-float bf16_to_f32(uint16_t bits) {
-  return std::bit_cast<float>(uint32_t{bits} << 16);
-}
-
-// To the nearest, ties to even; NaN stays NaN.
-uint16_t f32_to_bf16(float x) {
-  const uint32_t bits = std::bit_cast<uint32_t>(x);
-  if (x != x) return uint16_t(bits >> 16 | 0x40);
-  return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 // The exponent and mantissa of a half, put where a float has them, are the value over 2^112, subnormals included.

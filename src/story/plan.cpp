@@ -95,7 +95,6 @@ Fit fit_into(const Plan& plan, int64_t free_bytes) {
 }
 
 std::string too_large(const Plan& plan, int64_t free_bytes, DType products) {
-  const auto gib = [](int64_t bytes) { return double(bytes) / double(1 << 30); };
   const auto largest = std::max_element(plan.stages.begin(), plan.stages.end(),
                                         [](const StagePlan& a, const StagePlan& b) { return a.bytes() < b.bytes(); });
   const Stage stage = kStages[largest - plan.stages.begin()];

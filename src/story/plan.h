@@ -43,6 +43,10 @@ Fit fit_into(const Plan& plan, int64_t free_bytes);
 // What does not fit, and the line that helps.
 std::string too_large(const Plan& plan, int64_t free_bytes, DType products);
 
+constexpr double gib(int64_t bytes) {
+  return double(bytes) / double(1 << 30);
+}
+
 // The rates of a backend at two products: one bound by arithmetic, one by memory. Takes some 50 ms.
 Rates measure_rates(Backend& backend, DType products);
 

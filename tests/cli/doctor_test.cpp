@@ -49,6 +49,15 @@ TEST_CASE("doctor finds a whole model whole, and says so in one page") {
   CHECK_THAT(finding(report, "machine", "memory")["text"].get<std::string>(), !Catch::StartsWith("0.00 GiB"));
 }
 
+TEST_CASE("doctor names the configuration file that is read") {
+  const Desk desk;
+  CHECK(finding(examine(desk, "--model model", 0), "places", "configuration")["state"] == "note");
+  REQUIRE(desk.shell("mkdir -p config/seedstory; echo 'steps = 3' >config/seedstory/config.toml").code == 0);
+  const auto found = finding(examine(desk, "--model model", 0), "places", "configuration");
+  CHECK(found["state"] == "ok");
+  CHECK_THAT(found["text"].get<std::string>(), Catch::EndsWith("/config/seedstory/config.toml"));
+}
+
 TEST_CASE("doctor goes on behind the first broken part") {
   const Desk desk;
   fs::remove(desk / "model/vit.safetensors");
