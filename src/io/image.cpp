@@ -2,12 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <memory>
 
 #include "io/file.h"
 #include "io/png.h"
 #include "seedstory/error.h"
 
+// Zeroed: a JPEG may use a Huffman table that it never defined, and what lies in its place becomes an index.
+#define STBI_MALLOC(bytes) std::calloc(1, bytes)
+#define STBI_REALLOC(memory, bytes) std::realloc(memory, bytes)
+#define STBI_FREE(memory) std::free(memory)
 #define STB_IMAGE_IMPLEMENTATION
 #define STB_IMAGE_STATIC
 #define STBI_ONLY_JPEG
