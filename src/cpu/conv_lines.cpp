@@ -1,9 +1,8 @@
 // Convolution with output pixels in lanes (convolution.h).
 //
 // Work    A tile of output pixels takes the lines of x under it into scratch, turned: [line][channel][pixel], zeros
-// where
-//         the picture ends. Sixteen pixels under one tap of one channel are then one load wherever the kernel stands,
-//         and a weight is what is the same for all of them. The tile stays in the thread's L2.
+//         beside the picture. Sixteen pixels under one tap of one channel are then one load wherever the kernel
+//         stands, and a weight is what is the same for all of them. The tile stays in the thread's L2.
 #include <algorithm>
 #include <vector>
 

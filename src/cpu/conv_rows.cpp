@@ -1,9 +1,8 @@
 // Convolution with output channels in lanes (convolution.h).
 //
 // Work    The product of product.h: a row is an output pixel, its depth the picture under the kernel. A task gathers
-// the
-//         piece of the depth that it is at; where the taps of a kernel row lie side by side that is one copy, and next
-//         to a hundred columns it is some percent of the work. A 1x1 convolution gathers nothing.
+//         the piece of the depth that it is at; where the taps of a kernel row lie side by side that is one copy,
+//         and next to a hundred columns it is some percent of the work. A 1x1 convolution gathers nothing.
 #include <algorithm>
 
 #include "cpu/convolution.h"

@@ -1,9 +1,8 @@
 // GroupNorm (ops.h):  y <- act((s - mean) / sqrt(var + eps) * w + b),  s = x + shift
 //
-// Work   Few channels are taken as more of them: a number of pixels that lie side by side count as one, so that Lanes
-// are
-//        full. Channels lie side by side, so a picture is cut into pieces of kPixels pixels, and a piece gives each of
-//        its channels a centre and the sums of the differences from it and of their squares. The pieces are merged per
+// Work   Few channels are taken as more of them: pixels that lie side by side count as one, so that Lanes are full.
+//        Channels lie side by side, so a picture is cut into pieces of kPixels pixels, and a piece gives each of its
+//        channels a centre and the sums of the differences from it and of their squares. The pieces are merged per
 //        group in f64, in order (Chan et al. 1979). What is left is a factor and an offset a channel. x is read twice,
 //        y written once; the shift only moves the means.
 // Error  Against f64, of the magnitude that counts the cancellation of s - mean: 2^-21.
