@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "cpu/kernels.h"
+#include "cpu/tiles.h"
 
 namespace seedstory::cpu {
 
@@ -32,50 +32,35 @@ void pack_panel(const float* const* rows, int64_t count, int64_t depth, float* p
     for (int64_t j = 0; j < kPanel; ++j) panel[k * kPanel + j] = j < count ? rows[j][k] : 0;
 }
 
-template <class Lanes, int R, int P, class B>
-void multiply_tile(int64_t depth, const float* a, int64_t a_stride, const B* b, int64_t panel_stride, float* c,
-                   int64_t c_stride, bool accumulate) {
-  Lanes acc[R][P];
+template <class Lanes>
+struct FmaTile {
+  static constexpr int kAccumulators = Lanes::kAccumulators;
+
+  template <int R, int P, class B>
+  static void run(int64_t depth, const float* a, int64_t a_stride, const B* b, int64_t panel_stride, float* c,
+                  int64_t c_stride, bool accumulate) {
+    Lanes acc[R][P];
 #pragma GCC unroll 8
-  for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int p = 0; p < P; ++p) acc[r][p] = accumulate ? Lanes::load(c + r * c_stride + p * kPanel) : Lanes::all(0);
-  for (int64_t k = 0; k < depth; ++k) {
-    Lanes column[P];
+      for (int p = 0; p < P; ++p) acc[r][p] = accumulate ? Lanes::load(c + r * c_stride + p * kPanel) : Lanes::all(0);
+    for (int64_t k = 0; k < depth; ++k) {
+      Lanes column[P];
 #pragma GCC unroll 4
-    for (int p = 0; p < P; ++p) column[p] = Lanes::load(b + p * panel_stride + k * kPanel);
+      for (int p = 0; p < P; ++p) column[p] = Lanes::load(b + p * panel_stride + k * kPanel);
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const Lanes x = Lanes::all(a[r * a_stride + k]);
+      for (int r = 0; r < R; ++r) {
+        const Lanes x = Lanes::all(a[r * a_stride + k]);
 #pragma GCC unroll 4
-      for (int p = 0; p < P; ++p) acc[r][p] = fma(x, column[p], acc[r][p]);
+        for (int p = 0; p < P; ++p) acc[r][p] = fma(x, column[p], acc[r][p]);
+      }
     }
-  }
 #pragma GCC unroll 8
-  for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int p = 0; p < P; ++p) acc[r][p].store(c + r * c_stride + p * kPanel);
-}
-
-// As many panels at a time as the registers hold, then what is left.
-template <class Lanes, class B, int R, int P = std::min(4, Lanes::kAccumulators / R)>
-void multiply_rows(int64_t panels, int64_t depth, const float* a, int64_t a_stride, const B* b, int64_t panel_stride,
-                   float* c, int64_t c_stride, bool accumulate) {
-  for (; panels >= P; panels -= P, b += P * panel_stride, c += P * kPanel)
-    multiply_tile<Lanes, R, P>(depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
-  if constexpr (P > 1)
-    if (panels > 0)
-      multiply_rows<Lanes, B, R, P - 1>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
-}
-
-template <class Lanes, class B, int R = std::min(8, Lanes::kAccumulators)>
-void multiply(int64_t rows, int64_t panels, int64_t depth, const float* a, int64_t a_stride, const B* b,
-              int64_t panel_stride, float* c, int64_t c_stride, bool accumulate) {
-  for (; rows >= R; rows -= R, a += R * a_stride, c += R * c_stride)
-    multiply_rows<Lanes, B, R>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
-  if constexpr (R > 1)
-    if (rows > 0) multiply<Lanes, B, R - 1>(rows, panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
-}
+      for (int p = 0; p < P; ++p) acc[r][p].store(c + r * c_stride + p * kPanel);
+  }
+};
 
 // The first eight columns of one panel.
 template <class Lanes, int R = 2 * Lanes::kAccumulators>

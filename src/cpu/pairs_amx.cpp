@@ -11,7 +11,7 @@
 #include <bit>
 #include <cstring>
 
-#include "cpu/kernels.h"
+#include "cpu/tiles.h"
 
 namespace seedstory::cpu {
 namespace {
@@ -36,52 +36,38 @@ void split(int64_t count, const float* x, uint16_t* high, uint16_t* low) {
 
 // ---- AVX-512
 
-template <int R, int P>
-void dot_tile(int64_t depth, const uint16_t* a, int64_t a_stride, const uint16_t* b, int64_t panel_stride, float* c,
-              int64_t c_stride, bool accumulate) {
-  __m512 acc[R][P];
+struct DotTile {
+  static constexpr int kAccumulators = 24;
+
+  template <int R, int P>
+  static void run(int64_t depth, const uint16_t* a, int64_t a_stride, const uint16_t* b, int64_t panel_stride, float* c,
+                  int64_t c_stride, bool accumulate) {
+    __m512 acc[R][P];
 #pragma GCC unroll 8
-  for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int p = 0; p < P; ++p)
-      acc[r][p] = accumulate ? _mm512_loadu_ps(c + r * c_stride + p * kPanel) : _mm512_setzero_ps();
-  for (int64_t k = 0; k < depth; k += 2) {
-    __m512bh column[P];
+      for (int p = 0; p < P; ++p)
+        acc[r][p] = accumulate ? _mm512_loadu_ps(c + r * c_stride + p * kPanel) : _mm512_setzero_ps();
+    for (int64_t k = 0; k < depth; k += 2) {
+      __m512bh column[P];
 #pragma GCC unroll 4
-    for (int p = 0; p < P; ++p)
-      column[p] = std::bit_cast<__m512bh>(_mm512_loadu_si512(b + p * panel_stride + k * kPanel));
+      for (int p = 0; p < P; ++p)
+        column[p] = std::bit_cast<__m512bh>(_mm512_loadu_si512(b + p * panel_stride + k * kPanel));
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      int pair;
-      std::memcpy(&pair, a + r * a_stride + k, sizeof pair);
-      const auto x = std::bit_cast<__m512bh>(_mm512_set1_epi32(pair));
+      for (int r = 0; r < R; ++r) {
+        int pair;
+        std::memcpy(&pair, a + r * a_stride + k, sizeof pair);
+        const auto x = std::bit_cast<__m512bh>(_mm512_set1_epi32(pair));
 #pragma GCC unroll 4
-      for (int p = 0; p < P; ++p) acc[r][p] = _mm512_dpbf16_ps(acc[r][p], x, column[p]);
+        for (int p = 0; p < P; ++p) acc[r][p] = _mm512_dpbf16_ps(acc[r][p], x, column[p]);
+      }
     }
-  }
 #pragma GCC unroll 8
-  for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-    for (int p = 0; p < P; ++p) _mm512_storeu_ps(c + r * c_stride + p * kPanel, acc[r][p]);
-}
-
-template <int R, int P = std::min(4, 24 / R)>
-void dot_rows(int64_t panels, int64_t depth, const uint16_t* a, int64_t a_stride, const uint16_t* b,
-              int64_t panel_stride, float* c, int64_t c_stride, bool accumulate) {
-  for (; panels >= P; panels -= P, b += P * panel_stride, c += P * kPanel)
-    dot_tile<R, P>(depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
-  if constexpr (P > 1)
-    if (panels > 0) dot_rows<R, P - 1>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
-}
-
-template <int R = 8>
-void dot(int64_t rows, int64_t panels, int64_t depth, const uint16_t* a, int64_t a_stride, const uint16_t* b,
-         int64_t panel_stride, float* c, int64_t c_stride, bool accumulate) {
-  for (; rows >= R; rows -= R, a += R * a_stride, c += R * c_stride)
-    dot_rows<R>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
-  if constexpr (R > 1)
-    if (rows > 0) dot<R - 1>(rows, panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
-}
+      for (int p = 0; p < P; ++p) _mm512_storeu_ps(c + r * c_stride + p * kPanel, acc[r][p]);
+  }
+};
 
 // ---- AMX
 
@@ -176,7 +162,7 @@ void multiply_amx(int64_t rows, int64_t panels, int64_t depth, const uint16_t* a
 
 }  // namespace
 
-const PairKernels kAvx512Pairs = {.split = split, .multiply = dot<>};
+const PairKernels kAvx512Pairs = {.split = split, .multiply = multiply_in_tiles<DotTile>};
 const PairKernels kAmxPairs = {.split = split, .multiply = multiply_amx};
 
 }  // namespace seedstory::cpu

@@ -1,0 +1,34 @@
+// A product of rows and panels cut into tiles of R rows by P panels, as many as the registers hold; what is left over
+// gets smaller ones.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cpu/kernels.h"
+
+namespace seedstory::cpu {
+
+// Tile::run<R, P>() computes one of them and has the other parameters of multiply_in_tiles() but rows and panels;
+// Tile::kAccumulators is the most that R times P may be.
+template <class Tile, int R, int P = std::min(4, Tile::kAccumulators / R), class A, class B>
+void multiply_panels(int64_t panels, int64_t depth, const A* a, int64_t a_stride, const B* b, int64_t panel_stride,
+                     float* c, int64_t c_stride, bool accumulate) {
+  for (; panels >= P; panels -= P, b += P * panel_stride, c += P * kPanel)
+    Tile::template run<R, P>(depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+  if constexpr (P > 1)
+    if (panels > 0)
+      multiply_panels<Tile, R, P - 1>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+}
+
+template <class Tile, int R = std::min(8, Tile::kAccumulators), class A, class B>
+void multiply_in_tiles(int64_t rows, int64_t panels, int64_t depth, const A* a, int64_t a_stride, const B* b,
+                       int64_t panel_stride, float* c, int64_t c_stride, bool accumulate) {
+  for (; rows >= R; rows -= R, a += R * a_stride, c += R * c_stride)
+    multiply_panels<Tile, R>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+  if constexpr (R > 1)
+    if (rows > 0)
+      multiply_in_tiles<Tile, R - 1>(rows, panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+}
+
+}  // namespace seedstory::cpu
