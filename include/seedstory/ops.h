@@ -36,6 +36,7 @@ struct Linear {
   Tensor bias;      // (n)        in, optional
   Tensor residual;  // (rows, n)  in, optional
   Activation act = Activation::none;
+  DType multiply_as = DType::f32;  // where w is bf16, x may be rounded to this for the product
 
   void check() const;
   Cost cost() const;
@@ -257,6 +258,7 @@ struct Attention {
   Tensor k;  // (n, keys, heads, head_dim)     in
   Tensor v;  // (n, keys, heads, head_dim)     in
   float scale = 1;
+  DType multiply_as = DType::f32;  // q, k, v and the softmax may be rounded to this for the two products
 
   void check() const;
   Cost cost() const;

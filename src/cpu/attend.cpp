@@ -24,19 +24,33 @@ void attend(const Queries& to, int64_t rows, const KeyTile& tile, float scale, i
   while (full < rows && seen_by(full) < tile.keys) ++full;
   if (from == rows) return;
 
-  run.multiply(rows - from, (tile.keys + kPanel - 1) / kPanel, tile.dim, to.q + from * to.q_stride, to.q_stride, tile.k,
-               tile.dim * kPanel, scores + from * kKeyTile, kKeyTile, false);
-  for (int64_t row = from; row < rows; ++row)
-    run.soften(seen_by(row), scale, scores + row * kKeyTile, to.top + row, to.sum + row, tile.padded_dim,
-               to.out + row * tile.padded_dim);
+  const int64_t panels = (tile.keys + kPanel - 1) / kPanel, dim = tile.dim;
+  if (tile.pairs)
+    run.pairs->multiply(rows, panels, dim, static_cast<const uint16_t*>(to.q), to.q_stride,
+                        static_cast<const uint16_t*>(tile.k), dim * kPanel, scores, kKeyTile, false);
+  else
+    run.multiply(rows - from, panels, dim, static_cast<const float*>(to.q) + from * to.q_stride, to.q_stride,
+                 static_cast<const float*>(tile.k), dim * kPanel, scores + from * kKeyTile, kKeyTile, false);
   const auto out_of = [&](int64_t row) { return to.out + row * tile.padded_dim; };
+  for (int64_t row = from; row < rows; ++row)
+    run.soften(seen_by(row), scale, scores + row * kKeyTile, to.top + row, to.sum + row, tile.padded_dim, out_of(row));
+
+  if (tile.pairs) {
+    // The softmax of what is behind the last key is 0.
+    auto* rounded = reinterpret_cast<uint16_t*>(scores + kQueryBlock * kKeyTile);
+    const int64_t depth = tile.keys + tile.keys % 2;
+    for (int64_t row = 0; row < rows; ++row)
+      run.pairs->split(depth, scores + row * kKeyTile, rounded + row * kKeyTile, nullptr);
+    run.pairs->multiply(rows, tile.padded_dim / kPanel, depth, rounded, kKeyTile, static_cast<const uint16_t*>(tile.v),
+                        tile.v_panel_stride, to.out, tile.padded_dim, true);
+    return;
+  }
   const auto weigh = [&](int64_t row, int64_t count, int64_t keys) {
     if (tile.v)
-      run.multiply(count, tile.padded_dim / kPanel, keys, scores + row * kKeyTile, kKeyTile, tile.v,
-                   tile.v_panel_stride, out_of(row), tile.padded_dim, true);
+      run.multiply(count, tile.padded_dim / kPanel, keys, scores + row * kKeyTile, kKeyTile,
+                   static_cast<const float*>(tile.v), tile.v_panel_stride, out_of(row), tile.padded_dim, true);
     else
-      for (int64_t i = row; i < row + count; ++i)
-        run.weigh(keys, scores + i * kKeyTile, tile.v_rows, tile.dim, out_of(i));
+      for (int64_t i = row; i < row + count; ++i) run.weigh(keys, scores + i * kKeyTile, tile.v_rows, dim, out_of(i));
   };
   // A row that sees a part must not touch the values of the rest, be they NaN.
   for (int64_t row = from; row < full; ++row) weigh(row, 1, seen_by(row));

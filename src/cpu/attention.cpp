@@ -2,10 +2,12 @@
 //
 // Work   Keys and values of every head are packed into panels once. A task is a block of queries of one head, which
 //        goes over the tiles of keys with a running softmax (softmax.h): the scores of a block by a tile are all that
-//        is ever held of them. Scratch: as much as k and v.
+//        is ever held of them. Scratch: as much as k and v. In bf16 both products are PairKernels' and the softmax
+//        between them is f32.
 // Error  Against f64, of the weighted magnitude of v times (1 + the magnitude of the scores): the chains over head_dim
-//        and keys, 2^-23 (sqrt(head_dim) + sqrt(keys) + 4).
+//        and keys, 2^-23 (sqrt(head_dim) + sqrt(keys) + 4). In bf16 2^-8 more.
 #include <algorithm>
+#include <vector>
 
 #include "cpu/attend.h"
 #include "cpu/execute.h"
@@ -20,58 +22,109 @@ int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 
+// Where the keys and values of every head are packed: numbers in f32, or in bf16 in pairs.
+struct Packed {
+  bool pairs;
+  int64_t dim, padded_dim, padded_keys;
+  float *k, *v;  // k [head][key / 16][dim][16], v [head][column / 16][key][16]
+
+  int64_t floats(int64_t numbers) const { return pairs ? numbers / 2 : numbers; }
+  int64_t k_size() const { return floats(ceil_div(padded_keys, kPanel) * kPanel * dim); }
+  int64_t v_size() const { return floats(padded_dim * padded_keys); }
+  float* k_at(int64_t head, int64_t key) const { return k + head * k_size() + floats(key * dim); }
+  float* v_at(int64_t head, int64_t column, int64_t key) const {
+    return v + head * v_size() + floats(column * padded_keys + key * kPanel);
+  }
+};
+
+// Keys of one panel, and the values of the same tokens.
+void pack(int64_t count, const float* const* k, const float* const* v, const Packed& to, int64_t head, int64_t first) {
+  kernels().pack_panel(k, count, to.dim, to.k_at(head, first));
+  for (int64_t j = 0; j < count; ++j)
+    for (int64_t c = 0; c < to.padded_dim; c += kPanel) {
+      const int64_t columns = std::min(kPanel, to.dim - c);
+      std::copy_n(v[j] + c, columns, to.v_at(head, c, first + j));
+      std::fill_n(to.v_at(head, c, first + j) + columns, kPanel - columns, 0.0f);
+    }
+}
+
+void pack_pairs(int64_t count, const float* const* k, const float* const* v, const Packed& to, int64_t head,
+                int64_t first) {
+  const PairKernels& run = *kernels().pairs;
+  std::vector<uint16_t> rounded(size_t(kPanel * to.padded_dim));  // what is behind dim and count stays 0
+  const auto row = [&](int64_t j) { return rounded.data() + j * to.padded_dim; };
+  // A pair of keys' numbers is as large as one in f32 and turns like one.
+  const float* rows[kPanel];
+  for (int64_t j = 0; j < count; ++j) {
+    run.split(to.dim, k[j], row(j), nullptr);
+    rows[j] = reinterpret_cast<const float*>(row(j));
+  }
+  kernels().pack_panel(rows, count, to.dim / 2, to.k_at(head, first));
+
+  for (int64_t j = 0; j < count; ++j) run.split(to.dim, v[j], row(j), nullptr);
+  for (int64_t j = 0; j < count; j += 2)
+    for (int64_t c = 0; c < to.padded_dim; c += kPanel) {
+      auto* at = reinterpret_cast<uint16_t*>(to.v_at(head, c, first + j));
+      for (int64_t i = 0; i < kPanel; ++i) at[2 * i] = row(j)[c + i], at[2 * i + 1] = row(j + 1)[c + i];
+    }
+}
+
 }  // namespace
 
 void execute(const Attention& op, Crew& crew) {
   const int64_t pictures = op.q.dim[0], queries = op.q.dim[1], heads = op.q.dim[2], dim = op.q.dim[3];
   const int64_t keys = op.k.dim[1], padded_dim = ceil_div(dim, kPanel) * kPanel;
   if (op.q.numel() == 0) return;
-  const int64_t key_panels = ceil_div(keys, kPanel), k_size = key_panels * kPanel * dim, v_size = padded_dim * keys;
-  const int64_t block_size = kQueryBlock * (kKeyTile + padded_dim + 2);
-  float* k_packed = crew.scratch.floats(pictures * heads * (k_size + v_size) + crew.threads * block_size);
-  float* v_packed = k_packed + pictures * heads * k_size;
-  float* blocks = v_packed + pictures * heads * v_size;
   const Kernels& run = kernels();
+  const bool pairs = op.multiply_as == DType::bf16 && run.pairs && dim % 2 == 0;
+  Packed packed{.pairs = pairs, .dim = dim, .padded_dim = padded_dim, .padded_keys = pairs ? keys + keys % 2 : keys};
+  const int64_t q_size = pairs ? kQueryBlock * dim / 2 : 0;
+  const int64_t block_size = kScoresSize + kQueryBlock * (padded_dim + 2) + q_size;
+  const int64_t all_heads = pictures * heads;
+  packed.k = crew.scratch.floats(all_heads * (packed.k_size() + packed.v_size()) + crew.threads * block_size);
+  packed.v = packed.k + all_heads * packed.k_size();
+  float* blocks = packed.v + all_heads * packed.v_size();
 
-  parallel_rows(crew.threads, pictures * heads * key_panels, 2 * kPanel * dim, [&](int64_t begin, int64_t end) {
+  const int64_t key_panels = ceil_div(keys, kPanel);
+  parallel_rows(crew.threads, all_heads * key_panels, 2 * kPanel * dim, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t head = i / key_panels, first = i % key_panels * kPanel;
-      const int64_t count = std::min(kPanel, keys - first);
-      const float* rows[kPanel];
-      for (int64_t j = 0; j < count; ++j) rows[j] = vector_of(op.k, head / heads, first + j, head % heads);
-      run.pack_panel(rows, count, dim, k_packed + head * k_size + first * dim);
+      const int64_t head = i / key_panels, first = i % key_panels * kPanel, count = std::min(kPanel, keys - first);
+      const float *k[kPanel], *v[kPanel];
       for (int64_t j = 0; j < count; ++j) {
-        const float* v = vector_of(op.v, head / heads, first + j, head % heads);
-        for (int64_t c = 0; c < padded_dim; c += kPanel) {
-          float* to = v_packed + head * v_size + c * keys + (first + j) * kPanel;
-          const int64_t columns = std::min(kPanel, dim - c);
-          std::copy_n(v + c, columns, to);
-          std::fill(to + columns, to + kPanel, 0.0f);
-        }
+        k[j] = vector_of(op.k, head / heads, first + j, head % heads);
+        v[j] = vector_of(op.v, head / heads, first + j, head % heads);
       }
+      (pairs ? pack_pairs : pack)(count, k, v, packed, head, first);
     }
   });
 
   const int64_t blocks_a_head = ceil_div(queries, kQueryBlock);
-  parallel_tasks(crew.threads, pictures * heads * blocks_a_head, [&](int64_t task, int thread) {
+  parallel_tasks(crew.threads, all_heads * blocks_a_head, [&](int64_t task, int thread) {
     const int64_t head = task / blocks_a_head, picture = head / heads;
     const int64_t first = task % blocks_a_head * kQueryBlock, rows = std::min(kQueryBlock, queries - first);
-    float *scores = blocks + thread * block_size, *out = scores + kQueryBlock * kKeyTile;
+    float *scores = blocks + thread * block_size, *out = scores + kScoresSize;
     float* top = out + kQueryBlock * padded_dim;
-    const Queries block{.q = vector_of(op.q, picture, first, head % heads),
-                        .q_stride = op.q.stride[1],
-                        .out = out,
-                        .top = top,
-                        .sum = top + kQueryBlock};
+    Queries block{.q = vector_of(op.q, picture, first, head % heads),
+                  .q_stride = op.q.stride[1],
+                  .out = out,
+                  .top = top,
+                  .sum = top + kQueryBlock};
+    if (pairs) {
+      auto* rounded = reinterpret_cast<uint16_t*>(block.sum + kQueryBlock);
+      for (int64_t row = 0; row < rows; ++row)
+        run.pairs->split(dim, vector_of(op.q, picture, first + row, head % heads), rounded + row * dim, nullptr);
+      block.q = rounded, block.q_stride = dim;
+    }
     begin(block, rows, padded_dim);
     for (int64_t key = 0; key < keys; key += kKeyTile) {
       const KeyTile tile{.keys = std::min(kKeyTile, keys - key),
-                         .k = k_packed + head * k_size + key * dim,
-                         .v = v_packed + head * v_size + key * kPanel,
-                         .v_panel_stride = keys * kPanel,
+                         .k = packed.k_at(head, key),
+                         .v = packed.v_at(head, 0, key),
+                         .v_panel_stride = packed.padded_keys * kPanel,
                          .v_rows = nullptr,
                          .dim = dim,
-                         .padded_dim = padded_dim};
+                         .padded_dim = padded_dim,
+                         .pairs = pairs};
       attend(block, rows, tile, op.scale, tile.keys, false, scores);
     }
     for (int64_t row = 0; row < rows; ++row)

@@ -30,16 +30,16 @@ struct Buffers {
   float* rotated;  // [16][dim]
   float* k;        // [key / 16][dim][16]
   float* v;        // [column / 16][kKeyTile][16]
-  float* scores;   // [kQueryBlock][kKeyTile]
+  float* scores;   // [kScoresSize]
 
   static int64_t size(int64_t rows, int64_t dim, int64_t padded_dim) {
-    return rows * (dim + padded_dim + 2) + (kPanel + kKeyTile) * dim + kKeyTile * padded_dim + kQueryBlock * kKeyTile;
+    return rows * (dim + padded_dim + 2) + (kPanel + kKeyTile) * dim + kKeyTile * padded_dim + kScoresSize;
   }
   Buffers(float* p, int64_t rows, int64_t dim, int64_t padded_dim) {
     k = p;
     v = k + kKeyTile * dim;
     scores = v + kKeyTile * padded_dim;
-    out = scores + kQueryBlock * kKeyTile;
+    out = scores + kScoresSize;
     q = out + rows * padded_dim;
     rotated = q + rows * dim;
     top = rotated + kPanel * dim;

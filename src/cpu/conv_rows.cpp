@@ -92,10 +92,11 @@ void convolve_rows(const Convolution& conv, Crew& crew) {
         gather(first, rows, k, depth, to);
         return RowPiece{to, depth};
       },
-      [&](int64_t row, int64_t rows, int64_t column, int64_t columns, const float* sums) {
-        for (int64_t run; rows > 0; row += run, rows -= run, sums += run * kSumsStride) {
+      [&](int64_t row, int64_t rows, int64_t column, int64_t columns, Sums sums) {
+        for (int64_t run; rows > 0; row += run, rows -= run, sums.data += run * sums.stride) {
           run = std::min(rows, width - row % width);  // what is left of the line
-          finish_rows(run, columns, sums, kSumsStride, conv.bias, Activation::none, conv.residual, conv.y, row, column);
+          finish_rows(run, columns, sums.data, sums.stride, conv.bias, Activation::none, conv.residual, conv.y, row,
+                      column);
         }
       });
 }

@@ -115,6 +115,10 @@ const cpu::Kernels& find_set(const std::string& name) {
 
 }  // namespace
 
+std::string cpu_set(const std::string& instructions) {
+  return find_set(instructions).name;
+}
+
 DType cpu_product_type(const std::string& instructions) {
   return find_set(instructions).pairs ? DType::bf16 : DType::f32;
 }

@@ -14,6 +14,9 @@ namespace seedstory {
 // that the processor does not have.
 std::unique_ptr<Backend> make_cpu_backend(int threads = 0, const std::string& instructions = "auto");
 
+// The set that this name stands for: auto has another.
+std::string cpu_set(const std::string& instructions);
+
 // What --type auto takes: bf16 where the instructions multiply in it.
 DType cpu_product_type(const std::string& instructions);
 

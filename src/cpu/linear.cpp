@@ -14,13 +14,13 @@ void execute(const Linear& op, PackedWeights& weights, Crew& crew) {
   const int64_t rows = op.x.dim[0], n = op.w.dim[0];
   if (rows == 0 || n == 0) return;
   product(
-      rows, n, weights.panels(op.w, crew), Rounding::to_two, crew,
+      rows, n, weights.panels(op.w, crew), op.multiply_as == DType::bf16 ? Rounding::to_bf16 : Rounding::to_two, crew,
       [&](int64_t first, int64_t, int64_t k, int64_t, int) {
         return RowPiece{row_of(op.x, first) + k, op.x.stride[0]};
       },
-      [&](int64_t row, int64_t count, int64_t column, int64_t columns, const float* sums) {
-        finish_rows(count, columns, sums, kSumsStride, op.bias ? op.bias.as<float>() : nullptr, op.act, op.residual,
-                    op.y, row, column);
+      [&](int64_t row, int64_t count, int64_t column, int64_t columns, Sums sums) {
+        finish_rows(count, columns, sums.data, sums.stride, op.bias ? op.bias.as<float>() : nullptr, op.act,
+                    op.residual, op.y, row, column);
       });
 }
 

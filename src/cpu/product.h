@@ -10,17 +10,16 @@
 
 namespace seedstory::cpu {
 
-constexpr int64_t kRowBlock = 96;     // a multiple of every tile's rows; 96 x 256 numbers are 96 KiB
-constexpr int64_t kPanelBlock = 8;    // 128 columns: the sums of a task are 48 KiB
-constexpr int64_t kDepthBlock = 256;  // a panel of it is 16 KiB, half of L1
-constexpr int64_t kSumsStride = kPanelBlock * kPanel;
-constexpr int64_t kRowsToWiden = 12;  // from here on a widened panel is cheaper than a bf16 one
-// Of scratch: sums, and a widened panel or the rows of a piece as one or two numbers in bf16.
-constexpr int64_t kTaskFloats = kRowBlock * kSumsStride + std::max(kDepthBlock * kPanel, kRowBlock* kDepthBlock);
+constexpr int64_t kRowBlock = 96;        // a multiple of every tile's rows; 96 x 256 numbers are 96 KiB
+constexpr int64_t kPanelBlock = 8;       // 128 columns: the sums of a task are 48 KiB
+constexpr int64_t kPairPanelBlock = 32;  // at most, in bf16: rows are rounded anew for each; 192 KiB of 2 MiB of L2
+constexpr int64_t kDepthBlock = 256;     // a panel of it is 16 KiB, half of L1
+constexpr int64_t kRowsToWiden = 12;     // from here on a widened panel is cheaper than a bf16 one
+// Of scratch beside the sums: a widened panel, or the rows of a piece as one or two numbers in bf16.
+constexpr int64_t kRoomFloats = std::max(kDepthBlock * kPanel, kRowBlock* kDepthBlock);
 
 // Where a product runs in bf16, a number of the rows is rounded to bf16, or it is split into the sum of two such
-// numbers, which together have 16 of its 24 bits. Linear splits, since words hang on small differences; pictures do
-// not.
+// numbers, which together have 16 of its 24 bits: words hang on small differences, pictures do not.
 enum class Rounding { to_bf16, to_two };
 
 // Rows of a piece of the depth.
@@ -29,9 +28,15 @@ struct RowPiece {
   int64_t stride;
 };
 
-// sums [row][kSumsStride] <- or += piece times the panels [first, first + count) at depth k, which are in pairs.
+// Of a task, a row a row of its.
+struct Sums {
+  float* data;
+  int64_t stride;
+};
+
+// sums <- or += piece times the panels [first, first + count) at depth k, which are in pairs.
 inline void multiply_pairs(const Panels& w, int64_t first, int64_t count, int64_t k, int64_t depth, RowPiece piece,
-                           int64_t rows, Rounding rounding, float* sums, float* room) {
+                           int64_t rows, Rounding rounding, Sums sums, float* room) {
   const PairKernels& run = *kernels().pairs;
   auto* terms = reinterpret_cast<uint16_t*>(room);
   uint16_t* low = rounding == Rounding::to_two ? terms + kRowBlock * kDepthBlock : nullptr;
@@ -41,54 +46,64 @@ inline void multiply_pairs(const Panels& w, int64_t first, int64_t count, int64_
   const auto multiply = [&](int64_t panels, const void* data, int64_t panel, float* to) {
     if (panels == 0) return;
     const auto* b = static_cast<const uint16_t*>(data) + (panel * w.depth + k) * kPanel;
-    run.multiply(rows, panels, depth, terms, kDepthBlock, b, w.depth * kPanel, to, kSumsStride, k > 0);
-    if (low) run.multiply(rows, panels, depth, low, kDepthBlock, b, w.depth * kPanel, to, kSumsStride, true);
+    run.multiply(rows, panels, depth, terms, kDepthBlock, b, w.depth * kPanel, to, sums.stride, k > 0);
+    if (low) run.multiply(rows, panels, depth, low, kDepthBlock, b, w.depth * kPanel, to, sums.stride, true);
   };
   const int64_t whole = std::clamp<int64_t>(w.whole_count - first, 0, count);
-  multiply(whole, w.whole, first, sums);
-  multiply(count - whole, w.last, 0, sums + whole * kPanel);
+  multiply(whole, w.whole, first, sums.data);
+  multiply(count - whole, w.last, 0, sums.data + whole * kPanel);
 }
 
 // The same for panels in any order. bf16 ones are widened into `room` where enough rows come to pay for it, else as
 // they are read: the same bits.
 inline void multiply_panels(const Panels& w, int64_t first, int64_t count, int64_t k, int64_t depth, RowPiece piece,
-                            int64_t rows, Rounding rounding, float* sums, float* room) {
+                            int64_t rows, Rounding rounding, Sums sums, float* room) {
   if (w.pairs) return multiply_pairs(w, first, count, k, depth, piece, rows, rounding, sums, room);
   const Kernels& run = kernels();
   const int64_t whole = std::clamp<int64_t>(w.whole_count - first, 0, count), stride = w.depth * kPanel;
   const int64_t at = first * stride + k * kPanel;
   if (w.type == DType::f32) {
-    run.multiply(rows, whole, depth, piece.data, piece.stride, static_cast<const float*>(w.whole) + at, stride, sums,
-                 kSumsStride, k > 0);
+    run.multiply(rows, whole, depth, piece.data, piece.stride, static_cast<const float*>(w.whole) + at, stride,
+                 sums.data, sums.stride, k > 0);
   } else if (const auto* b = static_cast<const uint16_t*>(w.whole) + at; rows < kRowsToWiden) {
-    run.multiply_bf16(rows, whole, depth, piece.data, piece.stride, b, stride, sums, kSumsStride, k > 0);
+    run.multiply_bf16(rows, whole, depth, piece.data, piece.stride, b, stride, sums.data, sums.stride, k > 0);
   } else {
     for (int64_t i = 0; i < whole; ++i) {
       run.widen(depth * kPanel, b + i * stride, room);
-      run.multiply(rows, 1, depth, piece.data, piece.stride, room, 0, sums + i * kPanel, kSumsStride, k > 0);
+      run.multiply(rows, 1, depth, piece.data, piece.stride, room, 0, sums.data + i * kPanel, sums.stride, k > 0);
     }
   }
   if (whole == count) return;
   const float* last = static_cast<const float*>(w.last) + k * kPanel;
-  float* to = sums + whole * kPanel;
+  float* to = sums.data + whole * kPanel;
   if (w.last_count <= kPanel / 2)
-    run.multiply_half(rows, depth, piece.data, piece.stride, last, to, kSumsStride, k > 0);
+    run.multiply_half(rows, depth, piece.data, piece.stride, last, to, sums.stride, k > 0);
   else
-    run.multiply(rows, 1, depth, piece.data, piece.stride, last, 0, to, kSumsStride, k > 0);
+    run.multiply(rows, 1, depth, piece.data, piece.stride, last, 0, to, sums.stride, k > 0);
 }
 
-// piece(first_row, rows, k, depth, thread) -> RowPiece; take(first_row, rows, first_column, columns, sums)
-// for a task, sums [row][kSumsStride].
+// Panels of a task: in bf16 more of them, while every thread still gets two tasks.
+inline int64_t panel_block(const Panels& w, int64_t row_blocks, int64_t panels, int threads) {
+  int64_t block = kPanelBlock;
+  if (w.pairs)
+    while (block < kPairPanelBlock && row_blocks * ceil_div(panels, 2 * block) >= 2 * threads) block *= 2;
+  return block;
+}
+
+// piece(first_row, rows, k, depth, thread) -> RowPiece; take(first_row, rows, first_column, columns, Sums) for a task.
 template <class Piece, class Take>
 void product(int64_t rows, int64_t n, const Panels& w, Rounding rounding, Crew& crew, Piece&& piece, Take&& take) {
-  const int64_t row_blocks = ceil_div(rows, kRowBlock), panel_blocks = ceil_div(n, kSumsStride);
   const int threads = threads_for(double(rows) * double(w.depth) * double(n), crew.threads);
-  float* scratch = crew.scratch.floats(threads * kTaskFloats);
+  const int64_t row_blocks = ceil_div(rows, kRowBlock);
+  const int64_t block_cols = panel_block(w, row_blocks, ceil_div(n, kPanel), threads) * kPanel;
+  const int64_t col_blocks = ceil_div(n, block_cols), task_floats = kRowBlock * block_cols + kRoomFloats;
+  float* scratch = crew.scratch.floats(threads * task_floats);
 
-  parallel_tasks(threads, row_blocks * panel_blocks, [&](int64_t task, int thread) {
-    const int64_t first_row = task / panel_blocks * kRowBlock, block_rows = std::min(kRowBlock, rows - first_row);
-    const int64_t first_col = task % panel_blocks * kSumsStride, cols = std::min(kSumsStride, n - first_col);
-    float *sums = scratch + thread * kTaskFloats, *room = sums + kRowBlock * kSumsStride;
+  parallel_tasks(threads, row_blocks * col_blocks, [&](int64_t task, int thread) {
+    const int64_t first_row = task / col_blocks * kRowBlock, block_rows = std::min(kRowBlock, rows - first_row);
+    const int64_t first_col = task % col_blocks * block_cols, cols = std::min(block_cols, n - first_col);
+    const Sums sums{.data = scratch + thread * task_floats, .stride = block_cols};
+    float* room = sums.data + kRowBlock * block_cols;
     for (int64_t k = 0; k < w.depth || k == 0; k += kDepthBlock) {
       const int64_t depth = std::min(kDepthBlock, w.depth - k);
       multiply_panels(w, first_col / kPanel, ceil_div(cols, kPanel), k, depth,

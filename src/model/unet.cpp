@@ -22,6 +22,18 @@ void for_each_block(const UnetWeights& w, F&& f) {
   for (size_t level = w.up.size(); level-- > 0;) visit(w.up[level]);
 }
 
+// y <- x wT + bias + residual, over all axes but the last as rows. Where bf16 is multiplied x may be rounded: what
+// comes of it is a picture.
+void project(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y,
+             const Tensor& residual = {}) {
+  be.run(Linear{.y = as_rows(y),
+                .x = as_rows(x),
+                .w = w,
+                .bias = bias,
+                .residual = residual ? as_rows(residual) : Tensor{},
+                .multiply_as = DType::bf16});
+}
+
 }  // namespace
 
 struct Unet::Step {
@@ -176,13 +188,13 @@ void Unet::transformer(const Step& s, const UnetWeights::Transformer& w, const T
                      .b = w.norm_b,
                      .groups = int(config_.norm_groups),
                      .eps = config_.transformer_norm_eps});
-  s.be.run(Linear{.y = as_rows(h), .x = as_rows(u), .w = w.proj_in_w, .bias = w.proj_in_b});
+  project(s.be, w.proj_in_w, w.proj_in_b, u, h);
   for (const UnetWeights::Block& b : w.blocks) {
     self_attention(s, b, w.heads, h);
     cross_attention(s, b, w.heads, h);
     feed_forward(s, b, h);
   }
-  s.be.run(Linear{.y = as_rows(x), .x = as_rows(h), .w = w.proj_out_w, .bias = w.proj_out_b, .residual = as_rows(x)});
+  project(s.be, w.proj_out_w, w.proj_out_b, h, x, x);
 }
 
 void Unet::self_attention(const Step& s, const UnetWeights::Block& w, int64_t heads, const Tensor& h) const {
@@ -190,13 +202,14 @@ void Unet::self_attention(const Step& s, const UnetWeights::Block& w, int64_t he
   Arena::Scope scope(s.arena);
   const Tensor u = s.arena.like(h), qkv = s.arena.make(h.dtype, {h.dim[0], h.dim[1], 3 * c});
   s.be.run(LayerNorm{.y = u, .x = h, .w = w.norm1_w, .b = w.norm1_b, .eps = kLayerNormEps});
-  s.be.run(Linear{.y = as_rows(qkv), .x = as_rows(u), .w = w.self_qkv});
+  project(s.be, w.self_qkv, {}, u, qkv);
   s.be.run(Attention{.y = u.split(2, head),
                      .q = qkv.slice(2, 0, c).split(2, head),
                      .k = qkv.slice(2, c, 2 * c).split(2, head),
                      .v = qkv.slice(2, 2 * c, 3 * c).split(2, head),
-                     .scale = 1 / std::sqrt(float(head))});
-  s.be.run(Linear{.y = as_rows(h), .x = as_rows(u), .w = w.self_out_w, .bias = w.self_out_b, .residual = as_rows(h)});
+                     .scale = 1 / std::sqrt(float(head)),
+                     .multiply_as = w.self_qkv.dtype});
+  project(s.be, w.self_out_w, w.self_out_b, u, h, h);
 }
 
 void Unet::cross_attention(const Step& s, const UnetWeights::Block& w, int64_t heads, const Tensor& h) const {
@@ -205,13 +218,14 @@ void Unet::cross_attention(const Step& s, const UnetWeights::Block& w, int64_t h
   Arena::Scope scope(s.arena);
   const Tensor u = s.arena.like(h), q = s.arena.like(h);
   s.be.run(LayerNorm{.y = u, .x = h, .w = w.norm2_w, .b = w.norm2_b, .eps = kLayerNormEps});
-  s.be.run(Linear{.y = as_rows(q), .x = as_rows(u), .w = w.cross_q});
+  project(s.be, w.cross_q, {}, u, q);
   s.be.run(Attention{.y = u.split(2, head),
                      .q = q.split(2, head),
                      .k = kv.slice(2, 0, c).split(2, head),
                      .v = kv.slice(2, c, 2 * c).split(2, head),
-                     .scale = 1 / std::sqrt(float(head))});
-  s.be.run(Linear{.y = as_rows(h), .x = as_rows(u), .w = w.cross_out_w, .bias = w.cross_out_b, .residual = as_rows(h)});
+                     .scale = 1 / std::sqrt(float(head)),
+                     .multiply_as = w.cross_q.dtype});
+  project(s.be, w.cross_out_w, w.cross_out_b, u, h, h);
 }
 
 void Unet::feed_forward(const Step& s, const UnetWeights::Block& w, const Tensor& h) const {
@@ -220,9 +234,9 @@ void Unet::feed_forward(const Step& s, const UnetWeights::Block& w, const Tensor
   const Tensor u = s.arena.like(h), wide = s.arena.make(h.dtype, {rows, 8 * c});
   const Tensor product = s.arena.make(h.dtype, {rows, 4 * c});
   s.be.run(LayerNorm{.y = u, .x = h, .w = w.norm3_w, .b = w.norm3_b, .eps = kLayerNormEps});
-  s.be.run(Linear{.y = wide, .x = as_rows(u), .w = w.ff_1_w, .bias = w.ff_1_b});
+  project(s.be, w.ff_1_w, w.ff_1_b, u, wide);
   s.be.run(GegluMul{.y = product, .x = wide});
-  s.be.run(Linear{.y = as_rows(h), .x = product, .w = w.ff_2_w, .bias = w.ff_2_b, .residual = as_rows(h)});
+  project(s.be, w.ff_2_w, w.ff_2_b, product, h, h);
 }
 
 }  // namespace seedstory

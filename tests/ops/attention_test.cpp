@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "ops/emulated_pairs.h"
 #include "ops/harness.h"
 
 using namespace seedstory;
@@ -8,13 +9,12 @@ using namespace seedstory;
 namespace {
 
 // The Error line of src/cpu/attention.cpp.
-Tolerance tolerance(int64_t keys, int64_t dim) {
-  return {.sum = 0x1p-23 * (std::sqrt(double(dim)) + std::sqrt(double(keys)) + 4)};
+Tolerance tolerance(int64_t keys, int64_t dim, DType multiply_as = DType::f32) {
+  const double f32 = 0x1p-23 * (std::sqrt(double(dim)) + std::sqrt(double(keys)) + 4);
+  return {.sum = multiply_as == DType::bf16 && cpu::kernels().pairs ? f32 + 0x1p-8 : f32};
 }
 
-}  // namespace
-
-TEST_CASE("Attention matches the oracle", "[ops]") {
+void expect_matches(DType multiply_as) {
   struct {
     int64_t n, queries, keys, heads, dim;
     const char* why;
@@ -23,7 +23,7 @@ TEST_CASE("Attention matches the oracle", "[ops]") {
       {1, 64, 256, 6, 32, "nano's ViT pool"},  {1, 70, 150, 2, 104, "the ViT's head, ragged"},
       {1, 300, 300, 1, 128, "nano's VAE"},     {1, 33, 1100, 1, 512, "SDXL's VAE, several tiles of keys"},
       {1, 1, 1, 1, 8, "one key: its value"},   {3, 5, 7, 3, 40, "smaller than any tile"},
-      {1, 0, 4, 2, 32, "no queries"},
+      {1, 0, 4, 2, 32, "no queries"},          {1, 50, 131, 2, 7, "a head that has no pairs"},
   };
   for (auto [n, queries, keys, heads, dim, why] : cases) {
     INFO(why);
@@ -32,9 +32,47 @@ TEST_CASE("Attention matches the oracle", "[ops]") {
                                     .q = in.normal(DType::f32, {n, queries, heads, dim}),
                                     .k = in.normal(DType::f32, {n, keys, heads, dim}),
                                     .v = in.normal(DType::f32, {n, keys, heads, dim}),
-                                    .scale = 1 / std::sqrt(float(dim))},
-                          tolerance(keys, dim));
+                                    .scale = 1 / std::sqrt(float(dim)),
+                                    .multiply_as = multiply_as},
+                          tolerance(keys, dim, multiply_as));
   }
+}
+
+void expect_same_bits(DType multiply_as) {
+  Inputs in(1);
+  const Attention op{.y = in.room(DType::f32, {1, 90, 2, 48}),
+                     .q = in.normal(DType::f32, {1, 90, 2, 48}),
+                     .k = in.normal(DType::f32, {1, 333, 2, 48}),
+                     .v = in.normal(DType::f32, {1, 333, 2, 48}),
+                     .scale = 0.2f,
+                     .multiply_as = multiply_as};
+  const auto all = oracle::result(*backends()[0], op);
+  for (const auto& backend : backends()) {
+    CHECK(oracle::result(*backend, op) == all);
+    Attention one = op;
+    one.q = op.q.slice(1, 77, 78), one.y = op.y.slice(1, 77, 78);
+    CHECK(oracle::result(*backend, one) == std::vector<double>(all.begin() + 77 * 96, all.begin() + 78 * 96));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Attention matches the oracle", "[ops]") {
+  for (DType multiply_as : {DType::f32, DType::bf16}) expect_matches(multiply_as);
+}
+
+TEST_CASE("Attention computes in bf16 where a machine does", "[ops]") {
+  const cpu::EmulatedPairs pairs;
+  for (DType multiply_as : {DType::f32, DType::bf16}) expect_matches(multiply_as);
+
+  Inputs in(1);
+  Attention op{.y = in.room(DType::f32, {1, 20, 2, 32}),
+               .q = in.normal(DType::f32, {1, 20, 2, 32}),
+               .k = in.normal(DType::f32, {1, 20, 2, 32}),
+               .v = in.normal(DType::f32, {1, 20, 2, 32})};
+  const auto exact = oracle::result(*backends()[0], op);
+  op.multiply_as = DType::bf16;
+  CHECK(oracle::result(*backends()[0], op) != exact);
 }
 
 TEST_CASE("Attention reads q, k and v from one projection", "[ops]") {
@@ -68,19 +106,12 @@ TEST_CASE("Attention survives scores that exp() alone would not", "[ops]") {
 }
 
 TEST_CASE("Attention gives the same bits for any number of threads and queries", "[ops]") {
-  Inputs in(1);
-  const Attention op{.y = in.room(DType::f32, {1, 90, 2, 48}),
-                     .q = in.normal(DType::f32, {1, 90, 2, 48}),
-                     .k = in.normal(DType::f32, {1, 333, 2, 48}),
-                     .v = in.normal(DType::f32, {1, 333, 2, 48}),
-                     .scale = 0.2f};
-  const auto all = oracle::result(*backends()[0], op);
-  for (const auto& backend : backends()) {
-    CHECK(oracle::result(*backend, op) == all);
-    Attention one = op;
-    one.q = op.q.slice(1, 77, 78), one.y = op.y.slice(1, 77, 78);
-    CHECK(oracle::result(*backend, one) == std::vector<double>(all.begin() + 77 * 96, all.begin() + 78 * 96));
-  }
+  expect_same_bits(DType::f32);
+}
+
+TEST_CASE("Attention gives the same bits for any number of threads and queries in bf16", "[ops]") {
+  const cpu::EmulatedPairs pairs;
+  expect_same_bits(DType::bf16);
 }
 
 // A NaN whose low bits would act as an exponent if exp() did not look.

@@ -22,15 +22,19 @@ void expect_takes_bf16_weights() {
       {130, 520, 264, "blocks in every direction"},
   };
   for (auto [rows, k, n, why] : cases) {
-    Tolerance tolerance = linear_tolerance(DType::f32, k);
-    if (cpu::kernels().pairs) tolerance.sum += 0x1p-16;  // x as the sum of two numbers in bf16
-    INFO(why);
-    Inputs in(1);
-    expect_matches_oracle(Linear{.y = in.room(DType::f32, {rows, n}),
-                                 .x = in.normal(DType::f32, {rows, k}),
-                                 .w = in.normal(DType::bf16, {n, k}),
-                                 .bias = in.normal(DType::f32, {n})},
-                          tolerance);
+    for (DType multiply_as : {DType::f32, DType::bf16}) {
+      Tolerance tolerance = linear_tolerance(DType::f32, k);
+      // x as the sum of two numbers in bf16, or as one
+      if (cpu::kernels().pairs) tolerance.sum += multiply_as == DType::f32 ? 0x1p-16 : 0x1p-9;
+      INFO(why << ", x may be " << name_of(multiply_as));
+      Inputs in(1);
+      expect_matches_oracle(Linear{.y = in.room(DType::f32, {rows, n}),
+                                   .x = in.normal(DType::f32, {rows, k}),
+                                   .w = in.normal(DType::bf16, {n, k}),
+                                   .bias = in.normal(DType::f32, {n}),
+                                   .multiply_as = multiply_as},
+                            tolerance);
+    }
   }
 }
 
