@@ -4,6 +4,6 @@ namespace seedstory {
 
 using Register = float __attribute__((vector_size(32)));
 
-const FmaLoop kAvx2Fma{.run = fma_loop<Register>, .lanes = sizeof(Register) / sizeof(float)};
+const FmaLoop kAvx2Fma = kFmaLoop<Register>;
 
 }  // namespace seedstory

@@ -4,6 +4,6 @@ namespace seedstory {
 
 using Register = float __attribute__((vector_size(64)));
 
-const FmaLoop kAvx512Fma{.run = fma_loop<Register>, .lanes = sizeof(Register) / sizeof(float)};
+const FmaLoop kAvx512Fma = kFmaLoop<Register>;
 
 }  // namespace seedstory

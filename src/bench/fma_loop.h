@@ -24,10 +24,13 @@ float fma_loop(int64_t rounds, float factor) {
 
 struct FmaLoop {
   float (*run)(int64_t rounds, float factor);
-  int lanes;
+  double a_round;  // multiply-adds
 };
 
-// For the same instruction sets as the CPU's kernels.
-extern const FmaLoop kPortableFma, kAvx2Fma, kAvx512Fma;
+template <class Vector>
+constexpr FmaLoop kFmaLoop = {.run = fma_loop<Vector>, .a_round = kChains* double(sizeof(Vector) / sizeof(float))};
+
+// For the same instruction sets as the CPU's kernels; the last two multiply in bf16.
+extern const FmaLoop kPortableFma, kAvx2Fma, kAvx512Fma, kAvx512PairsFma, kAmxFma;
 
 }  // namespace seedstory

@@ -4,6 +4,6 @@ namespace seedstory {
 
 using Register = float __attribute__((vector_size(16)));
 
-const FmaLoop kPortableFma{.run = fma_loop<Register>, .lanes = sizeof(Register) / sizeof(float)};
+const FmaLoop kPortableFma = kFmaLoop<Register>;
 
 }  // namespace seedstory

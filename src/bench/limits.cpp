@@ -13,9 +13,11 @@
 namespace seedstory {
 namespace {
 
-const FmaLoop& fma_of_this_machine() {
-  if (__builtin_cpu_supports("avx512f")) return kAvx512Fma;
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? kAvx2Fma : kPortableFma;
+const FmaLoop& loop_of(const std::string& set, DType products) {
+  if (products == DType::bf16 && set == "amx") return kAmxFma;
+  if (products == DType::bf16 && set == "avx512_bf16") return kAvx512PairsFma;
+  if (set == "amx" || set.starts_with("avx512")) return kAvx512Fma;
+  return set == "avx2" ? kAvx2Fma : kPortableFma;
 }
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
@@ -46,12 +48,11 @@ double rate(int threads, int pieces, double amount, Piece&& piece) {
   return std::accumulate(rates.begin(), rates.end(), 0.0);
 }
 
-double measure_flops(int threads) {
-  constexpr int64_t kRounds = 50'000;  // some 0.2 ms
-  const FmaLoop& fma = fma_of_this_machine();
+double measure_flops(int threads, const FmaLoop& loop) {
+  constexpr double kAPiece = 16e6;  // multiply-adds: some 0.2 ms
+  const auto rounds = int64_t(kAPiece / loop.a_round) + 1;
   std::atomic<float> kept{0};
-  return rate(threads, 100, 2.0 * kChains * fma.lanes * double(kRounds),
-              [&](int, int) { kept = fma.run(kRounds, 0.999f); });
+  return rate(threads, 100, 2.0 * loop.a_round * double(rounds), [&](int, int) { kept = loop.run(rounds, 0.999f); });
 }
 
 double measure_bytes(int threads) {
@@ -69,8 +70,8 @@ double measure_bytes(int threads) {
 
 }  // namespace
 
-Limits measure_limits(int threads) {
-  return {.flops = measure_flops(threads), .bytes = measure_bytes(threads)};
+Limits measure_limits(int threads, const std::string& set, DType products) {
+  return {.flops = measure_flops(threads, loop_of(set, products)), .bytes = measure_bytes(threads)};
 }
 
 }  // namespace seedstory

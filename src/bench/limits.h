@@ -6,7 +6,7 @@
 namespace seedstory {
 
 struct Limits {
-  double flops = 0;  // f32 a second: multiply-adds in registers, all threads
+  double flops = 0;  // a second: multiply-adds in registers, all threads
   double bytes = 0;  // a second: a copy far larger than the caches, read and written, all threads
 
   // Seconds that a perfect implementation takes: the longer of its arithmetic and its memory.
@@ -16,7 +16,8 @@ struct Limits {
   }
 };
 
-// Takes some tenths of a second and 256 MiB.
-Limits measure_limits(int threads);
+// With the instructions of a set of the CPU's kernels, on numbers of this type: bf16 where the set has products in it,
+// else f32. Takes some tenths of a second and 256 MiB.
+Limits measure_limits(int threads, const std::string& set, DType products);
 
 }  // namespace seedstory

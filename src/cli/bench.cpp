@@ -113,7 +113,7 @@ int bench(const BenchFlags& f, const Backends& backends) {
                 .backend = backend->name(),
                 .type = name_of(products),
                 .model = model.config.name,
-                .limits = measure_limits(threads),
+                .limits = measure_limits(threads, backends.cpu_set(f.cpu), products),
                 .entries = {}};
   report.entries = run_bench(*backend, model, report.limits,
                              {.ops = f.ops || !f.stages,
