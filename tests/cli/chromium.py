@@ -41,6 +41,7 @@ class Chromium:
         os.close(to_browser), os.close(from_browser)
         self.buffer, self.numbers, self.events = b"", itertools.count(1), []
         self.session = None
+        self.patience = kPatience / 2
 
     def __enter__(self):
         return self
@@ -108,12 +109,14 @@ class Chromium:
         return answer["result"].get("value")
 
     def eventually(self, expression, wanted):
-        deadline = time.monotonic() + kPatience / 2
-        while True:
-            got = self.value(expression)
-            if got == wanted or time.monotonic() > deadline:
-                return got
+        """Waits long, but only once for what does not come: a page that is wrong is often wrong in many ways."""
+        deadline = time.monotonic() + self.patience
+        while (got := self.value(expression)) != wanted:
+            if time.monotonic() > deadline:
+                self.patience = 1
+                break
             time.sleep(0.05)
+        return got
 
     def press(self, key, **more):
         codes = {"ArrowLeft": 37, "ArrowRight": 39, "ArrowUp": 38, "ArrowDown": 40, "Home": 36, "End": 35, "PageUp": 33,

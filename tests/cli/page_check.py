@@ -166,6 +166,8 @@ def main(page, sizes="phone,tablet,desktop", folder=None):
         expect("pages on paper", len(re.findall(rb"/Type\s*/Page\b", paper)), last + 1)
 
 
-main(*sys.argv[1:])
-print("".join(line + "\n" for line in failures), end="")
+try:
+    main(*sys.argv[1:])
+finally:
+    print("".join(line + "\n" for line in failures), end="")
 sys.exit(1 if failures else 0)
