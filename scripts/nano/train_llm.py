@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from common import Data, Optimizer, Run
 from models import Agent
 from tokens import PICTURE_TOKENS, Tokenizer, chunk, train_tokenizer
-from world import tell
+from world import tell, with_usual_names
 
 
 def collate(chunks, device):
@@ -100,9 +100,9 @@ def train(args, config):
         pictures = not text_only and rng.random() < 0.6
         if pictures:
             numbers = [rng.randrange(ready) for _ in range(args.batch)]
-            chunks = [chunk(tok, data.stories[i], rng, query_share=0.4) for i in numbers]
+            chunks = [chunk(tok, with_usual_names(data.stories[i], rng), rng, query_share=0.4) for i in numbers]
         else:
-            chunks = [chunk(tok, tell(rng), rng, pictures=False) for _ in range(args.batch * (1 if text_only else 2))]
+            chunks = [chunk(tok, with_usual_names(tell(rng), rng), rng, pictures=False) for _ in range(args.batch * (1 if text_only else 2))]
         batch = collate(chunks, args.device)
         target = batch[3]
         seen = ()
