@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cpu/kernels.h"
+#include "cpu/parallel.h"
 
 namespace seedstory::cpu {
 
@@ -24,7 +25,7 @@ void attend(const Queries& to, int64_t rows, const KeyTile& tile, float scale, i
   while (full < rows && seen_by(full) < tile.keys) ++full;
   if (from == rows) return;
 
-  const int64_t panels = (tile.keys + kPanel - 1) / kPanel, dim = tile.dim;
+  const int64_t panels = ceil_div(tile.keys, kPanel), dim = tile.dim;
   if (tile.pairs)
     run.pairs->multiply(rows, panels, dim, static_cast<const uint16_t*>(to.q), to.q_stride,
                         static_cast<const uint16_t*>(tile.k), dim * kPanel, scores, kKeyTile, false);

@@ -18,10 +18,6 @@
 namespace seedstory::cpu {
 namespace {
 
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
-
 // Where the keys and values of every head are packed: numbers in f32, or in bf16 in pairs.
 struct Packed {
   bool pairs;

@@ -78,7 +78,7 @@ void pack_values(const float* const* rows, int64_t keys, int64_t dim, int64_t pa
 
 void execute(const CacheAttention& op, Crew& crew) {
   const int64_t rows = op.q.dim[0], heads = op.q.dim[1], dim = op.q.dim[2], length = op.slots.dim[0];
-  const int64_t padded_dim = (dim + kPanel - 1) / kPanel * kPanel;
+  const int64_t padded_dim = ceil_div(dim, kPanel) * kPanel;
   if (op.q.numel() == 0) return;
   const int64_t buffer_size = Buffers::size(rows, dim, padded_dim);
   float* scratch = crew.scratch.floats(crew.threads * buffer_size);

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <vector>
 
-#include "cpu/parallel.h"
 #include "seedstory/bf16.h"
 
 namespace seedstory::cpu {

@@ -6,12 +6,9 @@
 
 #include "cpu/execute.h"
 #include "cpu/kernels.h"
+#include "cpu/parallel.h"
 
 namespace seedstory::cpu {
-
-inline int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 // A matrix (n, depth) as sixteen of its rows side by side: panel i is [k][16], rows 16 i to 16 i + 15.
 struct Panels {

@@ -9,6 +9,10 @@
 
 namespace seedstory::cpu {
 
+inline int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
 // For a product of so many multiply-adds: all threads, where each has some 3 us of them.
 inline int threads_for(double multiply_adds, int threads) {
   return multiply_adds < 2 * 64 * 1024 ? 1 : threads;

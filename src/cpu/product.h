@@ -6,7 +6,6 @@
 #pragma once
 
 #include "cpu/packed_weights.h"
-#include "cpu/parallel.h"
 
 namespace seedstory::cpu {
 
@@ -17,10 +16,6 @@ constexpr int64_t kDepthBlock = 256;     // a panel of it is 16 KiB, half of L1
 constexpr int64_t kRowsToWiden = 12;     // from here on a widened panel is cheaper than a bf16 one
 // Of scratch beside the sums: a widened panel, or the rows of a piece as one or two numbers in bf16.
 constexpr int64_t kRoomFloats = std::max(kDepthBlock * kPanel, kRowBlock* kDepthBlock);
-
-// Where a product runs in bf16, a number of the rows is rounded to bf16, or it is split into the sum of two such
-// numbers, which together have 16 of its 24 bits: words hang on small differences, pictures do not.
-enum class Rounding { to_bf16, to_two };
 
 // Rows of a piece of the depth.
 struct RowPiece {
@@ -34,12 +29,14 @@ struct Sums {
   int64_t stride;
 };
 
-// sums <- or += piece times the panels [first, first + count) at depth k, which are in pairs.
+// sums <- or += piece times the panels [first, first + count) at depth k, which are in pairs. Where the op does not say
+// that its input may be multiplied as bf16, each number of the piece is split into the sum of two, which together have
+// 16 of its 24 bits.
 inline void multiply_pairs(const Panels& w, int64_t first, int64_t count, int64_t k, int64_t depth, RowPiece piece,
-                           int64_t rows, Rounding rounding, Sums sums, float* room) {
+                           int64_t rows, DType multiply_as, Sums sums, float* room) {
   const PairKernels& run = *kernels().pairs;
   auto* terms = reinterpret_cast<uint16_t*>(room);
-  uint16_t* low = rounding == Rounding::to_two ? terms + kRowBlock * kDepthBlock : nullptr;
+  uint16_t* low = multiply_as == DType::bf16 ? nullptr : terms + kRowBlock * kDepthBlock;
   for (int64_t row = 0; row < rows; ++row)
     run.split(depth, piece.data + row * piece.stride, terms + row * kDepthBlock,
               low ? low + row * kDepthBlock : nullptr);
@@ -57,8 +54,8 @@ inline void multiply_pairs(const Panels& w, int64_t first, int64_t count, int64_
 // The same for panels in any order. bf16 ones are widened into `room` where enough rows come to pay for it, else as
 // they are read: the same bits.
 inline void multiply_panels(const Panels& w, int64_t first, int64_t count, int64_t k, int64_t depth, RowPiece piece,
-                            int64_t rows, Rounding rounding, Sums sums, float* room) {
-  if (w.pairs) return multiply_pairs(w, first, count, k, depth, piece, rows, rounding, sums, room);
+                            int64_t rows, DType multiply_as, Sums sums, float* room) {
+  if (w.pairs) return multiply_pairs(w, first, count, k, depth, piece, rows, multiply_as, sums, room);
   const Kernels& run = kernels();
   const int64_t whole = std::clamp<int64_t>(w.whole_count - first, 0, count), stride = w.depth * kPanel;
   const int64_t at = first * stride + k * kPanel;
@@ -92,7 +89,7 @@ inline int64_t panel_block(const Panels& w, int64_t row_blocks, int64_t panels, 
 
 // piece(first_row, rows, k, depth, thread) -> RowPiece; take(first_row, rows, first_column, columns, Sums) for a task.
 template <class Piece, class Take>
-void product(int64_t rows, int64_t n, const Panels& w, Rounding rounding, Crew& crew, Piece&& piece, Take&& take) {
+void product(int64_t rows, int64_t n, const Panels& w, DType multiply_as, Crew& crew, Piece&& piece, Take&& take) {
   const int threads = threads_for(double(rows) * double(w.depth) * double(n), crew.threads);
   const int64_t row_blocks = ceil_div(rows, kRowBlock);
   const int64_t block_cols = panel_block(w, row_blocks, ceil_div(n, kPanel), threads) * kPanel;
@@ -107,7 +104,7 @@ void product(int64_t rows, int64_t n, const Panels& w, Rounding rounding, Crew& 
     for (int64_t k = 0; k < w.depth || k == 0; k += kDepthBlock) {
       const int64_t depth = std::min(kDepthBlock, w.depth - k);
       multiply_panels(w, first_col / kPanel, ceil_div(cols, kPanel), k, depth,
-                      piece(first_row, block_rows, k, depth, thread), block_rows, rounding, sums, room);
+                      piece(first_row, block_rows, k, depth, thread), block_rows, multiply_as, sums, room);
     }
     take(first_row, block_rows, first_col, cols, sums);
   });

@@ -1,5 +1,7 @@
 #include "model/resnet.h"
 
+#include "model/views.h"
+
 namespace seedstory {
 
 void ResnetWeights::list(WeightTable& table, const std::string& prefix, int64_t in, int64_t out) {
@@ -51,6 +53,16 @@ void conv3x3(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, 
 
 void double_size(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y) {
   be.run(Conv2d{.y = y, .x = x, .w = w, .bias = bias, .pad_begin = 1, .pad_end = 1, .doubled = true});
+}
+
+void project(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y,
+             const Tensor& residual) {
+  be.run(Linear{.y = as_rows(y),
+                .x = as_rows(x),
+                .w = w,
+                .bias = bias,
+                .residual = residual ? as_rows(residual) : Tensor{},
+                .multiply_as = DType::bf16});
 }
 
 }  // namespace seedstory

@@ -1,4 +1,4 @@
-// The ResNet block that UNet and VAE are made of.
+// What UNet and VAE are both made of.
 #pragma once
 
 #include "model/weights.h"
@@ -26,5 +26,10 @@ void conv3x3(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, 
 
 // One that doubles height and width: diffusers' Upsample2D.
 void double_size(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y);
+
+// y <- x wT + bias + residual, over all axes but the last as rows; bias and residual are optional. Where bf16 is
+// multiplied x may be rounded: what comes of it is a picture.
+void project(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y,
+             const Tensor& residual = {});
 
 }  // namespace seedstory

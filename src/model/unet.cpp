@@ -22,18 +22,6 @@ void for_each_block(const UnetWeights& w, F&& f) {
   for (size_t level = w.up.size(); level-- > 0;) visit(w.up[level]);
 }
 
-// y <- x wT + bias + residual, over all axes but the last as rows. Where bf16 is multiplied x may be rounded: what
-// comes of it is a picture.
-void project(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y,
-             const Tensor& residual = {}) {
-  be.run(Linear{.y = as_rows(y),
-                .x = as_rows(x),
-                .w = w,
-                .bias = bias,
-                .residual = residual ? as_rows(residual) : Tensor{},
-                .multiply_as = DType::bf16});
-}
-
 }  // namespace
 
 struct Unet::Step {

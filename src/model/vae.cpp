@@ -2,8 +2,6 @@
 
 #include <cmath>
 
-#include "model/views.h"
-
 namespace seedstory {
 namespace {
 
@@ -16,19 +14,14 @@ void attention(Backend& be, Arena& arena, const VaeMiddleWeights& w, const VaeCo
   Arena::Scope scope(arena);
   const Tensor u = arena.like(x), qkv = arena.make(x.dtype, {n, tokens, 1, 3 * channels});
   be.run(GroupNorm{.y = u, .x = x, .w = w.norm_w, .b = w.norm_b, .groups = int(c.norm_groups), .eps = c.norm_eps});
-  be.run(Linear{.y = as_rows(qkv), .x = as_rows(u), .w = w.qkv_w, .bias = w.qkv_b, .multiply_as = DType::bf16});
+  project(be, w.qkv_w, w.qkv_b, u, qkv);
   be.run(Attention{.y = u.reshape({n, tokens, 1, channels}),
                    .q = qkv.slice(3, 0, channels),
                    .k = qkv.slice(3, channels, 2 * channels),
                    .v = qkv.slice(3, 2 * channels, 3 * channels),
                    .scale = 1 / std::sqrt(float(channels)),
                    .multiply_as = w.qkv_w.dtype});
-  be.run(Linear{.y = as_rows(x),
-                .x = as_rows(u),
-                .w = w.out_w,
-                .bias = w.out_b,
-                .residual = as_rows(x),
-                .multiply_as = DType::bf16});
+  project(be, w.out_w, w.out_b, u, x, x);
 }
 
 // x -> y, both (n, h, w, c).
