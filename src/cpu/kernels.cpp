@@ -21,6 +21,12 @@ bool has_avx512_bf16() {
   return has_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
 }
 
+// Intel's processors take two cycles for a dot product of pairs, in which they do four f32 multiply-adds as wide: half
+// the arithmetic (docs/decisions/0007-bf16-arithmetic.md).
+bool has_slow_pairs() {
+  return __builtin_cpu_is("intel");
+}
+
 // Tiles are state that the kernel has to save: the processor has them, the system keeps them, and this process may.
 bool has_amx() {
   unsigned a = 0, b = 0, c = 0, d = 0;
@@ -51,8 +57,9 @@ const std::vector<const Kernels*>& kernel_sets() {
   static const auto sets = [] {
     std::vector<const Kernels*> list;
     if (has_avx512_bf16() && has_amx()) list.push_back(&amx);
-    if (has_avx512_bf16()) list.push_back(&avx512_bf16);
+    if (has_avx512_bf16() && !has_slow_pairs()) list.push_back(&avx512_bf16);
     if (has_avx512()) list.push_back(&kAvx512Kernels);
+    if (has_avx512_bf16() && has_slow_pairs()) list.push_back(&avx512_bf16);
     if (has_avx2()) list.push_back(&kAvx2Kernels);
     list.push_back(&kPortableKernels);
     return list;

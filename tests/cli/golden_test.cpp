@@ -104,7 +104,8 @@ TEST_CASE("Golden: a second frame in 20 steps") {
   const Desk desk;
   const Run run = desk.shell("seedstory generate" + model_and_start() +
                              " --prompt \"Mia the fox finds a red lantern in the snowy wood. Snow falls.\""
-                             " --frames 2 --window 3 --policy window --rng torch-cpu --steps 20 -o out");
+                             " --frames 2 --window 3 --policy window --rng torch-cpu --steps 20 --type f32"
+                             " -o out");
   INFO(run.err);
   REQUIRE(run.code == 0);
   const auto expected = open_weights(golden_dir() / "expected.safetensors");

@@ -1,10 +1,11 @@
 // What bf16 weights change: a hundred stories told in f32 and in bf16. For scripts/compare_types.
 //
-//   compare_types MODEL-DIR [FRAMES] [emulate]
+//   compare_types MODEL-DIR [FRAMES] [CPU]
 //
-// `emulate`: bf16 as processors with such products compute it, in plain loops (ops/emulated_pairs.h).
-// A story's texts are equal or they part at some token; there the gap is printed between the two tokens' logits in f32:
-// a small one is a toss-up. The last picture of a story is painted from both types' own features.
+// CPU: the instructions, as in `seedstory --cpu`; or `emulate`, bf16 as processors with such products compute it, in
+// plain loops (ops/emulated_pairs.h). A story's texts are equal or they part at some token; there the gap is printed
+// between the two tokens' logits in f32: a small one is a toss-up. The last picture of a story is painted from both
+// types' own features.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -81,13 +82,14 @@ double psnr(const Image& a, const Image& b) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    fmt::print(stderr, "compare_types MODEL-DIR [FRAMES] [emulate]\n");
+    fmt::print(stderr, "compare_types MODEL-DIR [FRAMES] [CPU]\n");
     return 2;
   }
   const ModelDir model = open_model({.dir = argv[1]});
+  const std::string_view cpu = argc > 3 ? argv[3] : "auto";
   std::optional<cpu::EmulatedPairs> pairs;
-  if (argc > 3 && std::string_view(argv[3]) == "emulate") pairs.emplace();
-  const auto backend = make_cpu_backend(0);
+  if (cpu == "emulate") pairs.emplace();
+  const auto backend = make_cpu_backend(0, pairs ? "auto" : std::string(cpu));
   Engine f32(*backend, model), bf16(*backend, model, {.products = DType::bf16});
   StoryRequest request = default_request(model.config);
   request.frames = argc > 2 ? std::atoi(argv[2]) : 10;
