@@ -14,7 +14,8 @@ namespace seedstory::cpu {
 namespace {
 
 constexpr int64_t kTileWidth = 128, kTileLines = 16;
-constexpr int64_t kTileFloats = 48 * 1024;  // 192 KiB, less where one line alone takes more
+constexpr int64_t kMostPixels = 2 * kPanel;  // at once
+constexpr int64_t kTileFloats = 48 * 1024;   // 192 KiB, less where one line alone takes more
 
 int64_t whole_lanes(int64_t pixels) {
   return ceil_div(pixels, kPanel) * kPanel;
@@ -45,9 +46,9 @@ class Lines {
       turn(picture, y - conv_.above + line, x - conv_.left, width + conv_.kernel_w - 1,
            room + line * channels_ * stride_);
     for (int64_t line = 0; line < lines; ++line)
-      for (int64_t at = 0; at < width; at += kPanel)
-        pixels((picture * conv_.y.dim[1] + y + line) * conv_.y.dim[2] + x + at, std::min(kPanel, width - at), panels,
-               room + line * channels_ * stride_ + at);
+      for (int64_t at = 0; at < width; at += kMostPixels)
+        pixels((picture * conv_.y.dim[1] + y + line) * conv_.y.dim[2] + x + at, std::min(kMostPixels, width - at),
+               panels, room + line * channels_ * stride_ + at);
   }
 
  private:
@@ -70,13 +71,17 @@ class Lines {
 
   // `count` output pixels of one line from the given one on, all channels.
   void pixels(int64_t first, int64_t count, const float* const* panels, const float* x) const {
-    alignas(64) float sums[kPanel * kPanel] = {}, turned[kPanel * kPanel];
-    const float* rows[kPanel];
-    for (int64_t j = 0; j < kPanel; ++j) rows[j] = sums + j * kPanel;
+    alignas(64) float sums[kPanel * kMostPixels] = {}, turned[kMostPixels * kPanel];
+    const int64_t places = whole_lanes(count);
     for (int64_t column = 0; column < conv_.y.dim[3]; column += kPanel) {
       const int64_t columns = std::min(kPanel, conv_.y.dim[3] - column);
-      kernels().multiply_lines(columns, int64_t(offsets_.size()), panels[column / kPanel], x, offsets_.data(), sums);
-      kernels().turn(rows, kPanel, turned, kPanel);
+      kernels().multiply_lines(columns, int64_t(offsets_.size()), panels[column / kPanel], x, offsets_.data(), places,
+                               sums);
+      for (int64_t at = 0; at < places; at += kPanel) {
+        const float* rows[kPanel];
+        for (int64_t j = 0; j < kPanel; ++j) rows[j] = sums + j * places + at;
+        kernels().turn(rows, kPanel, turned + at * kPanel, kPanel);
+      }
       finish_rows(count, columns, turned, kPanel, conv_.bias, Activation::none, conv_.residual, conv_.y, first, column);
     }
   }

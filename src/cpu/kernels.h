@@ -37,10 +37,10 @@ struct Kernels {
                         const uint16_t* b, int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
   void (*multiply_half)(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c,
                         int64_t c_stride, bool accumulate);
-  // c [column][16] <- for sixteen places side by side the sum over k of w[k][column] x[offsets[k] + place], with the
-  // bits of multiply(); w is a panel, of which the first `columns` count.
+  // c [column][place] <- for places side by side, a multiple of sixteen, the sum over k of w[k][column] x[offsets[k] +
+  // place], with the bits of multiply(); w is a panel, of which the first `columns` count.
   void (*multiply_lines)(int64_t columns, int64_t depth, const float* w, const float* x, const int64_t* offsets,
-                         float* c);
+                         int64_t places, float* c);
   void (*copy_rows)(int64_t rows, int64_t count, const float* from, int64_t from_stride, float* to, int64_t to_stride);
   void (*widen)(int64_t count, const uint16_t* x, float* y);
   void (*weigh)(int64_t count, const float* weights, const float* const* rows, int64_t n, float* out);

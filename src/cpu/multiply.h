@@ -83,29 +83,53 @@ void multiply_half(int64_t rows, int64_t depth, const float* a, int64_t a_stride
     if (rows > 0) multiply_half<Lanes, R / 2>(rows, depth, a, a_stride, b, c, c_stride, accumulate);
 }
 
-template <class Lanes, int R>
-void multiply_lines_tile(int64_t depth, const float* w, const float* x, const int64_t* offsets, float* c) {
-  Lanes acc[R];
+template <class Lanes, int R, int V>
+void multiply_lines_tile(int64_t depth, const float* w, const float* x, const int64_t* offsets, float* c,
+                         int64_t c_stride) {
+  Lanes acc[R][V];
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) acc[r] = Lanes::all(0);
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) acc[r][v] = Lanes::all(0);
   for (int64_t k = 0; k < depth; ++k) {
-    const Lanes places = Lanes::load(x + offsets[k]);
+    Lanes places[V];
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) places[v] = Lanes::load(x + offsets[k] + v * kPanel);
 #pragma GCC unroll 16
-    for (int r = 0; r < R; ++r) acc[r] = fma(Lanes::all(w[k * kPanel + r]), places, acc[r]);
+    for (int r = 0; r < R; ++r) {
+      const Lanes weight = Lanes::all(w[k * kPanel + r]);
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) acc[r][v] = fma(weight, places[v], acc[r][v]);
+    }
   }
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) acc[r].store(c + r * kPanel);
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) acc[r][v].store(c + r * c_stride + v * kPanel);
 }
 
 // In tiles of about the same number of columns, none larger than the registers.
-template <class Lanes, int R = std::min(16, Lanes::kAccumulators)>
-void multiply_lines(int64_t columns, int64_t depth, const float* w, const float* x, const int64_t* offsets, float* c) {
-  const int64_t tiles = (columns + std::min(16, Lanes::kAccumulators) - 1) / std::min(16, Lanes::kAccumulators);
-  if (const int64_t share = tiles > 0 ? (columns + tiles - 1) / tiles : 0; share == R) {
-    multiply_lines_tile<Lanes, R>(depth, w, x, offsets, c);
-    return multiply_lines<Lanes>(columns - R, depth, w + R, x, offsets, c + R * kPanel);
+template <class Lanes, int V, int R = std::min(16, Lanes::kAccumulators / V)>
+void multiply_lines_in_tiles(int64_t columns, int64_t depth, const float* w, const float* x, const int64_t* offsets,
+                             float* c, int64_t c_stride) {
+  constexpr int kMost = std::min(16, Lanes::kAccumulators / V);
+  const int64_t tiles = (columns + kMost - 1) / kMost;
+  if (tiles > 0 && (columns + tiles - 1) / tiles == R) {
+    multiply_lines_tile<Lanes, R, V>(depth, w, x, offsets, c, c_stride);
+    return multiply_lines_in_tiles<Lanes, V>(columns - R, depth, w + R, x, offsets, c + R * c_stride, c_stride);
   }
-  if constexpr (R > 1) multiply_lines<Lanes, R - 1>(columns, depth, w, x, offsets, c);
+  if constexpr (R > 1) multiply_lines_in_tiles<Lanes, V, R - 1>(columns, depth, w, x, offsets, c, c_stride);
+}
+
+template <class Lanes>
+void multiply_lines(int64_t columns, int64_t depth, const float* w, const float* x, const int64_t* offsets,
+                    int64_t places, float* c) {
+  int64_t at = 0;
+  if constexpr (Lanes::kAccumulators >= 16)  // enough for two chains of sums a weight
+    for (; at + 2 * kPanel <= places; at += 2 * kPanel)
+      multiply_lines_in_tiles<Lanes, 2>(columns, depth, w, x + at, offsets, c + at, places);
+  for (; at < places; at += kPanel)
+    multiply_lines_in_tiles<Lanes, 1>(columns, depth, w, x + at, offsets, c + at, places);
 }
 
 // to [row][count] <- from, row by row.

@@ -5,7 +5,9 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
+#include <vector>
 
 namespace seedstory::cpu {
 
@@ -36,22 +38,36 @@ void parallel(int threads, int64_t count, int64_t grain, Body&& body) {
   }
 }
 
-// body(task, thread) for each task of [0, count), handed out as threads become free: for tasks of unequal cost.
+// body(task, thread) for each task of [0, count). A thread has a run of neighbours, the same ones in every op that is
+// cut the same way, so that what it wrote is still in its cache; when it is through it takes what the others have left.
 template <class Body>
 void parallel_tasks(int threads, int64_t count, Body&& body) {
-  const int64_t team = std::clamp<int64_t>(count, 1, threads);
-  if (team == 1) {
+  const int64_t most = std::clamp<int64_t>(count, 1, threads);
+  if (most == 1) {
     for (int64_t task = 0; task < count; ++task) body(task, 0);
     return;
   }
-#pragma omp parallel for num_threads(int(team)) schedule(dynamic, 1)
-  for (int64_t task = 0; task < count; ++task) body(task, omp_get_thread_num());
+  struct alignas(64) Run {
+    std::atomic<int64_t> next;
+    int64_t end;
+  };
+  std::vector<Run> runs(static_cast<size_t>(most));
+  for (int64_t i = 0; i < most; ++i) {
+    runs[size_t(i)].next = count * i / most;
+    runs[size_t(i)].end = count * (i + 1) / most;
+  }
+  // The pool may be smaller than asked for: then the runs of those that did not come are left for the others.
+#pragma omp parallel num_threads(int(most))
+  for (int64_t i = 0, me = omp_get_thread_num(); i < most; ++i) {
+    Run& run = runs[size_t((me + i) % most)];
+    for (int64_t task; (task = run.next.fetch_add(1, std::memory_order_relaxed)) < run.end;) body(task, int(me));
+  }
 }
 
 // Rows of `cols` elements, as many to a thread as make its share worth while.
 template <class Body>
 void parallel_rows(int threads, int64_t rows, int64_t cols, Body&& body) {
-  constexpr int64_t kGrainElements = 16 * 1024;  // some 5 us of light work, a few times the cost of a wake-up
+  constexpr int64_t kGrainElements = 4 * 1024;  // some 1 us of light work or more, a wake-up
   parallel(threads, rows, kGrainElements / std::max<int64_t>(cols, 1) + 1, body);
 }
 

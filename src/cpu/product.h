@@ -5,17 +5,22 @@
 // them in memory, Conv2d gathers each piece.
 #pragma once
 
+#include <limits>
+#include <numeric>
+
 #include "cpu/packed_weights.h"
 
 namespace seedstory::cpu {
 
+// The largest task.
 constexpr int64_t kRowBlock = 96;        // a multiple of every tile's rows; 96 x 256 numbers are 96 KiB
 constexpr int64_t kPanelBlock = 8;       // 128 columns: the sums of a task are 48 KiB
-constexpr int64_t kPairPanelBlock = 32;  // at most, in bf16: rows are rounded anew for each; 192 KiB of 2 MiB of L2
+constexpr int64_t kPairPanelBlock = 32;  // in bf16, where rows are rounded anew for each task; 192 KiB of 2 MiB of L2
 constexpr int64_t kDepthBlock = 256;     // a panel of it is 16 KiB, half of L1
 constexpr int64_t kRowsToWiden = 12;     // from here on a widened panel is cheaper than a bf16 one
-// Of scratch beside the sums: a widened panel, or the rows of a piece as one or two numbers in bf16.
-constexpr int64_t kRoomFloats = std::max(kDepthBlock * kPanel, kRowBlock* kDepthBlock);
+constexpr int64_t kPanelsToWiden = 3;    // at a time: as many as the widest tile takes, 48 KiB
+// Of scratch beside the sums: widened panels, or the rows of a piece as one or two numbers in bf16.
+constexpr int64_t kRoomFloats = std::max(kPanelsToWiden * kDepthBlock * kPanel, kRowBlock* kDepthBlock);
 
 // Rows of a piece of the depth.
 struct RowPiece {
@@ -65,9 +70,11 @@ inline void multiply_panels(const Panels& w, int64_t first, int64_t count, int64
   } else if (const auto* b = static_cast<const uint16_t*>(w.whole) + at; rows < kRowsToWiden) {
     run.multiply_bf16(rows, whole, depth, piece.data, piece.stride, b, stride, sums.data, sums.stride, k > 0);
   } else {
-    for (int64_t i = 0; i < whole; ++i) {
-      run.widen(depth * kPanel, b + i * stride, room);
-      run.multiply(rows, 1, depth, piece.data, piece.stride, room, 0, sums.data + i * kPanel, sums.stride, k > 0);
+    for (int64_t i = 0; i < whole; i += kPanelsToWiden) {
+      const int64_t some = std::min(kPanelsToWiden, whole - i);
+      for (int64_t j = 0; j < some; ++j) run.widen(depth * kPanel, b + (i + j) * stride, room + j * depth * kPanel);
+      run.multiply(rows, some, depth, piece.data, piece.stride, room, depth * kPanel, sums.data + i * kPanel,
+                   sums.stride, k > 0);
     }
   }
   if (whole == count) return;
@@ -79,28 +86,49 @@ inline void multiply_panels(const Panels& w, int64_t first, int64_t count, int64
     run.multiply(rows, 1, depth, piece.data, piece.stride, last, 0, to, sums.stride, k > 0);
 }
 
-// Panels of a task: in bf16 more of them, while every thread still gets two tasks.
-inline int64_t panel_block(const Panels& w, int64_t row_blocks, int64_t panels, int threads) {
-  int64_t block = kPanelBlock;
-  if (w.pairs)
-    while (block < kPairPanelBlock && row_blocks * ceil_div(panels, 2 * block) >= 2 * threads) block *= 2;
-  return block;
+// Rows and panels of a task, the last ones smaller.
+struct Cut {
+  int64_t rows, panels;
+};
+
+// Tasks that all threads finish at the same time, of whole tiles, and large ones: a row is gathered, and rounded, for
+// each of its tasks, which takes as long as half a panel of it; a panel comes from further away for each of its, which
+// takes as long as eight rows.
+inline Cut cut(int64_t rows, int64_t panels, bool pairs, int threads) {
+  const int64_t most_panels = pairs ? kPairPanelBlock : kPanelBlock, tile_rows = pairs ? 32 : 8;
+  const int64_t fewest_down = ceil_div(rows, kRowBlock), fewest_across = ceil_div(panels, most_panels);
+  Cut best{};
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (int64_t across = fewest_across; across < fewest_across + threads && across <= panels; ++across) {
+    // As few tasks as may be, and as few as are a multiple of the threads.
+    const int64_t step = threads / std::gcd(across, int64_t{threads});
+    for (const int64_t down : {fewest_down, ceil_div(fewest_down, step) * step}) {
+      const Cut to{.rows = std::min(kRowBlock, ceil_div(ceil_div(rows, down), tile_rows) * tile_rows),
+                   .panels = ceil_div(panels, across)};
+      const int64_t rounds = ceil_div(ceil_div(rows, to.rows) * ceil_div(panels, to.panels), threads);
+      const int64_t time = rounds * (to.rows + 8) * (2 * to.panels + 1);
+      if (time < least) least = time, best = to;
+    }
+  }
+  return best;
 }
 
 // piece(first_row, rows, k, depth, thread) -> RowPiece; take(first_row, rows, first_column, columns, Sums) for a task.
 template <class Piece, class Take>
 void product(int64_t rows, int64_t n, const Panels& w, DType multiply_as, Crew& crew, Piece&& piece, Take&& take) {
   const int threads = threads_for(double(rows) * double(w.depth) * double(n), crew.threads);
-  const int64_t row_blocks = ceil_div(rows, kRowBlock);
-  const int64_t block_cols = panel_block(w, row_blocks, ceil_div(n, kPanel), threads) * kPanel;
-  const int64_t col_blocks = ceil_div(n, block_cols), task_floats = kRowBlock * block_cols + kRoomFloats;
+  const Cut task_size = cut(rows, ceil_div(n, kPanel), w.pairs, threads);
+  const int64_t task_cols = task_size.panels * kPanel, tasks_across = ceil_div(n, task_cols);
+  const int64_t tasks = ceil_div(rows, task_size.rows) * tasks_across;
+  const int64_t task_floats = kRowBlock * task_cols + kRoomFloats;
   float* scratch = crew.scratch.floats(threads * task_floats);
 
-  parallel_tasks(threads, row_blocks * col_blocks, [&](int64_t task, int thread) {
-    const int64_t first_row = task / col_blocks * kRowBlock, block_rows = std::min(kRowBlock, rows - first_row);
-    const int64_t first_col = task % col_blocks * block_cols, cols = std::min(block_cols, n - first_col);
-    const Sums sums{.data = scratch + thread * task_floats, .stride = block_cols};
-    float* room = sums.data + kRowBlock * block_cols;
+  parallel_tasks(threads, tasks, [&](int64_t task, int thread) {
+    const int64_t first_row = task / tasks_across * task_size.rows;
+    const int64_t block_rows = std::min(task_size.rows, rows - first_row);
+    const int64_t first_col = task % tasks_across * task_cols, cols = std::min(task_cols, n - first_col);
+    const Sums sums{.data = scratch + thread * task_floats, .stride = task_cols};
+    float* room = sums.data + kRowBlock * task_cols;
     for (int64_t k = 0; k < w.depth || k == 0; k += kDepthBlock) {
       const int64_t depth = std::min(kDepthBlock, w.depth - k);
       multiply_panels(w, first_col / kPanel, ceil_div(cols, kPanel), k, depth,

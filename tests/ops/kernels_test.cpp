@@ -78,26 +78,31 @@ TEST_CASE("Products with bf16 and with half a panel have the same bits on every 
 }
 
 TEST_CASE("Products over lines have the bits of the others", "[kernels]") {
-  const int64_t depth = 37, columns = 40;
+  const int64_t depth = 37, columns = 72;
   const auto w = normal(1, depth * kPanel), x = normal(2, depth * columns);
   std::vector<int64_t> offsets;
   for (int64_t k = 0; k < depth; ++k) offsets.push_back((k * 5 % depth) * columns + k % 7);
-  std::vector<float> places(size_t(depth * kPanel)), turned(size_t(kPanel * depth)), whole(size_t(kPanel * kPanel));
+  std::vector<float> turned(size_t(kPanel * depth));
   for (int64_t k = 0; k < depth; ++k)
-    for (int64_t j = 0; j < kPanel; ++j) {
-      places[size_t(k * kPanel + j)] = x[size_t(offsets[size_t(k)] + j)];
-      turned[size_t(j * depth + k)] = w[size_t(k * kPanel + j)];
+    for (int64_t j = 0; j < kPanel; ++j) turned[size_t(j * depth + k)] = w[size_t(k * kPanel + j)];
+  for (int64_t places : {kPanel, 2 * kPanel, 3 * kPanel}) {
+    INFO(places << " places");
+    std::vector<float> panels(size_t(depth * places)), whole(size_t(kPanel * places));
+    for (int64_t k = 0; k < depth; ++k)
+      for (int64_t j = 0; j < places; ++j)
+        panels[size_t((j / kPanel * depth + k) * kPanel + j % kPanel)] = x[size_t(offsets[size_t(k)] + j)];
+    kPortableKernels.multiply(kPanel, places / kPanel, depth, turned.data(), depth, panels.data(), depth * kPanel,
+                              whole.data(), places, false);
+    for (int64_t count = 1; count <= kPanel; ++count) {
+      INFO(count << " columns");
+      const auto run = [&](const Kernels& set, float* c) {
+        set.multiply_lines(count, depth, w.data(), x.data(), offsets.data(), places, c);
+      };
+      expect_same_bits(kPanel * places, run);
+      std::vector<float> got(whole.size());
+      run(kPortableKernels, got.data());
+      CHECK(std::equal(whole.begin(), whole.begin() + count * places, got.begin()));
     }
-  kPortableKernels.multiply(kPanel, 1, depth, turned.data(), depth, places.data(), 0, whole.data(), kPanel, false);
-  for (int64_t count = 1; count <= kPanel; ++count) {
-    INFO(count << " columns");
-    const auto run = [&](const Kernels& set, float* c) {
-      set.multiply_lines(count, depth, w.data(), x.data(), offsets.data(), c);
-    };
-    expect_same_bits(kPanel * kPanel, run);
-    std::vector<float> got(whole.size());
-    run(kPortableKernels, got.data());
-    CHECK(std::equal(whole.begin(), whole.begin() + count * kPanel, got.begin()));
   }
 }
 

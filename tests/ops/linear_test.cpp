@@ -1,5 +1,6 @@
 #include "ops/cases/linear.h"
 
+#include "cpu/product.h"
 #include "ops/emulated_pairs.h"
 
 using namespace seedstory;
@@ -127,4 +128,21 @@ TEST_CASE("Linear gives a row the same bits whatever the rows and threads", "[op
                   std::vector<double>(expected.begin() + begin * n, expected.begin() + end * n));
           }
     }
+}
+
+TEST_CASE("A product is cut so that its threads finish together", "[kernels]") {
+  for (int threads : {1, 2, 3, 4, 8, 16, 64})
+    for (int64_t rows : {1, 17, 32, 128, 512, 1000, 4096})
+      for (int64_t panels : {1, 3, 4, 6, 10, 40, 129})
+        for (bool pairs : {false, true}) {
+          INFO(rows << " rows, " << panels << " panels, " << threads << " threads, " << (pairs ? "bf16" : "f32"));
+          const cpu::Cut to = cpu::cut(rows, panels, pairs, threads);
+          REQUIRE((to.rows >= 1 && to.rows <= cpu::kRowBlock));
+          REQUIRE((to.panels >= 1 && to.panels <= (pairs ? cpu::kPairPanelBlock : cpu::kPanelBlock)));
+          const int64_t down = cpu::ceil_div(rows, to.rows), across = cpu::ceil_div(panels, to.panels);
+          // What the busiest thread does, next to an even share of everything.
+          const double most = double(cpu::ceil_div(down * across, threads) * to.rows * to.panels);
+          const double share = double(rows * panels) / threads;
+          if (rows >= 64 * threads) CHECK(most <= 1.34 * share);
+        }
 }
