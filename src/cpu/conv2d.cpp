@@ -7,6 +7,9 @@
 //         one rounding more.
 // Bits    An element is one chain: docs/decisions/0005-own-convolution.md
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <vector>
 
 #include "cpu/convolution.h"
 #include "cpu/parallel.h"
@@ -14,13 +17,12 @@
 namespace seedstory::cpu {
 namespace {
 
-void convolve(const Convolution& conv, Crew& crew) {
-  const int64_t columns = conv.y.dim[3];
+void convolve(std::span<const Convolution> convs, Crew& crew) {
+  const Convolution& first = convs[0];
+  const int64_t columns = first.y.dim[3];
   const bool few = columns < 2 * kPanel && columns % kPanel != 0;
-  if (few && conv.stride == 1 && conv.y.dim[2] >= kPanel)
-    convolve_lines(conv, crew);
-  else
-    convolve_rows(conv, crew);
+  if (few && first.stride == 1 && first.y.dim[2] >= kPanel) return convolve_lines(convs, crew);
+  for (const Convolution& conv : convs) convolve_rows(conv, crew);
 }
 
 // Every second row and column of t, from the given ones on.
@@ -39,30 +41,40 @@ struct Taps {
   Taps(int64_t parity, int64_t place) : begin(place == 0 ? 0 : 1 + parity), end(place == 0 ? 1 + parity : 3) {}
 };
 
-// The 3x3 kernel of a doubled picture as the 2x2 kernel that output rows and columns of these parities see.
-Panels sums_of_taps(const Panels& w, int64_t channels, int64_t row, int64_t column, Crew& crew) {
-  const int64_t tap = channels * kPanel, floats = 4 * tap;
-  // [panel][place][channel][16], and a thread's room for a panel and a tap.
-  float* sums = crew.taps.floats(w.count() * floats + crew.threads * (floats + tap));
-  parallel(crew.threads, w.count(), 1 + 4096 / tap, [&](int64_t begin, int64_t end) {
-    float *room = sums + w.count() * floats + omp_get_thread_num() * (floats + tap), *wide = room + floats;
-    for (int64_t panel = begin; panel < end; ++panel) {
-      float* to = w.pairs ? room : sums + panel * floats;
-      std::fill_n(to, floats, 0.0f);
+// The 3x3 kernel of a doubled picture as the four kernels of 2x2 that output rows and columns of each parity see:
+// [row][column], the panels of each [place][channel][16].
+std::array<Panels, 4> sums_of_taps(const Tensor& kernel, const Panels& w, PackedWeights& weights, Crew& crew) {
+  const int64_t channels = kernel.dim[1], tap = channels * kPanel, numbers = 4 * tap;
+  std::array<Panels, 4> out;
+  out.fill(w);
+  const DType type = w.pairs ? DType::bf16 : DType::f32;
+  const int64_t panel_bytes = numbers * size_of(type), bytes = w.count() * panel_bytes;
+  const PackedWeights::Made made = weights.made_of(kernel, 4 * bytes);
+  for (int64_t i = 0; i < 4; ++i) {
+    char* at = static_cast<char*>(made.memory) + i * bytes;
+    out[size_t(i)].whole = at, out[size_t(i)].type = type, out[size_t(i)].depth = 4 * channels;
+    if (w.last) out[size_t(i)].last = at + w.whole_count * panel_bytes;
+  }
+  if (!made.is_new) return out;
+  parallel(crew.threads, 4 * w.count(), 1 + 4096 / tap, [&](int64_t begin, int64_t end) {
+    std::vector<float> sums(static_cast<size_t>(numbers)), wide(static_cast<size_t>(tap));
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t parity = i / w.count(), panel = i % w.count();
+      std::fill(sums.begin(), sums.end(), 0.0f);
       for (int64_t place = 0; place < 4; ++place) {
-        const Taps rows(row, place / 2), columns(column, place % 2);
-        float* sum = to + place * tap;
-        for (int64_t i = rows.begin; i < rows.end; ++i)
-          for (int64_t j = columns.begin; j < columns.end; ++j)
-            kernels().add(tap, sum, w.in_f32(panel, (i * 3 + j) * channels, channels, wide), sum);
+        const Taps rows(parity / 2, place / 2), columns(parity % 2, place % 2);
+        float* sum = &sums[size_t(place * tap)];
+        for (int64_t row = rows.begin; row < rows.end; ++row)
+          for (int64_t column = columns.begin; column < columns.end; ++column)
+            kernels().add(tap, sum, w.in_f32(panel, (row * 3 + column) * channels, channels, wide.data()), sum);
       }
-      if (w.pairs) pair_up(4 * channels, room, reinterpret_cast<uint16_t*>(sums) + panel * floats);
+      char* to = static_cast<char*>(made.memory) + i * panel_bytes;
+      if (w.pairs)
+        pair_up(4 * channels, sums.data(), reinterpret_cast<uint16_t*>(to));
+      else
+        std::memcpy(to, sums.data(), size_t(panel_bytes));
     }
   });
-  Panels out = w;
-  out.whole = sums, out.depth = 4 * channels;
-  if (!w.pairs) out.type = DType::f32;
-  if (w.last) out.last = reinterpret_cast<char*>(sums) + w.whole_count * floats * size_of(out.type);
   return out;
 }
 
@@ -80,16 +92,23 @@ void execute(const Conv2d& op, PackedWeights& weights, Crew& crew) {
                    .stride = op.stride,
                    .above = op.pad_begin,
                    .left = op.pad_begin};
-  if (!op.doubled) return convolve(conv, crew);
-  const Panels w = conv.w;
-  conv.kernel_h = conv.kernel_w = 2;
-  for (int64_t row : {0, 1})
-    for (int64_t column : {0, 1}) {
-      conv.y = every_second(op.y, row, column), conv.residual = every_second(op.residual, row, column);
-      conv.w = sums_of_taps(w, op.x.dim[3], row, column, crew);
-      conv.above = 1 - row, conv.left = 1 - column;
-      convolve(conv, crew);
-    }
+  if (!op.doubled) return convolve({&conv, 1}, crew);
+  const std::array<Panels, 4> sums = sums_of_taps(op.w, conv.w, weights, crew);
+  std::array<Convolution, 4> parts;
+  for (int64_t i = 0; i < 4; ++i) {
+    const int64_t row = i / 2, column = i % 2;
+    parts[size_t(i)] = {.y = every_second(op.y, row, column),
+                        .x = op.x,
+                        .residual = every_second(op.residual, row, column),
+                        .bias = conv.bias,
+                        .w = sums[size_t(i)],
+                        .kernel_h = 2,
+                        .kernel_w = 2,
+                        .stride = 1,
+                        .above = 1 - row,
+                        .left = 1 - column};
+  }
+  convolve(parts, crew);
 }
 
 }  // namespace seedstory::cpu

@@ -23,32 +23,40 @@ int64_t whole_lanes(int64_t pixels) {
 
 class Lines {
  public:
-  explicit Lines(const Convolution& conv)
-      : conv_(conv),
-        channels_(conv.x.dim[3]),
-        width_(std::min(kTileWidth, whole_lanes(conv.y.dim[2]))),
-        stride_(whole_lanes(width_ + conv.kernel_w - 1)),
-        lines_(std::clamp<int64_t>(kTileFloats / (channels_ * stride_) - conv.kernel_h + 1, 1, kTileLines)),
-        zeros_(size_t(channels_)) {
-    for (int64_t i = 0; i < conv.kernel_h; ++i)
-      for (int64_t j = 0; j < conv.kernel_w; ++j)
-        for (int64_t c = 0; c < channels_; ++c) offsets_.push_back((i * channels_ + c) * stride_ + j);
+  explicit Lines(std::span<const Convolution> convs)
+      : convs_(convs), conv_(convs[0]), channels_(conv_.x.dim[3]), zeros_(size_t(channels_)) {
+    // What all of them see around an output pixel.
+    int64_t below = 0, right = 0;
+    for (const Convolution& conv : convs) {
+      above_ = std::max(above_, conv.above), below = std::max(below, conv.kernel_h - 1 - conv.above);
+      left_ = std::max(left_, conv.left), right = std::max(right, conv.kernel_w - 1 - conv.left);
+    }
+    around_h_ = above_ + below, around_w_ = left_ + right;
+    width_ = std::min(kTileWidth, whole_lanes(conv_.y.dim[2]));
+    stride_ = whole_lanes(width_ + around_w_);
+    lines_ = std::clamp<int64_t>(kTileFloats / (channels_ * stride_) - around_h_, 1, kTileLines);
+    for (const Convolution& conv : convs)
+      for (int64_t i = 0; i < conv.kernel_h; ++i)
+        for (int64_t j = 0; j < conv.kernel_w; ++j)
+          for (int64_t c = 0; c < channels_; ++c)
+            offsets_.push_back(((i + above_ - conv.above) * channels_ + c) * stride_ + j + left_ - conv.left);
   }
 
-  int64_t tile_floats() const { return (lines_ + conv_.kernel_h - 1) * channels_ * stride_; }
+  int64_t tile_floats() const { return (lines_ + around_h_) * channels_ * stride_; }
   int64_t tiles() const { return conv_.y.dim[0] * tiles_down() * tiles_across(); }
 
+  // panels: those of the first convolution, then of the second, ...
   void tile(int64_t index, const float* const* panels, float* room) const {
     const int64_t x = index % tiles_across() * width_, row = index / tiles_across();
     const int64_t picture = row / tiles_down(), y = row % tiles_down() * lines_;
     const int64_t lines = std::min(lines_, conv_.y.dim[1] - y), width = std::min(width_, conv_.y.dim[2] - x);
-    for (int64_t line = 0; line < lines + conv_.kernel_h - 1; ++line)
-      turn(picture, y - conv_.above + line, x - conv_.left, width + conv_.kernel_w - 1,
-           room + line * channels_ * stride_);
+    for (int64_t line = 0; line < lines + around_h_; ++line)
+      turn(picture, y - above_ + line, x - left_, width + around_w_, room + line * channels_ * stride_);
     for (int64_t line = 0; line < lines; ++line)
       for (int64_t at = 0; at < width; at += kMostPixels)
-        pixels((picture * conv_.y.dim[1] + y + line) * conv_.y.dim[2] + x + at, std::min(kMostPixels, width - at),
-               panels, room + line * channels_ * stride_ + at);
+        for (size_t i = 0; i < convs_.size(); ++i)
+          pixels(i, (picture * conv_.y.dim[1] + y + line) * conv_.y.dim[2] + x + at, std::min(kMostPixels, width - at),
+                 panels + int64_t(i) * conv_.w.count(), room + line * channels_ * stride_ + at);
   }
 
  private:
@@ -69,40 +77,45 @@ class Lines {
     }
   }
 
-  // `count` output pixels of one line from the given one on, all channels.
-  void pixels(int64_t first, int64_t count, const float* const* panels, const float* x) const {
+  // `count` output pixels of one line of a convolution from the given one on, all channels.
+  void pixels(size_t which, int64_t first, int64_t count, const float* const* panels, const float* x) const {
     alignas(64) float sums[kPanel * kMostPixels] = {}, turned[kMostPixels * kPanel];
-    const int64_t places = whole_lanes(count);
-    for (int64_t column = 0; column < conv_.y.dim[3]; column += kPanel) {
-      const int64_t columns = std::min(kPanel, conv_.y.dim[3] - column);
-      kernels().multiply_lines(columns, int64_t(offsets_.size()), panels[column / kPanel], x, offsets_.data(), places,
-                               sums);
+    const Convolution& conv = convs_[which];
+    const int64_t *offsets = &offsets_[which * size_t(conv.w.depth)], places = whole_lanes(count);
+    for (int64_t column = 0; column < conv.y.dim[3]; column += kPanel) {
+      const int64_t columns = std::min(kPanel, conv.y.dim[3] - column);
+      kernels().multiply_lines(columns, conv.w.depth, panels[column / kPanel], x, offsets, places, sums);
       for (int64_t at = 0; at < places; at += kPanel) {
         const float* rows[kPanel];
         for (int64_t j = 0; j < kPanel; ++j) rows[j] = sums + j * places + at;
         kernels().turn(rows, kPanel, turned + at * kPanel, kPanel);
       }
-      finish_rows(count, columns, turned, kPanel, conv_.bias, Activation::none, conv_.residual, conv_.y, first, column);
+      finish_rows(count, columns, turned, kPanel, conv.bias, Activation::none, conv.residual, conv.y, first, column);
     }
   }
 
-  const Convolution& conv_;
+  std::span<const Convolution> convs_;
+  const Convolution& conv_;  // the first: in what follows they are alike
   int64_t channels_, width_, stride_, lines_;
-  std::vector<float> zeros_;      // a pixel beside the picture
-  std::vector<int64_t> offsets_;  // of the k-th number of the chain in a turned tile
+  int64_t above_ = 0, left_ = 0, around_h_, around_w_;  // lines and columns of x beside those of y
+  std::vector<float> zeros_;                            // a pixel beside the picture
+  std::vector<int64_t> offsets_;  // [convolution][k]: of the k-th number of the chain in a turned tile
 };
 
 }  // namespace
 
-void convolve_lines(const Convolution& conv, Crew& crew) {
-  const Lines lines(conv);
-  const Panels& w = conv.w;
-  const int64_t panel_floats = w.depth * kPanel, room_floats = lines.tile_floats();
-  float* wide = crew.scratch.floats(crew.threads * room_floats + w.count() * panel_floats);
-  float* rooms = wide + w.count() * panel_floats;
+void convolve_lines(std::span<const Convolution> convs, Crew& crew) {
+  const Lines lines(convs);
+  const Panels& w = convs[0].w;
+  const int64_t panel_floats = w.depth * kPanel, room_floats = lines.tile_floats(), of_each = w.count();
+  const int64_t all = of_each * int64_t(convs.size());
+  float* wide = crew.scratch.floats(crew.threads * room_floats + all * panel_floats);
+  float* rooms = wide + all * panel_floats;
   std::vector<const float*> panels;
-  for (int64_t i = 0; i < w.count(); ++i) panels.push_back(w.in_f32(i, 0, w.depth, wide + i * panel_floats));
-  parallel_tasks(threads_for(double(conv.y.numel()) * double(w.depth), crew.threads), lines.tiles(),
+  for (int64_t i = 0; i < all; ++i)
+    panels.push_back(convs[size_t(i / of_each)].w.in_f32(i % of_each, 0, w.depth, wide + i * panel_floats));
+  const double multiply_adds = double(convs.size()) * double(convs[0].y.numel()) * double(w.depth);
+  parallel_tasks(threads_for(multiply_adds, crew.threads), lines.tiles(),
                  [&](int64_t tile, int thread) { lines.tile(tile, panels.data(), rooms + thread * room_floats); });
 }
 

@@ -2,6 +2,8 @@
 // element, taps outside, channels inside: the same bits.
 #pragma once
 
+#include <span>
+
 #include "cpu/packed_weights.h"
 
 namespace seedstory::cpu {
@@ -18,7 +20,8 @@ struct Convolution {
 void convolve_rows(const Convolution&, Crew&);
 
 // conv_lines.cpp: output pixels in lanes, x turned so that each channel's line lies side by side. For stride 1; with
-// few output channels this fills the lanes that convolve_rows() would leave empty.
-void convolve_lines(const Convolution&, Crew&);
+// few output channels this fills the lanes that convolve_rows() would leave empty. One or several of the same x, with
+// kernels and outputs of one size: x is turned once for all.
+void convolve_lines(std::span<const Convolution>, Crew&);
 
 }  // namespace seedstory::cpu

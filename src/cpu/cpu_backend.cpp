@@ -18,7 +18,7 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(int threads) : crew_{.threads = threads, .scratch = {}, .gathered = {}, .taps = {}} {}
+  explicit CpuBackend(int threads) : crew_{.threads = threads, .scratch = {}, .gathered = {}} {}
 
   std::string name() const override {
     return fmt::format("cpu ({}, {} thread{})", cpu::kernels().name, crew_.threads, crew_.threads == 1 ? "" : "s");

@@ -10,7 +10,6 @@ struct Crew {
   int threads;
   Scratch scratch;
   Scratch gathered;  // Conv2d's rows, beside the product's sums in `scratch`
-  Scratch taps;      // and its kernel where taps fall together
 };
 
 // The ops whose weights may have been brought into panels.

@@ -113,6 +113,14 @@ void PackedWeights::prepare(const Tensor& w, Crew& crew) {
 
 void PackedWeights::forget(const Tensor& w) {
   prepared_.erase(static_cast<const char*>(w.data));
+  made_.erase(static_cast<const char*>(w.data));
+}
+
+PackedWeights::Made PackedWeights::made_of(const Tensor& w, int64_t bytes) {
+  const char* address = static_cast<const char*>(w.data);
+  if (!prepared_.contains(address)) return {made_of_unprepared_.bytes(bytes), true};
+  const auto [made, is_new] = made_.try_emplace(address);
+  return {made->second.bytes(bytes), is_new};
 }
 
 const Tensor* PackedWeights::whole_of(const Tensor& w, int64_t& first) const {

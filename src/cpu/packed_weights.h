@@ -46,6 +46,14 @@ class PackedWeights {
   void prepare(const Tensor& w, Crew&);
   void forget(const Tensor& w);
 
+  // Memory for what an op makes of a weight: of a prepared one it stays, and is new once; else it stays until the next
+  // call.
+  struct Made {
+    void* memory;
+    bool is_new;
+  };
+  Made made_of(const Tensor& w, int64_t bytes);
+
   // The panels of a weight, or of some rows of one, prepared or not. What has to be copied for it stays until the next
   // call.
   Panels panels(const Tensor& w, Crew&);
@@ -57,7 +65,8 @@ class PackedWeights {
                 const std::function<void(int64_t row, float* to)>& read, Crew&);
 
   std::map<const char*, Tensor> prepared_;  // by the address of the weight
-  Scratch copy_;
+  std::map<const char*, Scratch> made_;     // the same
+  Scratch copy_, made_of_unprepared_;
 };
 
 }  // namespace seedstory::cpu
