@@ -20,17 +20,6 @@ namespace {
 
 constexpr int64_t kPixels = 64;  // a strip of sixteen channels is 4 KiB: the second read is from L1
 
-// Number of pixels, mean and sum of squared differences from it, as pieces come in.
-struct Moments {
-  double count = 0, mean = 0, squares = 0;
-  void add(double n, double piece_mean, double piece_squares) {
-    const double total = count + n, apart = piece_mean - mean;
-    squares += piece_squares + apart * apart * count * n / total;
-    mean += apart * n / total;
-    count = total;
-  }
-};
-
 // How many pixels to take as one: as few as fill whole Lanes.
 int64_t pixels_in_one(const GroupNorm& op, int64_t run) {
   const int64_t channels = op.x.dim[3], fold = kPanel / std::gcd(channels, kPanel);
@@ -76,24 +65,34 @@ void execute(const GroupNorm& op, Crew& crew) {
                   for (int64_t i = begin; i < end; ++i) {
                     const int64_t picture = i / op.groups, c_begin = i % op.groups * group_channels;
                     const float* shift = op.shift ? row_of(op.shift, picture) : nullptr;
-                    Moments moments;
-                    for (int64_t piece = 0; piece < pieces; ++piece) {
-                      const float* piece_sums = sums + (picture * pieces + piece) * 3 * lanes;
-                      const auto n = double(places_of(piece));
-                      for (int64_t side = 0; side < lanes; side += channels)
-                        for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
-                          const double miss = double(piece_sums[lanes + side + c]) / n;
-                          const double mean = double(piece_sums[side + c]) + miss + double(shift ? shift[c] : 0);
-                          moments.add(n, mean, double(piece_sums[2 * lanes + side + c]) - miss * miss * n);
-                        }
-                    }
-                    const double scale = 1 / std::sqrt(moments.squares / moments.count + double(op.eps));
+                    // add(pixels, their mean, sum of squared differences from it) for a channel of a piece
+                    const auto for_channels = [&](auto&& add) {
+                      for (int64_t piece = 0; piece < pieces; ++piece) {
+                        const float* piece_sums = sums + (picture * pieces + piece) * 3 * lanes;
+                        const auto n = double(places_of(piece));
+                        const double of_one = 1 / n;
+                        for (int64_t side = 0; side < lanes; side += channels)
+                          for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
+                            const double first = double(piece_sums[lanes + side + c]), miss = first * of_one;
+                            add(n, double(piece_sums[side + c]) + miss + double(shift ? shift[c] : 0),
+                                double(piece_sums[2 * lanes + side + c]) - first * miss);
+                          }
+                      }
+                    };
+                    const double count = double(pixels * group_channels);
+                    double total = 0, squares = 0;
+                    for_channels([&](double n, double mean, double) { total += n * mean; });
+                    const double group_mean = total / count;
+                    for_channels([&](double n, double mean, double of_piece) {
+                      squares += of_piece + n * (mean - group_mean) * (mean - group_mean);
+                    });
+                    const double scale = 1 / std::sqrt(squares / count + double(op.eps));
                     float *scales = affine + picture * 2 * lanes, *offsets = scales + lanes;
                     for (int64_t side = 0; side < lanes; side += channels)
                       for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
                         scales[side + c] = float(scale * double(w[c]));
                         offsets[side + c] =
-                            float(double(b[c]) + (double(shift ? shift[c] : 0) - moments.mean) * scale * double(w[c]));
+                            float(double(b[c]) + (double(shift ? shift[c] : 0) - group_mean) * scale * double(w[c]));
                       }
                   }
                 });
