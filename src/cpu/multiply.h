@@ -35,6 +35,7 @@ void pack_panel(const float* const* rows, int64_t count, int64_t depth, float* p
 template <class Lanes>
 struct FmaTile {
   static constexpr int kAccumulators = Lanes::kAccumulators;
+  static constexpr int kAhead = 32;  // weights come from beyond L2 at first, and every few KiB begins another page
 
   template <int R, int P, class B>
   static void run(int64_t depth, const float* a, int64_t a_stride, const B* b, int64_t panel_stride, float* c,
@@ -47,7 +48,10 @@ struct FmaTile {
     for (int64_t k = 0; k < depth; ++k) {
       Lanes column[P];
 #pragma GCC unroll 4
-      for (int p = 0; p < P; ++p) column[p] = Lanes::load(b + p * panel_stride + k * kPanel);
+      for (int p = 0; p < P; ++p) {
+        column[p] = Lanes::load(b + p * panel_stride + k * kPanel);
+        __builtin_prefetch(b + p * panel_stride + (k + kAhead) * kPanel);
+      }
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
         const Lanes x = Lanes::all(a[r * a_stride + k]);
