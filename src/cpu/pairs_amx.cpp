@@ -4,7 +4,7 @@
 // in 16 cycles; the even and the odd numbers of a row have sums of their own until the instruction ends. VDPBF16PS adds
 // the two products of a pair one after the other. Both round to nearest even and take denormal numbers for 0.
 //
-// These instructions ran on an emulator of a processor only (docs/decisions/0007-bf16-arithmetic.md).
+// AMX ran on an emulator of a processor only (docs/decisions/0007-bf16-arithmetic.md).
 #include <immintrin.h>
 
 #include <algorithm>
