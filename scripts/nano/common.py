@@ -99,7 +99,8 @@ class Run:
         if os.path.exists(self.path) and not args.fresh:
             state = torch.load(self.path, map_location=args.device, weights_only=False)
             for k, part in parts.items():
-                part.load_state_dict(state[k])
+                if k in state:
+                    part.load_state_dict(state[k])
             for k, average in self.averages.items():
                 if "average." + k in state:
                     average.weights, average.steps = state["average." + k]

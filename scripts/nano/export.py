@@ -91,6 +91,20 @@ def load_model(directory):
     return full, made
 
 
+def unpack_checkpoints(directory, work):
+    """Checkpoints of an exported model, from which every stage goes on: those of its training need not be there."""
+    config, made = load_model(directory)
+    trained = json.load(open(os.path.join(directory, "model.json")))["provenance"]["stages"]
+    for part, stages, key in (("vit", ("vit",), "vit"), ("vae", ("vae", "decoder"), "vae"), ("llm", ("llm",), "agent"),
+                              ("detokenizer", ("detokenizer", "adapt"), "model")):
+        weights = made[part].state_dict()
+        for stage in stages:
+            so_far = trained.get(stage, {"minutes": 0, "steps": 0})
+            torch.save({key: weights, "average." + key: (weights, so_far["steps"]), "step": so_far["steps"], "spent": 60 * so_far["minutes"]},
+                       os.path.join(work, stage + ".pt"))
+    shutil.copy(os.path.join(directory, "tokenizer.model"), work)
+
+
 def sha256(path):
     return hashlib.sha256(open(path, "rb").read()).hexdigest()
 

@@ -9,9 +9,11 @@
     train.py detokenizer --data DIR --work DIR --minutes 45
     train.py llm         --data DIR --work DIR --minutes 40
     train.py adapt       --data DIR --work DIR --minutes 10      # the de-tokenizer on regressed features
+    train.py unpack      --from weights/nano --work DIR          # checkpoints of an exported model, to go on from
 
-The same command again goes on from the checkpoint in --work; --extend gives it a new budget; --from DIR starts from an
-exported model (of the ViT's reader nothing is exported; it learns anew).
+The same command again goes on from the checkpoint in --work; --extend gives it a new budget. Where the checkpoints are gone, unpack
+makes them from an exported model; of the ViT's reader, with which evaluate.py reads pictures, nothing is exported: vit
+--reader-only trains it anew.
 """
 import argparse
 import importlib
@@ -28,8 +30,8 @@ BATCH = {"vae": 6, "vit": 48, "detokenizer": 64, "adapt": 64, "llm-text": 12, "l
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("stage", choices=STAGES)
-    parser.add_argument("--data", required=True, help="directory written by make_data.py")
+    parser.add_argument("stage", choices=[*STAGES, "unpack"])
+    parser.add_argument("--data", help="directory written by make_data.py")
     parser.add_argument("--held", help="the same, of stories held out (default: DIR/../held)")
     parser.add_argument("--work", required=True, help="checkpoints and caches")
     parser.add_argument("--minutes", type=float, default=20)
@@ -39,16 +41,22 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--limit", type=int, help="cache: frames to encode in this call; adapt: stories to regress")
-    parser.add_argument("--from", dest="source", help="an exported model to start from")
+    parser.add_argument("--from", dest="source", help="unpack: an exported model")
     parser.add_argument("--fresh", action="store_true", help="ignore the checkpoint")
     parser.add_argument("--extend", action="store_true", help="go on from the checkpoint with a new budget")
     parser.add_argument("--decoder-only", action="store_true", help="vae: freeze the encoder")
+    parser.add_argument("--reader-only", action="store_true", help="vit: freeze it, and train what reads its tokens")
     args = parser.parse_args()
+    os.makedirs(args.work, exist_ok=True)
+    if args.stage == "unpack":
+        from export import unpack_checkpoints
+        return unpack_checkpoints(args.source or parser.error("unpack: --from DIR is missing"), args.work)
+    if not args.data:
+        parser.error("--data DIR is missing")
     args.held = args.held or os.path.join(os.path.dirname(args.data.rstrip("/")), "held")
     args.batch = args.batch or BATCH.get(args.stage)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    os.makedirs(args.work, exist_ok=True)
     importlib.import_module(STAGES[args.stage]).train(args, CONFIG)
 
 

@@ -126,9 +126,6 @@ def train(args, config):
     model = Detokenizer(config).to(device)
     if adapt and not os.path.exists(os.path.join(work, "adapt.pt")):
         model.load_state_dict(torch.load(os.path.join(work, "detokenizer.pt"), map_location=device, weights_only=False)["average.model"][0])
-    if args.source:
-        from export import load_part
-        model.load_state_dict(load_part(args.source, "detokenizer", model))
     model = model.to(memory_format=torch.channels_last)
     run = Run(args, args.stage, {"model": model}, averaged=("model",))
     optimizer = Optimizer(model, args.rate or (6e-4 if adapt else 1.5e-3))

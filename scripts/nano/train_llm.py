@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from common import Data, Optimizer, Run
 from models import Agent
 from tokens import PICTURE_TOKENS, Tokenizer, chunk, train_tokenizer
-from world import tell, with_usual_names
+from world import tell
 
 
 def collate(chunks, device):
@@ -77,9 +77,6 @@ def train(args, config):
     text_path = os.path.join(args.work, "llm-text.pt")
     if not text_only and os.path.exists(text_path) and not os.path.exists(os.path.join(args.work, "llm.pt")):
         agent.load_state_dict(torch.load(text_path, map_location=args.device, weights_only=False)["average.agent"][0])
-    if args.source:
-        from export import load_part
-        agent.load_state_dict(load_part(args.source, "llm", agent))
     run = Run(args, args.stage, {"agent": agent}, averaged=("agent",))
     optimizer = Optimizer(agent, args.rate or 2e-3)
     features = predicted = known = None
@@ -100,9 +97,9 @@ def train(args, config):
         pictures = not text_only and rng.random() < 0.6
         if pictures:
             numbers = [rng.randrange(ready) for _ in range(args.batch)]
-            chunks = [chunk(tok, with_usual_names(data.stories[i], rng), rng, query_share=0.4) for i in numbers]
+            chunks = [chunk(tok, data.stories[i], rng, query_share=0.4) for i in numbers]
         else:
-            chunks = [chunk(tok, with_usual_names(tell(rng), rng), rng, pictures=False) for _ in range(args.batch * (1 if text_only else 2))]
+            chunks = [chunk(tok, tell(rng), rng, pictures=False) for _ in range(args.batch * (1 if text_only else 2))]
         batch = collate(chunks, args.device)
         target = batch[3]
         seen = ()

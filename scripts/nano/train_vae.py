@@ -31,9 +31,6 @@ def train(args, config):
         vae.quant_conv.bias[half:] = -8
         vae.quant_conv.weight[half:] *= 0.1
     parts = {"vae": vae}
-    if args.source:
-        from export import load_part
-        vae.load_state_dict(load_part(args.source, "vae", vae))
     if args.decoder_only:
         vae.load_state_dict(torch.load(args.work + "/vae.pt", map_location=args.device, weights_only=False)["vae"])
         vae.encoder.requires_grad_(False)

@@ -94,13 +94,11 @@ def train(args, config):
     data, held = Data(args.data), Data(args.held)
     wanted, wanted_held = (torch.tensor([labels(t) for t in d.truth]) for d in (data, held))
     vit, reader = ViT(**config["vit"]).to(args.device), Reader(config["vit"]["output_dim"]).to(args.device)
-    if args.source:
-        from export import load_part
-        vit.load_state_dict(load_part(args.source, "vit", vit))
     parts = {"vit": vit, "reader": reader}
     run = Run(args, "vit", parts, averaged=("vit", "reader"))
-    both = nn.ModuleDict(parts)
-    optimizer = Optimizer(both, args.rate or 2e-3)
+    if args.reader_only:
+        vit.requires_grad_(False)
+    optimizer = Optimizer(reader if args.reader_only else nn.ModuleDict(parts), args.rate or 2e-3)
     rng = np.random.default_rng(run.step)
     weight = {"worn": 2.0, "pose": 2.0, "held": 2.0, "ground": 2.0, "species": 1.5}
     weights = [weight.get(name.split(".")[-1], 1.0) for name, _ in ATTRIBUTES]

@@ -63,16 +63,10 @@ def usual_name(rng, species, is_friend, other):
             return name
 
 
-def with_usual_names(story, rng):
-    """The same story, a name of its own for whom the prompt does not name. The pictures do not know names."""
-    named = {}
-    for person in (p for frame in story["truth"] for p in frame["who"]):
-        if person["name"] not in named:
-            told = re.search(rf"\b{person['name']}\b", story["prompt"])
-            hero = next(iter(named.values()), "")
-            named[person["name"]] = person["name"] if told else usual_name(rng, person["species"], bool(named), hero)
-    word = re.compile(r"\b(" + "|".join(named) + r")\b")
-    return dict(story, captions=[word.sub(lambda found: named[found[1]], caption) for caption in story["captions"]])
+def name_whom_the_prompt_does_not(rng, plan, prompt):
+    for who, other in ("HF", "FH"):
+        if not re.search(rf"\b{plan[who]['name']}\b", prompt, re.IGNORECASE):
+            plan[who]["name"] = usual_name(rng, plan[who]["species"], who == "F", plan[other]["name"])
 
 
 class Teller:
@@ -539,11 +533,13 @@ WEIGHTS = tuple({3: 1, 4: 3, 5: 3, 6: 4, 7: 4, 8: 5, 9: 5, 10: 6, 11: 4, 12: 5}.
 
 def tell(rng, frames=None):
     plan = draw_plan(rng)
+    prompt = prompt_for(rng, plan)
+    name_whom_the_prompt_does_not(rng, plan, prompt)
     n = frames or rng.choices(LENGTHS, WEIGHTS)[0]
     teller = Teller(rng, plan, n)
     teller.tell_all()
     assert len(teller.captions) == n, (plan["goal"], n, len(teller.captions))
-    return dict(prompt=prompt_for(rng, plan), captions=teller.captions, truth=teller.truth)
+    return dict(prompt=prompt, captions=teller.captions, truth=teller.truth)
 
 
 if __name__ == "__main__":
