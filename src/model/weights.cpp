@@ -28,6 +28,8 @@ float f16_to_f32(uint16_t bits) {
   return std::bit_cast<float>(std::bit_cast<uint32_t>(std::bit_cast<float>(rest) * 0x1p112f) | sign);
 }
 
+constexpr int64_t kBlock = 32;  // numbers in i8 that share a scale
+
 // A mapped file's values may lie at any address.
 template <class T>
 T load_at(const void* base, int64_t i) {
@@ -46,7 +48,7 @@ float value_at(const StoredTensor& t, int64_t i) {
     case DType::bf16:
       return bf16_to_f32(load_at<uint16_t>(base, i));
     case DType::i8:
-      return float(load_at<int8_t>(base, i)) * f16_to_f32(load_at<uint16_t>(t.scale.data, i / 32));
+      return float(load_at<int8_t>(base, i)) * f16_to_f32(load_at<uint16_t>(t.scale.data, i / kBlock));
     default:
       fail_input(fmt::format("{}: a weight cannot be {}", t.file, t.values.str()));
   }
@@ -61,6 +63,16 @@ void contiguous_to_f32(const StoredTensor& t, int64_t first, int64_t count, floa
       return;
     case DType::bf16:
       for (int64_t i = 0; i < count; ++i) out[i] = bf16_to_f32(load_at<uint16_t>(base, first + i));
+      return;
+    case DType::f16:
+      for (int64_t i = 0; i < count; ++i) out[i] = f16_to_f32(load_at<uint16_t>(base, first + i));
+      return;
+    case DType::i8:
+      for (int64_t i = first; i < first + count;) {
+        const float scale = f16_to_f32(load_at<uint16_t>(t.scale.data, i / kBlock));
+        for (const int64_t end = std::min(first + count, (i / kBlock + 1) * kBlock); i < end; ++i)
+          *out++ = float(load_at<int8_t>(base, i)) * scale;
+      }
       return;
     default:
       for (int64_t i = 0; i < count; ++i) out[i] = value_at(t, first + i);
@@ -104,8 +116,8 @@ std::string storage_problem(const StoredTensor& t) {
       return "";
     case DType::i8:
       if (!t.values.contiguous()) return "is i8 with strides";
-      if (t.scale.dtype != DType::f16 || t.scale.numel() != (t.values.numel() + 31) / 32)
-        return fmt::format("has scale {}, expected f16({})", t.scale.str(), (t.values.numel() + 31) / 32);
+      if (t.scale.dtype != DType::f16 || t.scale.numel() != (t.values.numel() + kBlock - 1) / kBlock)
+        return fmt::format("has scale {}, expected f16({})", t.scale.str(), (t.values.numel() + kBlock - 1) / kBlock);
       return "";
     default:
       return fmt::format("is {}, expected f32, f16, bf16 or i8", t.values.str());
