@@ -155,8 +155,8 @@ CLI::Option* add_cpu(CLI::App& app, std::string& cpu) {
 CLI::Option* add_type(CLI::App& app, std::string& type) {
   return app
       .add_option("--type", type,
-                  "Number type of the weights: bf16 takes half the memory; auto is bf16 where the CPU multiplies in "
-                  "it, else f32")
+                  "Number type of the weights: bf16 takes half the memory; auto is bf16 where the CPU multiplies "
+                  "faster in it, else f32")
       ->type_name("auto|f32|bf16");
 }
 
