@@ -102,8 +102,8 @@ TEST_CASE("A device that is not there is exit 4, never a slower answer") {
 TEST_CASE("The flag --cpu takes instructions that the processor has") {
   const Desk desk;
   CHECK(desk.generate("-p fox -n 1 --cpu portable -o out").code == 0);
-  CHECK_THAT(desk.shell("seedstory generate --model model -p fox -n 1 --cpu sse9 -o out").err,
-             Catch::Equals("seedstory: --cpu sse9: expected auto, amx, avx512_bf16, avx512, avx2, portable\n"));
+  CHECK(desk.shell("seedstory generate --model model -p fox -n 1 --cpu sse9 -o out").err ==
+        "seedstory: --cpu sse9: expected auto, amx, avx512_bf16, avx512, avx2, portable\n");
   const nlohmann::json version = nlohmann::json::parse(desk.shell("seedstory version --json").out);
   const std::string cpu = version["backends"][0]["description"];
   if (cpu.find("amx") != std::string::npos) return;
