@@ -34,7 +34,8 @@ TEST_CASE("plan: too little memory is exit 4 with what helps", "[cli]") {
   const auto plan = nlohmann::json::parse(desk.shell("seedstory plan --model model --type f32 --json").out);
   const double at_once = plan["bytes_at_once"].get<double>() / double(1 << 30),
                staged = plan["bytes_in_stages"].get<double>() / double(1 << 30);
-  const Run stages = desk.shell(fmt::format("seedstory plan --model model --type f32 --memory {}", (at_once + staged) / 2));
+  const Run stages =
+      desk.shell(fmt::format("seedstory plan --model model --type f32 --memory {}", (at_once + staged) / 2));
   CHECK(stages.code == 0);
   CHECK_THAT(stages.out, Catch::Contains("fits in stages"));
   const Run none = desk.shell(fmt::format("seedstory plan --model model --type f32 --memory {}", 0.9 * staged));
