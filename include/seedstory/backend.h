@@ -29,7 +29,14 @@ class Backend {
   virtual void* allocate(int64_t bytes) = 0;  // 64-byte aligned, contents undefined; throws ErrorKind::resource
   virtual void release(void* memory) = 0;
 
-  // Between host memory and this backend's; `t` must be contiguous. Both wait until the bytes are there.
+  // work(i) for every i of [0, count), on the threads that it has on the host while it runs nothing. What is thrown
+  // there comes out here.
+  virtual void share(int64_t count, const std::function<void(int64_t)>& work) {
+    for (int64_t i = 0; i < count; ++i) work(i);
+  }
+
+  // Between host memory and this backend's; `t` must be contiguous. Both wait until the bytes are there. Inside
+  // of share() several threads may upload, each to a place of its own.
   virtual void upload(const Tensor& t, const void* host) = 0;
   virtual void download(void* host, const Tensor& t) = 0;
 

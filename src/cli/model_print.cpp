@@ -15,8 +15,11 @@ void add_bytes(Fingerprint& print, const Tensor& t) {
     print.add(bytes, size_t(t.bytes()));
     return;
   }
-  for (int64_t block = 0; block < kBlocks; ++block)
-    print.add(bytes + (t.bytes() - kBlock) / (kBlocks - 1) * block, kBlock);
+  for (int64_t block = 0; block < kBlocks; ++block) {
+    const char* at = bytes + (t.bytes() - kBlock) / (kBlocks - 1) * block;
+    const PagesAlone alone(at, kBlock);
+    print.add(at, kBlock);
+  }
 }
 
 void add_source(Fingerprint& print, const TensorSource& source) {

@@ -7,11 +7,14 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
+#include <mutex>
 
 #include "cpu/execute.h"
 #include "cpu/kernels.h"
 #include "cpu/memory.h"
 #include "cpu/packed_weights.h"
+#include "cpu/parallel.h"
 
 namespace seedstory {
 namespace {
@@ -25,9 +28,21 @@ class CpuBackend final : public Backend {
   }
 
   int64_t free_bytes() const override { return cpu::free_memory(); }
+  void share(int64_t count, const std::function<void(int64_t)>& work) override {
+    std::exception_ptr thrown;
+    std::mutex mutex;
+    cpu::parallel_tasks(crew_.threads, count, [&](int64_t i, int) {
+      try {
+        work(i);
+      } catch (...) {  // must not leave its thread
+        const std::lock_guard lock(mutex);
+        thrown = std::current_exception();
+      }
+    });
+    if (thrown) std::rethrow_exception(thrown);
+  }
   void* allocate(int64_t bytes) override {
-    constexpr int64_t kAlign = 64;
-    void* memory = std::aligned_alloc(kAlign, size_t((bytes + kAlign - 1) / kAlign * kAlign));
+    void* memory = cpu::allocate(bytes);
     if (!memory && bytes > 0) fail_resource(fmt::format("cpu: no memory for {} bytes", bytes));
     return memory;
   }

@@ -1,6 +1,9 @@
 #include "cpu/memory.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -35,6 +38,15 @@ int64_t free_memory() {
   const int64_t machine = available_kib(), most = of_group("memory.max"), used = of_group("memory.current");
   const int64_t left = most < 0 || used < 0 ? kUnknown : std::max<int64_t>(most - used, 0);
   return std::min(machine < 0 ? kUnknown : machine * 1024, left);
+}
+
+void* allocate(int64_t bytes) {
+  constexpr int64_t kLine = 64, kLargePage = 2 << 20, kLarge = 256 << 20;
+  const bool large = bytes >= kLarge;
+  const int64_t align = large ? kLargePage : kLine;
+  void* memory = std::aligned_alloc(size_t(align), size_t((bytes + align - 1) / align * align));
+  if (large && memory) (void)::madvise(memory, size_t(bytes), MADV_HUGEPAGE);  // advice: without it all works too
+  return memory;
 }
 
 }  // namespace seedstory::cpu

@@ -8,4 +8,8 @@ namespace seedstory::cpu {
 // /proc/meminfo's MemAvailable and what cgroup v2 leaves. The largest int64_t where neither says.
 int64_t free_memory();
 
+// 64-byte aligned, contents undefined, for std::free(); null where there is none. Large ones lie on large pages if the
+// system has some: a model's weights are millions of small ones.
+void* allocate(int64_t bytes);
+
 }  // namespace seedstory::cpu

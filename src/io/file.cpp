@@ -71,6 +71,17 @@ MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
 }
 
+PagesAlone::PagesAlone(const void* bytes, size_t count) {
+  const auto page = uintptr_t(::sysconf(_SC_PAGESIZE)), at = reinterpret_cast<uintptr_t>(bytes) / page * page;
+  begin_ = reinterpret_cast<void*>(at);
+  size_ = reinterpret_cast<uintptr_t>(bytes) + count - at;
+  (void)::madvise(begin_, size_, MADV_RANDOM);  // advice: where it is not taken, reading only takes longer
+}
+
+PagesAlone::~PagesAlone() {
+  (void)::madvise(begin_, size_, MADV_NORMAL);
+}
+
 std::string read_text_file(const fs::path& path, int64_t limit) {
   const MappedFile file(path);
   const int64_t size = int64_t(file.bytes().size());

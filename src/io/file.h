@@ -26,6 +26,19 @@ class MappedFile {
   std::span<const uint8_t> bytes_;
 };
 
+// While it lives, reading some bytes of a mapped file brings in the pages that hold them and not megabytes behind them.
+class PagesAlone {
+ public:
+  PagesAlone(const void* bytes, size_t count);
+  ~PagesAlone();
+  PagesAlone(const PagesAlone&) = delete;
+  PagesAlone& operator=(const PagesAlone&) = delete;
+
+ private:
+  void* begin_;
+  size_t size_;
+};
+
 // The whole file as a string; ErrorKind::input if it is missing or longer than `limit` bytes.
 std::string read_text_file(const std::filesystem::path& path, int64_t limit = 64 << 20);
 

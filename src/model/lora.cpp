@@ -13,12 +13,6 @@ std::string factor_name(const std::string& weight, const char* factor) {
   return weight.substr(0, weight.size() - end.size()) + "." + factor + ".default.weight";
 }
 
-std::vector<float> as_f32(const StoredTensor& stored) {
-  std::vector<float> values(size_t(stored.values.numel()));
-  to_f32(stored, values.data());
-  return values;
-}
-
 int64_t last_axis(const Tensor& t) {
   return t.rank == 0 ? 0 : t.cols();
 }
@@ -69,15 +63,18 @@ std::vector<Stored> lora_factors(const TensorSource& source, const Stored& weigh
   return {{a_name, {r, weight.shape[1]}}, {b_name, {weight.shape[0], r}}};
 }
 
-void merge_lora(const TensorSource& source, const std::string& weight, double alpha, float* w, int64_t n, int64_t k) {
+void merge_lora(const TensorSource& source, const std::string& weight, double alpha, float* w, int64_t first,
+                int64_t count, int64_t k) {
   const StoredTensor *a = source.find(factor_name(weight, "lora_A")), *b = source.find(factor_name(weight, "lora_B"));
   if (!a || !b) return;
   const int64_t r = a->values.dim[0];
-  const std::vector<float> a_rows = as_f32(*a), b_rows = as_f32(*b);
+  std::vector<float> a_rows(static_cast<size_t>(r * k)), b_rows(static_cast<size_t>(count * r));
+  to_f32(*a, 0, r * k, a_rows.data());
+  to_f32(*b, first * r, count * r, b_rows.data());
   const float scale = float(alpha / double(r));
   // Eight columns at a time: their sums stay in registers, and the compiler sees a loop it can vectorise.
   constexpr int64_t kColumns = 8;
-  for (int64_t i = 0; i < n; ++i)
+  for (int64_t i = 0; i < count; ++i)
     for (int64_t j = 0; j < k; j += kColumns) {
       const int64_t columns = std::min(kColumns, k - j);
       float sum[kColumns] = {};

@@ -16,7 +16,9 @@ std::unique_ptr<TensorSource> plain_peft_names(std::shared_ptr<const TensorSourc
 // The factors A (r, k) and B (n, r) of a weight (n, k), as they must be stored. Empty where the source has neither.
 std::vector<Stored> lora_factors(const TensorSource& source, const Stored& weight);
 
-// w (n, k) += alpha / r * B A, in f32, if the source has factors for the weight of that name.
-void merge_lora(const TensorSource& source, const std::string& weight, double alpha, float* w, int64_t n, int64_t k);
+// w (count, k), which is rows [first, first + count) of a weight, += alpha / r * B A, in f32, if the source has factors
+// for the weight of that name.
+void merge_lora(const TensorSource& source, const std::string& weight, double alpha, float* w, int64_t first,
+                int64_t count, int64_t k);
 
 }  // namespace seedstory

@@ -28,7 +28,8 @@ float f16_to_f32(uint16_t bits) {
   return std::bit_cast<float>(std::bit_cast<uint32_t>(std::bit_cast<float>(rest) * 0x1p112f) | sign);
 }
 
-constexpr int64_t kBlock = 32;  // numbers in i8 that share a scale
+constexpr int64_t kPiece = 1 << 18;  // numbers that are read at once: they stay in a thread's cache
+constexpr int64_t kBlock = 32;       // numbers in i8 that share a scale
 
 // A mapped file's values may lie at any address.
 template <class T>
@@ -76,19 +77,6 @@ void contiguous_to_f32(const StoredTensor& t, int64_t first, int64_t count, floa
       return;
     default:
       for (int64_t i = 0; i < count; ++i) out[i] = value_at(t, first + i);
-  }
-}
-
-// Values [first, first + count) in row-major order.
-void range_to_f32(const StoredTensor& t, int64_t first, int64_t count, float* out) {
-  if (t.values.contiguous()) return contiguous_to_f32(t, first, count, out);
-  for (int64_t i = 0; i < count; ++i) {
-    int64_t rest = first + i, offset = 0;
-    for (int axis = t.values.rank - 1; axis >= 0; --axis) {
-      offset += rest % t.values.dim[axis] * t.values.stride[axis];
-      rest /= t.values.dim[axis];
-    }
-    out[i] = value_at(t, offset);
   }
 }
 
@@ -174,8 +162,17 @@ std::vector<int64_t> shape_of(const Tensor& t) {
   return std::vector<int64_t>(t.dim, t.dim + t.rank);
 }
 
-void to_f32(const StoredTensor& stored, float* out) {
-  range_to_f32(stored, 0, stored.values.numel(), out);
+void to_f32(const StoredTensor& stored, int64_t first, int64_t count, float* out) {
+  const Tensor& t = stored.values;
+  if (t.contiguous()) return contiguous_to_f32(stored, first, count, out);
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t rest = first + i, offset = 0;
+    for (int axis = t.rank - 1; axis >= 0; --axis) {
+      offset += rest % t.dim[axis] * t.stride[axis];
+      rest /= t.dim[axis];
+    }
+    out[i] = value_at(stored, offset);
+  }
 }
 
 WeightBlock::WeightBlock(Backend& backend, int64_t bytes)
@@ -242,52 +239,59 @@ void WeightLoader::check(const WeightTable& table, const Ignored& ignored) const
   report.throw_if_bad(part_);
 }
 
-// The rows that `stored` names, as the op wants them.
-void WeightLoader::read(const Stored& stored, float* out) const {
+// Of the rows that `stored` names, as the op wants them.
+void WeightLoader::read(const Stored& stored, int64_t first, int64_t count, float* out) const {
   const StoredTensor& t = *find(stored);
   const int64_t row = t.values.dim[0] == 0 ? 0 : t.values.numel() / t.values.dim[0];
   if (stored.transposed) {
     const int64_t n = t.values.dim[0], k = t.values.dim[1];
     std::vector<float> whole(size_t(n * k));
-    to_f32(t, whole.data());
-    for (int64_t i = 0; i < n; ++i)
-      for (int64_t j = 0; j < k; ++j) out[j * n + i] = whole[size_t(i * k + j)];
+    to_f32(t, 0, n * k, whole.data());
+    for (int64_t j = 0; j < count; ++j)
+      for (int64_t i = 0; i < n; ++i) out[j * n + i] = whole[size_t(i * k + first + j)];
     return;
   }
-  const int64_t end = stored.end < 0 ? t.values.dim[0] : stored.end;
-  range_to_f32(t, stored.begin * row, (end - stored.begin) * row, out);
-  if (options_.lora_alpha) merge_lora(source_, stored.name, *options_.lora_alpha, out, end, row);
+  to_f32(t, (stored.begin + first) * row, count * row, out);
+  if (options_.lora_alpha)
+    merge_lora(source_, stored.name, *options_.lora_alpha, out, stored.begin + first, count, row);
 }
 
 DType WeightLoader::type_of(const WeightTable::Entry& entry) const {
   return entry.use == WeightUse::plain ? DType::f32 : options_.products;
 }
 
-void WeightLoader::fill(const WeightTable::Entry& entry, WeightBlock& block) const {
-  std::vector<float> rows;
-  std::vector<uint16_t> rounded;
+// Makes the entry's tensor; its numbers come piece by piece.
+std::vector<WeightLoader::Piece> WeightLoader::pieces(const WeightTable::Entry& entry, WeightBlock& block) const {
   if (entry.host) {
-    entry.host->shape = shape_of(find(entry.parts[0])->values);
-    if (entry.parts[0].shape[0] != kAnyRows) entry.host->shape = stacked_shape(entry.parts);
-    entry.host->values.resize(size_t(numel_of(entry.host->shape)));
-    if (backend_.computes()) read(entry.parts[0], entry.host->values.data());
-    return;
+    HostTensor& host = *entry.host;
+    host.shape = shape_of(find(entry.parts[0])->values);
+    if (entry.parts[0].shape[0] != kAnyRows) host.shape = stacked_shape(entry.parts);
+    host.values.resize(size_t(numel_of(host.shape)));
+    return {{&entry.parts[0], 0, host.shape[0], {}, host.values.data()}};
   }
-  Tensor& to = *entry.tensor = block.make(type_of(entry), stacked_shape(entry.parts));
+  const Tensor& to = *entry.tensor = block.make(type_of(entry), stacked_shape(entry.parts));
+  std::vector<Piece> all;
   int64_t begin = 0;
   for (const Stored& part : entry.parts) {
-    if (!backend_.computes()) break;
-    const Tensor place = to.slice(0, begin, begin + rows_of(part));
-    rows.resize(size_t(place.numel()));
-    read(part, rows.data());
-    if (place.dtype == DType::bf16) {
-      rounded.resize(rows.size());
-      std::transform(rows.begin(), rows.end(), rounded.begin(), f32_to_bf16);
+    const int64_t rows = rows_of(part), row = to.dim[0] == 0 ? 0 : to.numel() / to.dim[0];
+    const int64_t step = part.transposed ? rows : std::max<int64_t>(1, kPiece / std::max<int64_t>(row, 1));
+    for (int64_t first = 0; first < rows; first += step) {
+      const int64_t count = std::min(step, rows - first);
+      all.push_back({&part, first, count, to.slice(0, begin + first, begin + first + count), nullptr});
     }
-    backend_.upload(place, place.dtype == DType::bf16 ? static_cast<const void*>(rounded.data()) : rows.data());
-    begin += rows_of(part);
+    begin += rows;
   }
-  block.prepare(to, entry.use);
+  return all;
+}
+
+void WeightLoader::load(const Piece& piece) const {
+  if (piece.host) return read(*piece.stored, piece.first, piece.count, piece.host);
+  std::vector<float> numbers(static_cast<size_t>(piece.to.numel()));
+  read(*piece.stored, piece.first, piece.count, numbers.data());
+  if (piece.to.dtype != DType::bf16) return backend_.upload(piece.to, numbers.data());
+  std::vector<uint16_t> rounded(numbers.size());
+  std::transform(numbers.begin(), numbers.end(), rounded.begin(), f32_to_bf16);
+  backend_.upload(piece.to, rounded.data());
 }
 
 WeightBlock WeightLoader::load(const WeightTable& table, const Ignored& ignored) const {
@@ -296,7 +300,12 @@ WeightBlock WeightLoader::load(const WeightTable& table, const Ignored& ignored)
   for (const auto& entry : table.entries())
     if (entry.tensor) bytes += aligned(numel_of(stacked_shape(entry.parts)) * size_of(type_of(entry)));
   WeightBlock block(backend_, bytes);
-  for (const auto& entry : table.entries()) fill(entry, block);
+  std::vector<Piece> all;
+  for (const auto& entry : table.entries())
+    for (Piece& piece : pieces(entry, block)) all.push_back(std::move(piece));
+  if (backend_.computes()) backend_.share(int64_t(all.size()), [&](int64_t i) { load(all[size_t(i)]); });
+  for (const auto& entry : table.entries())
+    if (entry.tensor) block.prepare(*entry.tensor, entry.use);
   return block;
 }
 

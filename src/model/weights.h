@@ -98,9 +98,17 @@ class WeightLoader {
   void check(const Stored& stored, WeightUse use, Report& report) const;
   void check(const WeightTable& table, const Ignored& ignored) const;
   const StoredTensor* find(const Stored& stored) const;
-  void read(const Stored& stored, float* out) const;
+  // Some rows of what a file holds, and where they go: `to` on the backend, or the host's.
+  struct Piece {
+    const Stored* stored;
+    int64_t first, count;
+    Tensor to;
+    float* host;
+  };
+  std::vector<Piece> pieces(const WeightTable::Entry& entry, WeightBlock& block) const;
+  void read(const Stored& stored, int64_t first, int64_t count, float* out) const;
+  void load(const Piece& piece) const;
   DType type_of(const WeightTable::Entry& entry) const;
-  void fill(const WeightTable::Entry& entry, WeightBlock& block) const;
 
   Backend& backend_;
   const TensorSource& source_;
@@ -108,8 +116,8 @@ class WeightLoader {
   LoadOptions options_;
 };
 
-// The numbers of a stored tensor as f32, in row-major order whatever its strides.
-void to_f32(const StoredTensor& stored, float* out);
+// Numbers [first, first + count) of a stored tensor as f32, in row-major order whatever its strides.
+void to_f32(const StoredTensor& stored, int64_t first, int64_t count, float* out);
 
 // The shape of a stored tensor, as a vector.
 std::vector<int64_t> shape_of(const Tensor& t);

@@ -16,7 +16,7 @@ inline void read_tensors(std::string_view bytes) {
     for (const std::string& name : source->names()) {
       const StoredTensor& tensor = *source->find(name);
       std::vector<float> values(size_t(tensor.values.numel()));
-      take_or_refuse([&] { to_f32(tensor, values.data()); });
+      take_or_refuse([&] { to_f32(tensor, 0, tensor.values.numel(), values.data()); });
     }
   });
 }

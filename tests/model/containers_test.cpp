@@ -15,7 +15,7 @@ void expect_numbers(const TensorSource& source, const std::vector<std::string>& 
     REQUIRE(want);
     CHECK(shape_of(got->values) == shape_of(want->values));
     std::vector<float> numbers(size_t(got->values.numel()));
-    to_f32(*got, numbers.data());
+    to_f32(*got, 0, got->values.numel(), numbers.data());
     const float* exact = want->values.as<float>();
     CHECK(numbers == std::vector<float>(exact, exact + want->values.numel()));
   }

@@ -66,7 +66,8 @@ TEST_CASE("Columns that no vector holds are merged too", "[model]") {
   source.add("w.lora_A.default.weight", {r, k}, a);
   source.add("w.lora_B.default.weight", {n, r}, b);
   Floats w = w0;
-  merge_lora(source, "w.weight", 10, w.data(), n, k);
+  merge_lora(source, "w.weight", 10, w.data(), 0, 1, k);
+  merge_lora(source, "w.weight", 10, w.data() + k, 1, n - 1, k);
   for (int64_t i = 0; i < n; ++i)
     for (int64_t j = 0; j < k; ++j) {
       double sum = w0[size_t(i * k + j)];

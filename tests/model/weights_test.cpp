@@ -1,5 +1,6 @@
 #include "model/weights.h"
 
+#include <atomic>
 #include <cstring>
 #include <set>
 
@@ -8,6 +9,7 @@
 #include "made_model.h"
 #include "model/adapter.h"
 #include "model/llama.h"
+#include "model/lora.h"
 #include "model/resampler.h"
 #include "model/unet.h"
 #include "model/vae.h"
@@ -105,6 +107,43 @@ TEST_CASE("Stored numbers of every type become f32", "[model]") {
   CHECK(values[39] == 2);
   // The second half of the rows begins inside a block.
   CHECK(loaded(be, blocks, {{.name = "i8", .shape = {5, 8}, .begin = 3}}) == Floats(values.begin() + 24, values.end()));
+}
+
+TEST_CASE("Large weights come in pieces and on several threads, the same numbers", "[model]") {
+  const int64_t n = 1700, k = 700, r = 3;  // five pieces, the last one short
+  MapSource source;
+  const Floats w = made_values(n * k, 1), a = made_values(r * k, 2), b = made_values(n * r, 3);
+  source.add("w.weight", {n, k}, w);
+  source.add("w.lora_A.default.weight", {r, k}, a);
+  source.add("w.lora_B.default.weight", {n, r}, b);
+  Floats merged = w;
+  merge_lora(source, "w.weight", 6, merged.data(), 0, n, k);
+  for (int threads : {1, 2, 5}) {
+    INFO(threads << " threads");
+    const auto be = make_cpu_backend(threads);
+    Tensor whole, cut;
+    WeightTable table;
+    table.add(whole, {"w.weight", {n, k}});
+    table.add(cut, {.name = "w.weight", .shape = {n, k}, .begin = 1001});
+    const WeightBlock block =
+        WeightLoader(*be, source, "made", {.products = DType::f32, .lora_alpha = 6.0}).load(table);
+    CHECK((download(*be, whole) == merged));  // a million numbers: no need to print them
+    CHECK((download(*be, cut) == Floats(merged.begin() + 1001 * k, merged.end())));
+  }
+}
+
+TEST_CASE("A backend shares work out once, and what is thrown there comes out", "[model]") {
+  for (int threads : {1, 3}) {
+    const auto be = make_cpu_backend(threads);
+    std::vector<std::atomic<int>> done(100);
+    be->share(100, [&](int64_t i) { ++done[size_t(i)]; });
+    CHECK(std::all_of(done.begin(), done.end(), [](const auto& times) { return times == 1; }));
+    CHECK_THROWS_WITH(be->share(100,
+                                [](int64_t i) {
+                                  if (i == 77) fail_input("the 77th");
+                                }),
+                      "the 77th");
+  }
 }
 
 TEST_CASE("Stored tensors are stacked, cut, transposed and read through their strides", "[model]") {
