@@ -118,7 +118,9 @@ void PackedWeights::forget(const Tensor& w) {
 
 PackedWeights::Made PackedWeights::made_of(const Tensor& w, int64_t bytes) {
   const char* address = static_cast<const char*>(w.data);
-  if (!prepared_.contains(address)) return {made_of_unprepared_.bytes(bytes), true};
+  const auto prepared = prepared_.find(address);
+  const bool is_whole = prepared != prepared_.end() && prepared->second.bytes() == w.bytes();
+  if (!is_whole) return {made_of_unprepared_.bytes(bytes), true};
   const auto [made, is_new] = made_.try_emplace(address);
   return {made->second.bytes(bytes), is_new};
 }

@@ -46,8 +46,8 @@ class PackedWeights {
   void prepare(const Tensor& w, Crew&);
   void forget(const Tensor& w);
 
-  // Memory for what an op makes of a weight: of a prepared one it stays, and is new once; else it stays until the next
-  // call.
+  // Memory for what an op makes of a weight: of a whole prepared one it stays, and is new once; else it stays until the
+  // next call.
   struct Made {
     void* memory;
     bool is_new;

@@ -91,9 +91,9 @@ struct Cut {
   int64_t rows, panels;
 };
 
-// Tasks that all threads finish at the same time, of whole tiles, and large ones: a row is gathered, and rounded, for
-// each of its tasks, which takes as long as half a panel of it; a panel comes from further away for each of its, which
-// takes as long as eight rows.
+// Tasks of whole tiles that all threads finish at the same time, and large ones: a row is gathered, and rounded, for
+// each task that it is in, which takes as long as half a panel more; a panel comes from further away at the first rows
+// of each task that it is in, which takes as long as eight rows more.
 inline Cut cut(int64_t rows, int64_t panels, bool pairs, int threads) {
   const int64_t most_panels = pairs ? kPairPanelBlock : kPanelBlock, tile_rows = pairs ? 32 : 8;
   const int64_t fewest_down = ceil_div(rows, kRowBlock), fewest_across = ceil_div(panels, most_panels);
