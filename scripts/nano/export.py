@@ -93,7 +93,7 @@ def load_model(directory):
 
 def unpack_checkpoints(directory, work):
     """Checkpoints of an exported model, from which every stage goes on: those of its training need not be there."""
-    config, made = load_model(directory)
+    _, made = load_model(directory)
     trained = json.load(open(os.path.join(directory, "model.json")))["provenance"]["stages"]
     for part, stages, key in (("vit", ("vit",), "vit"), ("vae", ("vae", "decoder"), "vae"), ("llm", ("llm",), "agent"),
                               ("detokenizer", ("detokenizer", "adapt"), "model")):

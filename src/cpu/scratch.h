@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "cpu/memory.h"
 #include "seedstory/error.h"
 
 namespace seedstory::cpu {
@@ -14,19 +15,17 @@ class Scratch {
  public:
   void* bytes(int64_t count) {
     if (count > size_) {
-      const int64_t rounded = (count + kAlign - 1) / kAlign * kAlign;
       memory_.reset();
       size_ = 0;
-      memory_.reset(std::aligned_alloc(kAlign, size_t(rounded)));
-      if (!memory_) fail_resource("cpu: no memory for " + std::to_string(rounded) + " bytes of scratch");
-      size_ = rounded;
+      memory_.reset(allocate(count));
+      if (!memory_) fail_resource("cpu: no memory for " + std::to_string(count) + " bytes of scratch");
+      size_ = count;
     }
     return memory_.get();
   }
   float* floats(int64_t count) { return static_cast<float*>(bytes(count * int64_t(sizeof(float)))); }
 
  private:
-  static constexpr int64_t kAlign = 64;
   struct Free {
     void operator()(void* p) const { std::free(p); }
   };

@@ -15,8 +15,7 @@ template <class Tile, int R, int P = std::min(4, Tile::kAccumulators / R), class
 void multiply_panels(int64_t panels, int64_t depth, const A* a, int64_t a_stride, const B* b, int64_t panel_stride,
                      float* c, int64_t c_stride, bool accumulate) {
   // Two tiles of two panels are faster than one of three and one that has only one chain of sums a row.
-  constexpr bool kKeepTwo = P == 3;
-  for (; panels >= P && !(kKeepTwo && panels == P + 1); panels -= P, b += P * panel_stride, c += P * kPanel)
+  for (; panels >= P && !(P == 3 && panels == 4); panels -= P, b += P * panel_stride, c += P * kPanel)
     Tile::template run<R, P>(depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
   if constexpr (P > 1)
     if (panels > 0)

@@ -86,10 +86,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   const ModelDir model = open_model({.dir = argv[1]});
-  const std::string_view cpu = argc > 3 ? argv[3] : "auto";
+  const std::string instructions = argc > 3 ? argv[3] : "auto";
   std::optional<cpu::EmulatedPairs> pairs;
-  if (cpu == "emulate") pairs.emplace();
-  const auto backend = make_cpu_backend(0, pairs ? "auto" : std::string(cpu));
+  if (instructions == "emulate") pairs.emplace();
+  const auto backend = make_cpu_backend(0, pairs ? "auto" : instructions);
   Engine f32(*backend, model), bf16(*backend, model, {.products = DType::bf16});
   StoryRequest request = default_request(model.config);
   request.frames = argc > 2 ? std::atoi(argv[2]) : 10;
