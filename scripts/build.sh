@@ -5,12 +5,40 @@
 build_in() {
   local dir=$1 flags=$2
   shift 2
+  is_writable "$dir" || refuse_to_build "$dir" "$flags" "$@"
   mkdir -p "$dir"
   (
     flock 9 # a second start waits for the first one's build
     configure "$dir" "$flags"
     compile "$dir" "$@"
   ) 9>"$dir/.lock"
+}
+
+# Whether this user may build in DIR: a file in it is another's after a build as root.
+is_writable() {
+  local dir=$1 file
+  if [ ! -d "$dir" ]; then
+    [ -w . ]
+    return
+  fi
+  for file in "$dir" "$dir"/{.lock,.configured,.ninja_log,.ninja_deps,CMakeCache.txt,configure.log,build.log}; do
+    [ ! -e "$file" ] || [ -w "$file" ] || return 1
+  done
+}
+
+refuse_to_build() {
+  local dir=$1 flags=$2
+  shift 2
+  echo "$PWD/$dir cannot be written by $(id -un 2>/dev/null || id -u); build where you may write:" >&2
+  echo "  cmake -S '$PWD' -B ~/seedstory-build -G Ninja $flags && ninja -C ~/seedstory-build $*" >&2
+  exit 3
+}
+
+# Where nothing can be built again: whether the program is older than what it was made of.
+note_what_changed() {
+  local changed
+  changed=$(find src include cuda CMakeLists.txt -newer "$1" -type f 2>/dev/null | head -n 1 || true)
+  [ -z "$changed" ] || echo "note: $1 is older than $changed, and $(id -un 2>/dev/null || id -u) cannot build it again" >&2
 }
 
 configure() {
@@ -38,17 +66,20 @@ compile() {
   fi
 }
 
-# One line: "building: 12 of 80", counted up where stderr is a terminal.
+# "building: 12 of 80": one line that counts up where stderr is a terminal, else a line a tenth.
 show_progress() {
-  local line said=
+  local line said='' tenth last=0
   while IFS= read -r line; do
     [[ $line =~ ^\[([0-9]+)/([0-9]+)\]\ (Building|Linking) ]] || continue
+    tenth=$((10 * BASH_REMATCH[1] / BASH_REMATCH[2]))
     if [ -t 2 ]; then
       printf '\rbuilding: %s of %s ' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" >&2
     elif [ -z "$said" ]; then
       echo "building in $1 (${BASH_REMATCH[2]} steps)" >&2
+    elif [ "$tenth" -gt "$last" ]; then
+      echo "building: ${BASH_REMATCH[1]} of ${BASH_REMATCH[2]}" >&2
     fi
-    said=1
+    said=1 last=$tenth
   done
   [ -n "$said" ] && [ -t 2 ] && printf '\r\e[K' >&2
   return 0
