@@ -11,6 +11,7 @@
 #include "cli/config.h"
 #include "cli/exit_codes.h"
 #include "cli/manual.h"
+#include "cli/meant.h"
 #include "cli/places.h"
 #include "seedstory/error.h"
 
@@ -274,23 +275,12 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   return sub;
 }
 
-// CLI11's own exit codes start at 100; a wrong command line is 2 here, said in one line.
-[[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
-  std::string command = "seedstory";
-  if (app.get_subcommands().empty() && app.remaining_size() > 0)
-    fail_usage("there is no command " + app.remaining().front() + " (see seedstory --help)");
-  for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
-  fail_usage(std::string(error.what()) + " (see " + command + " --help)");
-}
-
-// The arguments, the last one first as CLI11 wants them, with -hf under its long name.
-std::vector<std::string> words(int argc, const char* const* argv) {
-  std::vector<std::string> all;
-  for (int i = argc - 1; i > 0; --i) {
-    std::string word = argv[i];
+// The arguments as CLI11 wants them: a command first, -hf under its long name, and the last one first.
+std::vector<std::string> words(int argc, const char* const* argv, const CommandDoc& program) {
+  std::vector<std::string> all = with_command({argv + 1, argv + argc}, program);
+  for (std::string& word : all)
     if (word == "-hf" || word.starts_with("-hf=")) word.replace(0, 3, "--hf-repo");
-    all.push_back(std::move(word));
-  }
+  std::reverse(all.begin(), all.end());
   return all;
 }
 
@@ -429,6 +419,38 @@ CommandDoc describe(const CLI::App& command) {
   return doc;
 }
 
+// --prompt --frames 3: CLI11 takes the second flag for the first one's value.
+void refuse_flags_as_values(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options([](const CLI::Option* o) { return takes_value(*o); }))
+    for (const std::string& value : option->results())
+      if (value.starts_with("--") && command.get_option_no_throw(value))
+        fail_usage(option->get_name() + ": " + value + " came, expected " + option->get_type_name());
+}
+
+// CLI11's own exit codes start at 100; a wrong command line is 2 here, said in one line. What is unknown comes first:
+// a misspelt flag is missing under its own name as well.
+[[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
+  std::string command = "seedstory";
+  for (const CLI::App* sub : app.get_subcommands()) {
+    command += " " + sub->get_name();
+    refuse_flags_as_values(*sub);
+    const CLI::Option* prompt = sub->get_option_no_throw("--prompt");
+    if (sub->remaining_size() > 0)
+      refuse_words(sub->remaining(), describe(app), sub->get_name(),
+                   prompt && prompt->count() > 0 ? prompt->results().back() : "");
+  }
+  std::string message = error.what();
+  for (const CLI::App* sub : app.get_subcommands())
+    for (const CLI::Option* option : sub->get_options()) {
+      const std::string type = option->get_type_name();
+      if (message == option->get_name() + " is required")
+        message = (option->get_positional() ? "" : option->get_name() + " ") + type + " is required";
+      if (message.starts_with(option->get_name() + ": ") && message.ends_with(" missing"))
+        message = option->get_name() + ": expected " + type + " behind it";
+    }
+  fail_usage(message + " (see " + command + " --help)");
+}
+
 int print(const std::string& text) {
   if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) fail("standard output cannot be written");
   return 0;
@@ -463,14 +485,21 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
   CLI::App* completion_app = app.add_subcommand("completion", "Print a script that completes commands and flags");
   completion_app->add_option("shell", shell, "For which shell")->type_name("bash|zsh|fish")->required();
   const CLI::App* man_app = app.add_subcommand("man", "Print the manual page, for man(1)");
+  std::string of, commands;
+  for (const CommandDoc& command : describe(app).commands) commands += (commands.empty() ? "" : "|") + command.name;
+  app.add_subcommand("help", "Print the flags of a command")
+      ->add_option("command", of, "Of which command")
+      ->type_name(commands);
 
+  if (argc < 2) return print(front_page(describe(app)));
   try {
-    app.parse(words(argc, argv));
+    app.parse(words(argc, argv, describe(app)));
   } catch (const CLI::Success& asked_for_help) {
     return app.exit(asked_for_help);
   } catch (const CLI::ParseError& error) {
     refuse(app, error);
   }
+  for (const CLI::App* command : app.get_subcommands()) refuse_flags_as_values(*command);
   Settings settings(app);
   try {
     for (const auto& [command, flags] :
@@ -483,10 +512,10 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
     if (visualize_app->parsed())
       return painted.dry_run ? plan(painted, {}, backends) : visualize(painted, backends, terminal);
     if (plan_app->parsed()) return plan(planned, plan_flags, backends);
+    if (completion_app->parsed()) return print(completion(describe(app), shell));
   } catch (const Error& error) {
-    throw settings.blame(error);
+    throw settings.blame(with_choice(error, describe(*app.get_subcommands().front())));
   }
-  if (completion_app->parsed()) return print(completion(describe(app), shell));
   if (man_app->parsed()) return print(man_page(describe(app), SEEDSTORY_VERSION));
   if (inspect_app->parsed()) return inspect(inspected);
   if (doctor_app->parsed()) return doctor(examined, backends);

@@ -8,15 +8,15 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
   struct {
     const char *line, *message;
   } cases[] = {
-      {"seedstory", "A subcommand is required (see seedstory --help)"},
-      {"seedstory paint", "there is no command paint (see seedstory --help)"},
+      {"seedstory paint",
+       "there is no command paint; to tell a story: seedstory generate --prompt paint (see seedstory --help)"},
       {"seedstory generate --model model", "generate: expected --prompt TEXT or --prompt-file FILE"},
       {"seedstory generate --model model -p ''", "--prompt: is empty"},
       {"seedstory generate --model model -p ' \n '", "--prompt: is empty"},
       {"seedstory generate --model model -p \"$(printf '\\377')\"", "--prompt: is not UTF-8 text"},
       {"seedstory generate --model model -p x -f y", "--prompt excludes --prompt-file (see seedstory generate --help)"},
       {"seedstory generate --model model -p x --paint",
-       "The following argument was not expected: --paint (see seedstory generate --help)"},
+       "generate: there is no flag --paint (see seedstory generate --help)"},
       {"seedstory generate --model model -p x -n 0", "--frames 0: expected 1 to 10000"},
       {"seedstory generate --model model -p x -n -3", "--frames -3: expected 1 to 10000"},
       {"seedstory generate --model model -p x -n 99999999", "--frames 99999999: expected 1 to 10000"},
@@ -51,7 +51,7 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
       {"seedstory generate --model model -p x --top-p 2", "--top-p 2: expected 0 to 1"},
       {"seedstory generate --model model -p x --min-p 2", "--min-p 2: expected 0 to 1"},
       {"seedstory generate --model model -p x --repeat-penalty 0", "--repeat-penalty 0: expected 0.01 to 100"},
-      {"seedstory visualize --model model", "--captions is required (see seedstory visualize --help)"},
+      {"seedstory visualize --model model", "--captions FILE is required (see seedstory visualize --help)"},
       {"seedstory inspect", "path is required (see seedstory inspect --help)"},
       {"seedstory inspect x --json --command", "--json and --command exclude each other"},
   };
@@ -63,6 +63,105 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
     CHECK(run.out.empty());
   }
   CHECK(desk.files(".") == std::vector<std::string>{"line.sh", "model", "stderr", "stdout"});
+}
+
+TEST_CASE("A slip in a command, a flag or a value is answered with what was meant") {
+  const Desk desk;
+  desk.write("captions.json", "[]");
+  struct {
+    const char *line, *message;
+  } cases[] = {
+      {"genrate -p x", "there is no command genrate; did you mean generate? (see seedstory --help)"},
+      {"help visualise", "there is no command visualise; did you mean visualize? (see seedstory --help)"},
+      {"vis --captions x", "there is no command vis; did you mean visualize? (see seedstory --help)"},
+      {"captions.json",
+       "there is no command captions.json; to look into that: seedstory inspect captions.json (see seedstory --help)"},
+      {"A little fox -n 3",
+       "there is no command A; to tell a story: seedstory generate --prompt 'A little fox' (see seedstory --help)"},
+      {"--prompt x", "--prompt: expected a command in front: generate"},
+      {"-n 3", "-n: expected a command in front: generate or visualize or plan"},
+      {"--hlep", "there is no flag --hlep; did you mean --help? (see seedstory --help)"},
+      {"--promt x", "there is no flag --promt; did you mean generate --prompt? (see seedstory --help)"},
+      {"generate x --promt 'A fox'",
+       "generate: there is no flag --promt; did you mean --prompt? (see seedstory generate --help)"},
+      {"generate --promt='A fox' x",
+       "generate: there is no flag --promt; did you mean --prompt? (see seedstory generate --help)"},
+      {"'A little fox' --widht 64",
+       "generate: there is no flag --widht; did you mean --width? (see seedstory generate --help)"},
+      {"visualize --caption x",
+       "visualize: there is no flag --caption; did you mean --captions? (see seedstory visualize --help)"},
+      {"generate -p x --output_dir y",
+       "generate: there is no flag --output_dir; did you mean --output? (see seedstory generate --help)"},
+      {"generate -p x --num-frames 3",
+       "generate: there is no flag --num-frames; did you mean --frames? (see seedstory generate --help)"},
+      {"generate -p x --captions y",
+       "generate: there is no flag --captions; visualize has it (see seedstory generate --help)"},
+      {"generate -p x -frames 3", "there is no flag -frames; did you mean --frames? (see seedstory generate --help)"},
+      {"generate -prompt=x", "there is no flag -prompt; did you mean --prompt? (see seedstory generate --help)"},
+      {"generate -p --frames 3", "--prompt: --frames came, expected TEXT"},
+      {"generate -p", "--prompt: expected TEXT behind it (see seedstory generate --help)"},
+      {"generate -p A little fox",
+       "generate: little fox came behind the prompt; a text of several words stands in quotes: --prompt 'A little fox' "
+       "(see seedstory generate --help)"},
+      {"generate 'A fox'",
+       "generate: A fox came without a flag; did you mean --prompt 'A fox'? (see seedstory generate --help)"},
+      {"visualize captions.json",
+       "visualize: captions.json came without a flag; did you mean --captions captions.json? (see seedstory visualize "
+       "--help)"},
+      {"plan model", "plan: model came without a flag; did you mean --model model? (see seedstory plan --help)"},
+      {"generate help", "generate: help came; did you mean --help?"},
+      {"inspect a b", "inspect: b came, expected one word alone (see seedstory inspect --help)"},
+      {"version x", "version: x came, expected flags alone (see seedstory version --help)"},
+      {"generate --model model -p x --policy windw",
+       "--policy windw: expected window, dense, sink, mm_sink or compat_vis; did you mean window?"},
+      {"generate --model model -p x --rng torch_cpu",
+       "--rng torch_cpu: expected torch-cuda or torch-cpu; did you mean torch-cpu?"},
+      {"plan --model model --type fp32", "--type fp32: expected auto, f32 or bf16; did you mean f32?"},
+      {"generate --model model -p x --color no", "--color no: expected on, off or auto"},
+      {"plan --model model --device cdua", "--device cdua: expected auto, cpu, cuda or cuda:N; did you mean cuda?"},
+      {"plan --model model --device gpu", "--device gpu: expected auto, cpu, cuda or cuda:N"},
+      {"completion zhs", "completion zhs: expected bash, zsh or fish; did you mean zsh?"},
+      {"completion", "bash|zsh|fish is required (see seedstory completion --help)"},
+  };
+  for (const auto& [line, message] : cases) {
+    INFO(line);
+    const Run run = desk.shell("seedstory " + std::string(line));
+    CHECK(run.code == 2);
+    CHECK(run.err == "seedstory: " + std::string(message) + "\n");
+    CHECK(run.out.empty());
+  }
+  const Run variable = desk.shell("SEEDSTORY_POLICY=windw seedstory generate --model model -p x");
+  CHECK(variable.err ==
+        "seedstory: SEEDSTORY_POLICY windw: expected window, dense, sink, mm_sink or compat_vis; did you mean "
+        "window?\n");
+}
+
+TEST_CASE("The program alone says what to try first, and help is a command") {
+  const Desk desk;
+  const Run page = desk.shell("seedstory");
+  CHECK(page.code == 0);
+  CHECK(page.err.empty());
+  CHECK(std::count(page.out.begin(), page.out.end(), '\n') < 24);
+  CHECK_THAT(page.out, Catch::Contains("\n  seedstory \"A little fox finds a red lantern in the snow.\"\n") &&
+                           Catch::Contains("\n  generate    Tell a story") && Catch::Contains("\n  man "));
+  CHECK(desk.shell("seedstory help").out == desk.shell("seedstory --help").out);
+  for (const char* command : {"generate", "inspect", "completion", "help"}) {
+    const Run run = desk.shell(std::string("seedstory help ") + command);
+    INFO(command);
+    CHECK(run.code == 0);
+    CHECK_THAT(run.out, Catch::Contains(std::string("Usage: seedstory ") + command + " "));
+  }
+}
+
+TEST_CASE("A text without a command is a prompt for generate") {
+  const Desk desk;
+  const Run run = desk.shell("SEEDSTORY_MODEL=model seedstory 'The fox finds a lantern = light.' -n 2 -o bare");
+  INFO(run.err);
+  REQUIRE(run.code == 0);
+  REQUIRE(desk.shell("seedstory generate --model model -p 'The fox finds a lantern = light.' -n 2 -o named").code == 0);
+  CHECK(desk.json("bare/story.json")["request"] == desk.json("named/story.json")["request"]);
+  // A sentence in a language that puts no blanks between words.
+  CHECK(desk.shell("SEEDSTORY_MODEL=model seedstory '雪の中の狐' --dry-run").code == 0);
 }
 
 TEST_CASE("Help and version answer on stdout") {

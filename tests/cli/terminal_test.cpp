@@ -141,7 +141,7 @@ TEST_CASE("With --progress-json warnings and errors are events too, also those o
   struct {
     const char *flags, *message;
     int code;
-  } cases[] = {{"--progress-json --paint", "not expected: --paint", 2},
+  } cases[] = {{"--progress-json --paint", "there is no flag --paint", 2},
                {"-p x --steps 0 --progress-json", "--steps 0: expected 1 to 1000", 2},
                {"-p x --progress-json --color red", "--color red", 2},
                {"-p x --progress-json -i nowhere.png -o x", "nowhere.png", 3},
