@@ -7,7 +7,7 @@ test_packages=(catch2)
 # For the tests that open the page in a browser, the scripts in other shells and the manual in groff; scripts/test does
 # without, and says so.
 look_packages=(chromium python3 zsh fish groff-base)
-fuzz_packages=(clang-14 libclang-rt-14-dev libomp-14-dev)
+fuzz_packages=(clang-14 libclang-rt-14-dev)
 check_packages=(clang-format-14 clang-tidy-14 shellcheck git)
 
 # Installs what is missing of the packages named; says nothing and calls no apt when nothing is.

@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);
   return seedstory::run_command_line(argc, argv,
                                      {.cpu = seedstory::make_cpu_backend,
+                                      .cpu_cores = seedstory::cpu_cores,
                                       .cpu_set = seedstory::cpu_set,
                                       .cpu_type = seedstory::cpu_product_type,
                                       .cuda = seedstory::make_cuda_backend});

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/flags.h"
@@ -20,6 +21,16 @@ struct Report {
   std::string build, machine, backend, type, model;
   Limits limits;
   std::vector<BenchEntry> entries;
+  Load load;  // while the entries were timed
+
+  // Of the distance of the quartiles over the median, the entries' median.
+  double spread() const {
+    std::vector<double> spreads;
+    for (const BenchEntry& e : entries) spreads.push_back(e.iqr_us / e.us);
+    std::nth_element(spreads.begin(), spreads.begin() + int64_t(spreads.size() / 2), spreads.end());
+    return spreads[spreads.size() / 2];
+  }
+  bool busy() const { return load.others + load.stolen > 0.05 || spread() > 0.1; }
 };
 
 // "1.23", "45.6", "789": three digits.
@@ -43,6 +54,9 @@ void print_markdown(const Report& r) {
   fmt::print("{}\n{}\n{}, {} weights, model {}\n", r.build, r.machine, r.backend, r.type, r.model);
   fmt::print("limits: {} GFLOP/s (multiply-adds in registers), {} GB/s (copy)\n", figure(r.limits.flops / 1e9),
              figure(r.limits.bytes / 1e9));
+  fmt::print(
+      "{}: other programs had {:.0f} % of the cores' time, the host's other guests {:.0f} %; IQR over median {:.2f}\n",
+      r.busy() ? "busy, the times are too long" : "quiet", 100 * r.load.others, 100 * r.load.stolen, r.spread());
   print_table(r, false);
   print_table(r, true);
 }
@@ -57,12 +71,15 @@ std::string csv_field(const std::string& text) {
 void print_csv(const Report& r) {
   fmt::print(
       "kind,name,calls,median_us,iqr_us,gflops,gbytes,limit_us,share_of_limit,flops,bytes,limit_gflops,limit_gbytes,"
-      "type,model,backend,machine,build\n");
+      "type,model,backend,machine,build,busy,others_share,stolen_share,iqr_over_median\n");
   for (const BenchEntry& e : r.entries)
-    fmt::print("{},{},{},{:.3f},{:.3f},{:.4f},{:.4f},{:.4f},{:.5f},{:.0f},{:.0f},{:.2f},{:.2f},{},{},{},{},{}\n",
-               e.stage ? "stage" : "op", csv_field(e.name), e.calls, e.us, e.iqr_us, e.gflops(), e.gbytes(), e.limit_us,
-               e.share(), e.cost.flops, e.cost.bytes, r.limits.flops / 1e9, r.limits.bytes / 1e9, r.type,
-               csv_field(r.model), csv_field(r.backend), csv_field(r.machine), csv_field(r.build));
+    fmt::print(
+        "{},{},{},{:.3f},{:.3f},{:.4f},{:.4f},{:.4f},{:.5f},{:.0f},{:.0f},{:.2f},{:.2f},{},{},{},{},{},{},{:.4f},{:.4f}"
+        ",{:.4f}\n",
+        e.stage ? "stage" : "op", csv_field(e.name), e.calls, e.us, e.iqr_us, e.gflops(), e.gbytes(), e.limit_us,
+        e.share(), e.cost.flops, e.cost.bytes, r.limits.flops / 1e9, r.limits.bytes / 1e9, r.type, csv_field(r.model),
+        csv_field(r.backend), csv_field(r.machine), csv_field(r.build), r.busy(), r.load.others, r.load.stolen,
+        r.spread());
 }
 
 void print_json(const Report& r) {
@@ -79,11 +96,17 @@ void print_json(const Report& r) {
                     {"share_of_limit", e.share()},
                     {"flops", e.cost.flops},
                     {"bytes", e.cost.bytes}});
-  const Json json = {
-      {"build", r.build},     {"machine", r.machine},
-      {"backend", r.backend}, {"type", r.type},
-      {"model", r.model},     {"limits", {{"gflops", r.limits.flops / 1e9}, {"gbytes", r.limits.bytes / 1e9}}},
-      {"entries", list}};
+  const Json json = {{"build", r.build},
+                     {"machine", r.machine},
+                     {"backend", r.backend},
+                     {"type", r.type},
+                     {"model", r.model},
+                     {"limits", {{"gflops", r.limits.flops / 1e9}, {"gbytes", r.limits.bytes / 1e9}}},
+                     {"busy", r.busy()},
+                     {"others_share", r.load.others},
+                     {"stolen_share", r.load.stolen},
+                     {"iqr_over_median", r.spread()},
+                     {"entries", list}};
   fmt::print("{}\n", json.dump(1, ' ', false, Json::error_handler_t::replace));
 }
 
@@ -106,21 +129,24 @@ int bench(const BenchFlags& f, const Backends& backends) {
   const ModelDir model = open_model(find_model(f));
   const auto backend = backends.cpu(int(f.threads), f.cpu);
   const Machine machine = this_machine();
-  const int threads = f.threads == 0 ? machine.cores : int(f.threads);
+  const int cores = backends.cpu_cores(), threads = f.threads == 0 ? cores : int(f.threads);
 
   Report report{.build = build_line(),
-                .machine = fmt::format("{}, {} cores, {} threads", machine.cpu, machine.cores, threads),
+                .machine = fmt::format("{}, {} cores, {} threads", machine.cpu, cores, threads),
                 .backend = backend->name(),
                 .type = name_of(products),
                 .model = model.config.name,
                 .limits = measure_limits(threads, backends.cpu_set(f.cpu), products),
-                .entries = {}};
+                .entries = {},
+                .load = {}};
+  const std::optional<CpuTimes> begin = cpu_times();
   report.entries = run_bench(*backend, model, report.limits,
                              {.ops = f.ops || !f.stages,
                               .stages = f.stages || !f.ops,
                               .filter = f.filter,
                               .repeat = f.repeat,
                               .products = products});
+  if (const std::optional<CpuTimes> end = cpu_times(); begin && end) report.load = load_between(*begin, *end);
   print(report);
   return 0;
 }

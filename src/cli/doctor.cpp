@@ -73,8 +73,8 @@ class Doctor {
 
  private:
   void look_at_machine() {
-    add({"machine", "CPU", "ok",
-         fmt::format("{}, {} core{}", machine_.cpu, machine_.cores, machine_.cores > 1 ? "s" : "")});
+    const int cores = backends_.cpu_cores();
+    add({"machine", "CPU", "ok", fmt::format("{}, {} core{}", machine_.cpu, cores, cores > 1 ? "s" : "")});
     add({"machine", "instructions", machine_.instructions.find("avx2") == std::string::npos ? "note" : "ok",
          machine_.instructions.empty() ? "none beyond x86-64: expect a tenth of the speed" : machine_.instructions});
     add({"machine", "memory", "ok", memory_text(cpu_->free_bytes()) + " free"});

@@ -12,7 +12,7 @@ namespace seedstory::cpu {
 void execute(const AddRmsNorm& op, Crew& crew) {
   const int64_t dim = op.h.dim[1];
   const auto* w = op.w.as<float>();
-  parallel_rows(crew.threads, op.h.dim[0], dim, [&](int64_t begin, int64_t end) {
+  parallel_rows(crew.pool, op.h.dim[0], dim, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       kernels().add_rms_norm(dim, row_of(op.h, row), op.r ? row_of(op.r, row) : nullptr, w, op.eps, row_of(op.y, row));
   });

@@ -77,12 +77,12 @@ void execute(const Attention& op, Crew& crew) {
   const int64_t q_size = pairs ? kQueryBlock * dim / 2 : 0;
   const int64_t block_size = kScoresSize + kQueryBlock * (padded_dim + 2) + q_size;
   const int64_t all_heads = pictures * heads;
-  packed.k = crew.scratch.floats(all_heads * (packed.k_size() + packed.v_size()) + crew.threads * block_size);
+  packed.k = crew.scratch.floats(all_heads * (packed.k_size() + packed.v_size()) + crew.pool.threads() * block_size);
   packed.v = packed.k + all_heads * packed.k_size();
   float* blocks = packed.v + all_heads * packed.v_size();
 
   const int64_t key_panels = ceil_div(keys, kPanel);
-  parallel_rows(crew.threads, all_heads * key_panels, 2 * kPanel * dim, [&](int64_t begin, int64_t end) {
+  parallel_rows(crew.pool, all_heads * key_panels, 2 * kPanel * dim, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t head = i / key_panels, first = i % key_panels * kPanel, count = std::min(kPanel, keys - first);
       const float *k[kPanel], *v[kPanel];
@@ -95,7 +95,7 @@ void execute(const Attention& op, Crew& crew) {
   });
 
   const int64_t blocks_a_head = ceil_div(queries, kQueryBlock);
-  parallel_tasks(crew.threads, all_heads * blocks_a_head, [&](int64_t task, int thread) {
+  crew.pool.run(all_heads * blocks_a_head, crew.pool.threads(), [&](int64_t task, int thread) {
     const int64_t head = task / blocks_a_head, picture = head / heads;
     const int64_t first = task % blocks_a_head * kQueryBlock, rows = std::min(kQueryBlock, queries - first);
     float *scores = blocks + thread * block_size, *out = scores + kScoresSize;

@@ -81,13 +81,13 @@ void execute(const CacheAttention& op, Crew& crew) {
   const int64_t padded_dim = ceil_div(dim, kPanel) * kPanel;
   if (op.q.numel() == 0) return;
   const int64_t buffer_size = Buffers::size(rows, dim, padded_dim);
-  float* scratch = crew.scratch.floats(crew.threads * buffer_size);
+  float* scratch = crew.scratch.floats(crew.pool.threads() * buffer_size);
   const auto* slots = op.slots.as<int32_t>();
   const auto* rope = op.rope.as<float>();
   const bool pack = rows >= kPackValuesFrom;
-  const int threads = length * heads * dim < kWorthAThread ? 1 : crew.threads;
+  const int threads = length * heads * dim < kWorthAThread ? 1 : crew.pool.threads();
 
-  parallel_tasks(threads, heads, [&](int64_t head, int thread) {
+  crew.pool.run(heads, threads, [&](int64_t head, int thread) {
     const float* v_rows[kKeyTile];
     const Buffers at(scratch + thread * buffer_size, rows, dim, padded_dim);
     const auto queries_from = [&](int64_t row) {

@@ -56,7 +56,7 @@ std::array<Panels, 4> sums_of_taps(const Tensor& kernel, const Panels& w, Packed
     if (w.last) out[size_t(i)].last = at + w.whole_count * panel_bytes;
   }
   if (!made.is_new) return out;
-  parallel(crew.threads, 4 * w.count(), 1 + 4096 / tap, [&](int64_t begin, int64_t end) {
+  parallel(crew.pool, 4 * w.count(), 1 + 4096 / tap, [&](int64_t begin, int64_t end) {
     std::vector<float> sums(static_cast<size_t>(numbers)), wide(static_cast<size_t>(tap));
     for (int64_t i = begin; i < end; ++i) {
       const int64_t parity = i / w.count(), panel = i % w.count();

@@ -109,14 +109,14 @@ void convolve_lines(std::span<const Convolution> convs, Crew& crew) {
   const Panels& w = convs[0].w;
   const int64_t panel_floats = w.depth * kPanel, room_floats = lines.tile_floats(), of_each = w.count();
   const int64_t all = of_each * int64_t(convs.size());
-  float* wide = crew.scratch.floats(crew.threads * room_floats + all * panel_floats);
+  float* wide = crew.scratch.floats(crew.pool.threads() * room_floats + all * panel_floats);
   float* rooms = wide + all * panel_floats;
   std::vector<const float*> panels;
   for (int64_t i = 0; i < all; ++i)
     panels.push_back(convs[size_t(i / of_each)].w.in_f32(i % of_each, 0, w.depth, wide + i * panel_floats));
   const double multiply_adds = double(convs.size()) * double(convs[0].y.numel()) * double(w.depth);
-  parallel_tasks(threads_for(multiply_adds, crew.threads), lines.tiles(),
-                 [&](int64_t tile, int thread) { lines.tile(tile, panels.data(), rooms + thread * room_floats); });
+  crew.pool.run(lines.tiles(), threads_for(multiply_adds, crew.pool.threads()),
+                [&](int64_t tile, int thread) { lines.tile(tile, panels.data(), rooms + thread * room_floats); });
 }
 
 }  // namespace seedstory::cpu

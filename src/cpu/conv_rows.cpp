@@ -83,7 +83,7 @@ void convolve_rows(const Convolution& conv, Crew& crew) {
   const bool linear = is_linear(conv);
   const Gather gather(conv);
   constexpr int64_t kRoom = kRowBlock * kDepthBlock;
-  float* room = linear ? nullptr : crew.gathered.floats(crew.threads * kRoom);
+  float* room = linear ? nullptr : crew.gathered.floats(crew.pool.threads() * kRoom);
   product(
       conv.y.rows(), conv.y.dim[3], conv.w, DType::bf16, crew,
       [&](int64_t first, int64_t rows, int64_t k, int64_t depth, int thread) {

@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <exception>
-#include <mutex>
 
+#include "cpu/control_group.h"
 #include "cpu/execute.h"
 #include "cpu/kernels.h"
 #include "cpu/memory.h"
@@ -21,25 +19,16 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(int threads) : crew_{.threads = threads, .scratch = {}, .gathered = {}} {}
+  explicit CpuBackend(int threads) : crew_{.pool = cpu::ThreadPool(threads), .scratch = {}, .gathered = {}} {}
 
   std::string name() const override {
-    return fmt::format("cpu ({}, {} thread{})", cpu::kernels().name, crew_.threads, crew_.threads == 1 ? "" : "s");
+    const int threads = crew_.pool.threads();
+    return fmt::format("cpu ({}, {} thread{})", cpu::kernels().name, threads, threads == 1 ? "" : "s");
   }
 
   int64_t free_bytes() const override { return cpu::free_memory(); }
   void share(int64_t count, const std::function<void(int64_t)>& work) override {
-    std::exception_ptr thrown;
-    std::mutex mutex;
-    cpu::parallel_tasks(crew_.threads, count, [&](int64_t i, int) {
-      try {
-        work(i);
-      } catch (...) {  // must not leave its thread
-        const std::lock_guard lock(mutex);
-        thrown = std::current_exception();
-      }
-    });
-    if (thrown) std::rethrow_exception(thrown);
+    crew_.pool.run(count, crew_.pool.threads(), [&](int64_t i, int) { work(i); });
   }
   void* allocate(int64_t bytes) override {
     void* memory = cpu::allocate(bytes);
@@ -130,6 +119,10 @@ const cpu::Kernels& find_set(const std::string& name) {
 
 }  // namespace
 
+int cpu_cores() {
+  return cpu::usable_cores();
+}
+
 std::string cpu_set(const std::string& instructions) {
   return find_set(instructions).name;
 }
@@ -140,8 +133,8 @@ DType cpu_product_type(const std::string& instructions) {
 
 std::unique_ptr<Backend> make_cpu_backend(int threads, const std::string& instructions) {
   cpu::use_kernels(find_set(instructions));
-  if (threads < 0) fail_usage(fmt::format("--threads {}: at least 1, or 0 for all cores", threads));
-  return std::make_unique<CpuBackend>(threads == 0 ? omp_get_num_procs() : threads);
+  if (threads < 0) fail_usage(fmt::format("--threads {}: at least 1, or 0 for one a core", threads));
+  return std::make_unique<CpuBackend>(threads == 0 ? cpu_cores() : threads);
 }
 
 }  // namespace seedstory

@@ -7,12 +7,15 @@
 
 namespace seedstory {
 
-// f32 on the host, weights of products in f32 or bf16; one OpenMP pool. threads 0: all cores.
+// f32 on the host, weights of products in f32 or bf16; a pool of threads of its own. threads 0: cpu_cores().
 //
 // `instructions` is amx, avx512_bf16, avx512, avx2, portable, or auto for the best that the processor has; for all of
 // the process, before any other backend of its kind. ErrorKind::usage for another name, ErrorKind::resource for one
 // that the processor does not have.
 std::unique_ptr<Backend> make_cpu_backend(int threads = 0, const std::string& instructions = "auto");
+
+// Cores that this process may use: its affinity mask, and not more than its control group's quota of CPU time.
+int cpu_cores();
 
 // The set that this name stands for: auto has another.
 std::string cpu_set(const std::string& instructions);

@@ -32,7 +32,7 @@ void execute(const ScaleModelInput& op, Crew& crew) {
   const float sigma = op.sigma.as<float>()[0];
   const auto scale = float(1 / std::sqrt(double(sigma) * sigma + 1));
   const int64_t rows = op.x.rows(), cols = op.x.cols();
-  parallel_rows(crew.threads, rows, cols, [&](int64_t begin, int64_t end) {
+  parallel_rows(crew.pool, rows, cols, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const float* x = row_of(op.x, row);
       float *first = row_of(op.y, row), *second = row_of(op.y, rows + row);
@@ -50,7 +50,7 @@ void execute(const EulerStep& op, Crew& crew) {
   const float of_x = v ? float(sigma / variance) : 0, of_m = v ? float(1 / std::sqrt(variance)) : 1;
   const float step = next - sigma;
   const int64_t rows = op.x.rows(), cols = op.x.cols();
-  parallel_rows(crew.threads, rows, cols, [&](int64_t begin, int64_t end) {
+  parallel_rows(crew.pool, rows, cols, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       float* x = row_of(op.x, row);
       const float *without = row_of(op.m, row), *with = row_of(op.m, rows + row);

@@ -18,7 +18,7 @@ void execute(const Add& op, Crew& crew) {
     b.stride[axis] = 0;
   }
   const int64_t cols = op.y.cols(), b_step = b.stride[b.rank - 1];
-  parallel_rows(crew.threads, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
+  parallel_rows(crew.pool, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       float* y = row_of(op.y, row);
       const float *a_row = row_of(op.a, row), *b_row = row_of(b, row);
@@ -32,14 +32,14 @@ void execute(const Add& op, Crew& crew) {
 
 void execute(const Activate& op, Crew& crew) {
   const int64_t cols = op.y.cols();
-  parallel_rows(crew.threads, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
+  parallel_rows(crew.pool, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) kernels().activate(cols, op.act, row_of(op.x, row), row_of(op.y, row));
   });
 }
 
 void execute(const SiluMul& op, Crew& crew) {
   const int64_t cols = op.y.cols();
-  parallel_rows(crew.threads, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
+  parallel_rows(crew.pool, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       kernels().silu_mul(cols, row_of(op.gate, row), row_of(op.up, row), row_of(op.y, row));
   });
@@ -47,7 +47,7 @@ void execute(const SiluMul& op, Crew& crew) {
 
 void execute(const GegluMul& op, Crew& crew) {
   const int64_t cols = op.y.cols();
-  parallel_rows(crew.threads, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
+  parallel_rows(crew.pool, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       kernels().gelu_mul(cols, row_of(op.x, row), row_of(op.x, row) + cols, row_of(op.y, row));
   });

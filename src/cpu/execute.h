@@ -2,12 +2,13 @@
 #pragma once
 
 #include "cpu/scratch.h"
+#include "cpu/thread_pool.h"
 #include "seedstory/ops.h"
 
 namespace seedstory::cpu {
 
 struct Crew {
-  int threads;
+  ThreadPool pool;
   Scratch scratch;
   Scratch gathered;  // Conv2d's rows, beside the product's sums in `scratch`
 };

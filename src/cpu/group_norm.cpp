@@ -45,7 +45,7 @@ void execute(const GroupNorm& op, Crew& crew) {
 
   // body(picture, piece, its first pixel, counted over all pictures)
   const auto for_pieces = [&](auto&& body) {
-    parallel_rows(crew.threads, pictures * pieces, kPixels * lanes, [&](int64_t begin, int64_t end) {
+    parallel_rows(crew.pool, pictures * pieces, kPixels * lanes, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t picture = i / pieces, piece = i % pieces;
         body(picture, piece, picture * pixels + piece / pieces_a_run * run + piece % pieces_a_run * kPixels * fold);
@@ -60,42 +60,40 @@ void execute(const GroupNorm& op, Crew& crew) {
   });
 
   const int64_t group_channels = channels / op.groups;
-  parallel_rows(crew.threads, pictures * op.groups, pieces * group_channels * fold * 4,
-                [&](int64_t begin, int64_t end) {
-                  for (int64_t i = begin; i < end; ++i) {
-                    const int64_t picture = i / op.groups, c_begin = i % op.groups * group_channels;
-                    const float* shift = op.shift ? row_of(op.shift, picture) : nullptr;
-                    // add(pixels, their mean, sum of squared differences from it) for a channel of a piece
-                    const auto for_channels = [&](auto&& add) {
-                      for (int64_t piece = 0; piece < pieces; ++piece) {
-                        const float* piece_sums = sums + (picture * pieces + piece) * 3 * lanes;
-                        const auto n = double(places_of(piece));
-                        const double of_one = 1 / n;
-                        for (int64_t side = 0; side < lanes; side += channels)
-                          for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
-                            const double first = double(piece_sums[lanes + side + c]), miss = first * of_one;
-                            add(n, double(piece_sums[side + c]) + miss + double(shift ? shift[c] : 0),
-                                double(piece_sums[2 * lanes + side + c]) - first * miss);
-                          }
-                      }
-                    };
-                    const double count = double(pixels * group_channels);
-                    double total = 0, squares = 0;
-                    for_channels([&](double n, double mean, double) { total += n * mean; });
-                    const double group_mean = total / count;
-                    for_channels([&](double n, double mean, double of_piece) {
-                      squares += of_piece + n * (mean - group_mean) * (mean - group_mean);
-                    });
-                    const double scale = 1 / std::sqrt(squares / count + double(op.eps));
-                    float *scales = affine + picture * 2 * lanes, *offsets = scales + lanes;
-                    for (int64_t side = 0; side < lanes; side += channels)
-                      for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
-                        scales[side + c] = float(scale * double(w[c]));
-                        offsets[side + c] =
-                            float(double(b[c]) + (double(shift ? shift[c] : 0) - group_mean) * scale * double(w[c]));
-                      }
-                  }
-                });
+  parallel_rows(crew.pool, pictures * op.groups, pieces * group_channels * fold * 4, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t picture = i / op.groups, c_begin = i % op.groups * group_channels;
+      const float* shift = op.shift ? row_of(op.shift, picture) : nullptr;
+      // add(pixels, their mean, sum of squared differences from it) for a channel of a piece
+      const auto for_channels = [&](auto&& add) {
+        for (int64_t piece = 0; piece < pieces; ++piece) {
+          const float* piece_sums = sums + (picture * pieces + piece) * 3 * lanes;
+          const auto n = double(places_of(piece));
+          const double of_one = 1 / n;
+          for (int64_t side = 0; side < lanes; side += channels)
+            for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
+              const double first = double(piece_sums[lanes + side + c]), miss = first * of_one;
+              add(n, double(piece_sums[side + c]) + miss + double(shift ? shift[c] : 0),
+                  double(piece_sums[2 * lanes + side + c]) - first * miss);
+            }
+        }
+      };
+      const double count = double(pixels * group_channels);
+      double total = 0, squares = 0;
+      for_channels([&](double n, double mean, double) { total += n * mean; });
+      const double group_mean = total / count;
+      for_channels([&](double n, double mean, double of_piece) {
+        squares += of_piece + n * (mean - group_mean) * (mean - group_mean);
+      });
+      const double scale = 1 / std::sqrt(squares / count + double(op.eps));
+      float *scales = affine + picture * 2 * lanes, *offsets = scales + lanes;
+      for (int64_t side = 0; side < lanes; side += channels)
+        for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
+          scales[side + c] = float(scale * double(w[c]));
+          offsets[side + c] = float(double(b[c]) + (double(shift ? shift[c] : 0) - group_mean) * scale * double(w[c]));
+        }
+    }
+  });
 
   for_pieces([&](int64_t picture, int64_t piece, int64_t first) {
     const float* scales = affine + picture * 2 * lanes;

@@ -12,7 +12,7 @@ namespace seedstory::cpu {
 void execute(const LayerNorm& op, Crew& crew) {
   const int64_t dim = op.x.cols();
   const auto *w = op.w.as<float>(), *b = op.b.as<float>();
-  parallel_rows(crew.threads, op.x.rows(), dim, [&](int64_t begin, int64_t end) {
+  parallel_rows(crew.pool, op.x.rows(), dim, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       kernels().layer_norm(dim, row_of(op.x, row), w, b, op.eps, row_of(op.y, row));
   });

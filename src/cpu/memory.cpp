@@ -8,10 +8,10 @@
 #include <limits>
 #include <string>
 
+#include "cpu/control_group.h"
+
 namespace seedstory::cpu {
 namespace {
-
-constexpr int64_t kUnknown = std::numeric_limits<int64_t>::max();
 
 int64_t available_kib() {
   std::ifstream meminfo("/proc/meminfo");
@@ -21,23 +21,11 @@ int64_t available_kib() {
   return -1;
 }
 
-// The first number of a file of the control group; -1: no such file, or "max".
-int64_t of_group(const std::string& name) {
-  std::ifstream group("/proc/self/cgroup");
-  for (std::string line; std::getline(group, line);)
-    if (line.starts_with("0::")) {
-      int64_t value = -1;
-      return std::ifstream("/sys/fs/cgroup" + line.substr(3) + "/" + name) >> value ? value : -1;
-    }
-  return -1;
-}
-
 }  // namespace
 
 int64_t free_memory() {
-  const int64_t machine = available_kib(), most = of_group("memory.max"), used = of_group("memory.current");
-  const int64_t left = most < 0 || used < 0 ? kUnknown : std::max<int64_t>(most - used, 0);
-  return std::min(machine < 0 ? kUnknown : machine * 1024, left);
+  const int64_t kib = available_kib();
+  return std::min(kib < 0 ? std::numeric_limits<int64_t>::max() : kib * 1024, GroupLimits().free_bytes);
 }
 
 void* allocate(int64_t bytes) {

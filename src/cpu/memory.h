@@ -5,7 +5,7 @@
 namespace seedstory::cpu {
 
 // Bytes that a process can still take before the machine swaps or its control group kills it: the smaller of
-// /proc/meminfo's MemAvailable and what cgroup v2 leaves. The largest int64_t where neither says.
+// /proc/meminfo's MemAvailable and what its groups leave. The largest int64_t where neither says.
 int64_t free_memory();
 
 // 64-byte aligned, contents undefined, for std::free(); null where there is none. Large ones lie on large pages if the

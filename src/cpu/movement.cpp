@@ -17,13 +17,13 @@ char* bytes_of_row(const Tensor& t, int64_t row) {
 void execute(const Copy& op, Crew& crew) {
   const size_t row_bytes = size_t(op.x.cols() * size_of(op.x.dtype));
   if (op.x.contiguous() && op.y.contiguous()) {
-    parallel_rows(crew.threads, op.x.bytes(), 1, [&](int64_t begin, int64_t end) {
+    parallel_rows(crew.pool, op.x.bytes(), 1, [&](int64_t begin, int64_t end) {
       std::memcpy(static_cast<char*>(op.y.data) + begin, static_cast<const char*>(op.x.data) + begin,
                   size_t(end - begin));
     });
     return;
   }
-  parallel_rows(crew.threads, op.x.rows(), op.x.cols(), [&](int64_t begin, int64_t end) {
+  parallel_rows(crew.pool, op.x.rows(), op.x.cols(), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
       std::memcpy(bytes_of_row(op.y, row), bytes_of_row(op.x, row), row_bytes);
   });

@@ -39,8 +39,8 @@ bool in_pairs(DType type, int64_t depth) {
 }
 
 template <class T>
-void pack_in_place(T* w, int64_t n, int64_t depth, DepthOrder order, PanelOrder place, int threads) {
-  parallel(threads, ceil_div(n, kPanel), 1 + 16 * 1024 / (kPanel * depth + 1), [&](int64_t begin, int64_t end) {
+void pack_in_place(T* w, int64_t n, int64_t depth, DepthOrder order, PanelOrder place, ThreadPool& pool) {
+  parallel(pool, ceil_div(n, kPanel), 1 + 16 * 1024 / (kPanel * depth + 1), [&](int64_t begin, int64_t end) {
     std::vector<T> rows(size_t(kPanel * depth));
     for (int64_t panel = begin; panel < end; ++panel) {
       T* at = w + panel * kPanel * depth;
@@ -103,9 +103,9 @@ void PackedWeights::prepare(const Tensor& w, Crew& crew) {
   if (!w.contiguous() || w.numel() == 0) return;
   const PanelOrder place{in_pairs(w.dtype, depth_of(w))};
   if (w.dtype == DType::f32)
-    pack_in_place(static_cast<float*>(w.data), w.dim[0], depth_of(w), depth_order(w), place, crew.threads);
+    pack_in_place(static_cast<float*>(w.data), w.dim[0], depth_of(w), depth_order(w), place, crew.pool);
   else if (w.dtype == DType::bf16)
-    pack_in_place(static_cast<uint16_t*>(w.data), w.dim[0], depth_of(w), depth_order(w), place, crew.threads);
+    pack_in_place(static_cast<uint16_t*>(w.data), w.dim[0], depth_of(w), depth_order(w), place, crew.pool);
   else
     return;
   prepared_[static_cast<const char*>(w.data)] = w;
@@ -182,7 +182,7 @@ Panels PackedWeights::copied(int64_t n, int64_t depth, int64_t first, bool pairs
                              const std::function<void(int64_t row, float* to)>& read, Crew& crew) {
   const int64_t panels = ceil_div(n, kPanel) - first, numbers = kPanel * depth;
   float* to = copy_.floats(panels * numbers + 1);
-  parallel(crew.threads, panels, 1 + 16 * 1024 / (numbers + 1), [&](int64_t begin, int64_t end) {
+  parallel(crew.pool, panels, 1 + 16 * 1024 / (numbers + 1), [&](int64_t begin, int64_t end) {
     std::vector<float> room(size_t(2 * numbers));
     for (int64_t panel = begin; panel < end; ++panel) {
       const int64_t count = std::min(kPanel, n - (first + panel) * kPanel);

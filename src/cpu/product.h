@@ -116,14 +116,14 @@ inline Cut cut(int64_t rows, int64_t panels, bool pairs, int threads) {
 // piece(first_row, rows, k, depth, thread) -> RowPiece; take(first_row, rows, first_column, columns, Sums) for a task.
 template <class Piece, class Take>
 void product(int64_t rows, int64_t n, const Panels& w, DType multiply_as, Crew& crew, Piece&& piece, Take&& take) {
-  const int threads = threads_for(double(rows) * double(w.depth) * double(n), crew.threads);
+  const int threads = threads_for(double(rows) * double(w.depth) * double(n), crew.pool.threads());
   const Cut task_size = cut(rows, ceil_div(n, kPanel), w.pairs, threads);
   const int64_t task_cols = task_size.panels * kPanel, tasks_across = ceil_div(n, task_cols);
   const int64_t tasks = ceil_div(rows, task_size.rows) * tasks_across;
   const int64_t task_floats = kRowBlock * task_cols + kRoomFloats;
   float* scratch = crew.scratch.floats(threads * task_floats);
 
-  parallel_tasks(threads, tasks, [&](int64_t task, int thread) {
+  crew.pool.run(tasks, threads, [&](int64_t task, int thread) {
     const int64_t first_row = task / tasks_across * task_size.rows;
     const int64_t block_rows = std::min(task_size.rows, rows - first_row);
     const int64_t first_col = task % tasks_across * task_cols, cols = std::min(task_cols, n - first_col);

@@ -20,7 +20,7 @@ template <class Body>
 void for_columns(const Tensor& x, Crew& crew, Body&& body) {
   const int64_t dim = x.dim[2], parts = (dim + kColumns - 1) / kColumns;
   const int64_t grain = 16 * 1024 / std::max<int64_t>(x.dim[1] * kColumns, 1) + 1;
-  parallel(crew.threads, x.dim[0] * parts, grain, [&](int64_t begin, int64_t end) {
+  parallel(crew.pool, x.dim[0] * parts, grain, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t first = task % parts * kColumns;
       body(task / parts, first, std::min(kColumns, dim - first));

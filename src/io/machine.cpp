@@ -1,7 +1,8 @@
 #include "io/machine.h"
 
-#include <sched.h>
+#include <sys/times.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -17,6 +18,13 @@ std::string field(const std::string& file, const std::string& name) {
       return begin == std::string::npos ? "" : line.substr(begin);
     }
   return "";
+}
+
+std::string first_line(const std::string& file) {
+  std::ifstream in(file);
+  std::string line;
+  std::getline(in, line);
+  return line;
 }
 
 std::string known_instructions(const std::string& flags) {
@@ -35,8 +43,31 @@ Machine this_machine() {
   Machine m;
   if (const std::string cpu = field("/proc/cpuinfo", "model name"); !cpu.empty()) m.cpu = cpu;
   m.instructions = known_instructions(field("/proc/cpuinfo", "flags"));
-  if (cpu_set_t mine; sched_getaffinity(0, sizeof mine, &mine) == 0) m.cores = CPU_COUNT(&mine);
   return m;
+}
+
+std::optional<CpuTimes> cpu_times() {
+  // user nice system idle iowait irq softirq steal; guests' time is in user and nice already
+  std::istringstream line(first_line("/proc/stat"));
+  std::string name;
+  int64_t ticks[8] = {};
+  line >> name;
+  for (int64_t& t : ticks) line >> t;
+  if (name != "cpu" || !line) return std::nullopt;
+  CpuTimes times{.idle = ticks[3] + ticks[4], .stolen = ticks[7]};
+  for (const int64_t t : ticks) times.all += t;
+  struct tms own {};
+  ::times(&own);
+  times.own = own.tms_utime + own.tms_stime;
+  return times;
+}
+
+Load load_between(const CpuTimes& begin, const CpuTimes& end) {
+  const auto all = double(end.all - begin.all), stolen = double(end.stolen - begin.stolen);
+  if (all <= 0) return {};
+  const double idle = double(end.idle - begin.idle), own = double(end.own - begin.own);
+  return {.others = std::clamp((all - idle - stolen - own) / all, 0.0, 1.0),
+          .stolen = std::clamp(stolen / all, 0.0, 1.0)};
 }
 
 }  // namespace seedstory

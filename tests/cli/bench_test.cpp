@@ -41,6 +41,14 @@ TEST_CASE("bench times every op of the model and every stage") {
   CHECK(json["limits"]["gflops"] > 0.1);
   CHECK(json["limits"]["gbytes"] > 0.1);
   CHECK_THAT(json["machine"].get<std::string>(), Catch::EndsWith(" 1 threads"));
+  for (const char* share : {"others_share", "stolen_share"}) {
+    CHECK(json[share] >= 0);
+    CHECK(json[share] <= 1);
+  }
+  const double spread = json["iqr_over_median"];
+  CHECK(spread >= 0);
+  const double elsewhere = json["others_share"].get<double>() + json["stolen_share"].get<double>();
+  CHECK(json["busy"] == (elsewhere > 0.05 || spread > 0.1));
   std::set<std::string> ops, names;
   std::vector<std::string> stages;
   for (const auto& entry : json["entries"]) {
@@ -94,11 +102,14 @@ TEST_CASE("bench's csv and md hold what its json holds") {
   CHECK(values[0] == "stage");
   CHECK(values[1] == "UNet step");
   CHECK(std::stod(values[3]) > 0);
+  CHECK(std::vector<std::string>(names.end() - 4, names.end()) ==
+        std::vector<std::string>{"busy", "others_share", "stolen_share", "iqr_over_median"});
   CHECK(!std::getline(lines, line));
 
   const Run md = desk.shell(head + "md");
   CHECK(md.code == 0);
   CHECK_THAT(md.out, Catch::StartsWith("seedstory 0.1.0 (commit ") && Catch::Contains("\nlimits: ") &&
+                         Catch::Contains("IQR over median ") && Catch::Contains(" % of the cores' time") &&
                          Catch::Contains("| UNet step ") && !Catch::Contains("VAE decode"));
 }
 
