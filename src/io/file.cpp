@@ -8,7 +8,9 @@
 
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 #include <utility>
 
 #include "seedstory/error.h"
@@ -28,7 +30,9 @@ std::string reason(int error) {
 
 [[noreturn]] void fail_write(const fs::path& path, int error) {
   fail_input(fmt::format("{}: cannot be written: {}", path.string(),
-                         error == ENOENT ? "no such folder" : std::strerror(error)));
+                         error == ENOENT  ? "no such folder"
+                         : error == ENXIO ? "nobody reads this pipe"
+                                          : std::strerror(error)));
 }
 
 // A descriptor that closes itself.
@@ -53,6 +57,79 @@ size_t regular_size(int fd, const fs::path& path) {
   if (S_ISDIR(info.st_mode)) fail_input(fmt::format("{}: is a folder, expected a file", path.string()));
   if (!S_ISREG(info.st_mode)) fail_input(fmt::format("{}: is not a regular file", path.string()));
   return size_t(info.st_size);
+}
+
+// Opens what is not a regular file. A pipe may wait two seconds for its reader: for ever would be a program that hangs.
+int open_stream(const fs::path& path, int flags) {
+  constexpr int kMostWaits = 40;
+  for (int wait = 0;; ++wait) {
+    const int fd = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags);
+    if (fd >= 0) {
+      (void)::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+      return fd;
+    }
+    if (errno != ENXIO || wait == kMostWaits) return -1;
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
+
+// N where the path is /dev/fd/N, /proc/self/fd/N or what leads there; else -1. The name is a link that leads to no
+// name.
+int own_descriptor(const fs::path& path) {
+  const std::string name = path.filename().string();
+  constexpr size_t kMostDigits = 6;
+  if (name.empty() || name.size() > kMostDigits || name.find_first_not_of("0123456789") != std::string::npos) return -1;
+  std::error_code none;
+  const fs::path folder = fs::canonical(path.parent_path(), none);
+  return folder == fs::path("/proc") / std::to_string(::getpid()) / "fd" ? std::stoi(name) : -1;
+}
+
+// `path` behind its links. The last name need not exist, nor is a descriptor's followed.
+fs::path follow_links(const fs::path& path) {
+  constexpr int kMostLinks = 40;  // as the kernel has it
+  fs::path end = path;
+  for (int links = 0; own_descriptor(end) < 0; ++links) {
+    std::error_code none;
+    const fs::path next = fs::read_symlink(end, none);
+    if (none) break;
+    if (links == kMostLinks) fail_write(path, ELOOP);
+    end = end.parent_path() / next;  // an absolute one replaces it all
+  }
+  return end;
+}
+
+// Where the bytes for a path go.
+struct Target {
+  fs::path path;
+  int descriptor = -1;  // one that is open in this process
+  bool exists = false;
+  struct stat info {};
+
+  bool is_stream() const { return exists && !S_ISREG(info.st_mode); }
+};
+
+Target find_target(const fs::path& path) {
+  Target target{.path = follow_links(path)};
+  target.descriptor = own_descriptor(target.path);
+  if (target.descriptor >= 0) {
+    const int flags = ::fcntl(target.descriptor, F_GETFL);
+    if (flags < 0) fail_write(path, errno);
+    if ((flags & O_ACCMODE) == O_RDONLY) fail_write(path, EACCES);
+    return target;
+  }
+  if (!target.path.has_filename()) fail_write(path, EISDIR);
+  target.exists = ::stat(target.path.c_str(), &target.info) == 0;
+  if (!target.exists && errno != ENOENT) fail_write(path, errno);
+  if (target.exists && S_ISDIR(target.info.st_mode)) fail_write(path, EISDIR);
+  // Its folder would let a file be replaced that is itself protected.
+  if (target.exists && ::faccessat(AT_FDCWD, target.path.c_str(), W_OK, AT_EACCESS) != 0) fail_write(path, errno);
+  return target;
+}
+
+// A file that is replaced stays its owner's, where the system allows.
+void take_owner_and_mode(int fd, const struct stat& info) {
+  const bool same_owner = ::fchown(fd, info.st_uid, info.st_gid) == 0;
+  (void)::fchmod(fd, info.st_mode & (same_owner ? 07777 : 0777));
 }
 
 }  // namespace
@@ -89,17 +166,39 @@ std::string read_text_file(const fs::path& path, int64_t limit) {
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
 }
 
+std::optional<FileId> file_id(const fs::path& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) return std::nullopt;
+  return FileId{.device = info.st_dev, .inode = info.st_ino};
+}
+
+fs::path end_of_links(const fs::path& path) {
+  const fs::path end = fs::absolute(follow_links(path));
+  std::error_code none;
+  const fs::path folder = fs::weakly_canonical(end.parent_path(), none);
+  return none ? end.lexically_normal() : folder / end.filename();
+}
+
 AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
-  static std::atomic<int> count{0};  // two threads may replace files of the same name
-  temporary_ = path.parent_path() / fmt::format(".{}.{}.{}.tmp", path.filename().string(), ::getpid(), count++);
-  fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const Target target = find_target(path);
+  target_ = target.path;
+  if (target.descriptor >= 0) {
+    fd_ = ::fcntl(target.descriptor, F_DUPFD_CLOEXEC, 0);
+  } else if (target.is_stream()) {
+    fd_ = open_stream(target.path, 0);
+  } else {
+    static std::atomic<int> count{0};  // two threads may replace files of the same folder
+    temporary_ = target.path.parent_path() / fmt::format(".seedstory-{}-{}.tmp", ::getpid(), count++);
+    fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd_ >= 0 && target.exists) take_owner_and_mode(fd_, target.info);
+  }
   if (fd_ < 0) fail_write(path_, errno);
 }
 
 AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
   ::close(fd_);
-  ::unlink(temporary_.c_str());
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
 }
 
 void AtomicFile::write(std::string_view bytes) {
@@ -112,13 +211,42 @@ void AtomicFile::write(std::string_view bytes) {
 }
 
 void AtomicFile::commit() {
+  if (temporary_.empty()) {
+    if (::close(std::exchange(fd_, -1)) != 0) fail_write(path_, errno);
+    return;
+  }
   if (::fsync(fd_) != 0) fail_write(path_, errno);
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_write(path_, errno);
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail_write(path_, errno);
   ::close(std::exchange(fd_, -1));
   // The new name lives in the folder. Some file systems cannot sync a folder; the file itself is safe by then.
-  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+  const fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
   const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() >= 0) (void)::fsync(directory.get());
+}
+
+WritablePlace::WritablePlace(const fs::path& path) {
+  const Target target = find_target(path);
+  if (target.descriptor >= 0) return;
+  if (!target.is_stream()) {
+    const std::string block(4096, '\0');  // of a disk that is not full
+    AtomicFile(path).write(block);        // gone again at once
+  } else if (S_ISFIFO(target.info.st_mode)) {
+    pipe_ = open_stream(target.path, 0);
+    if (pipe_ < 0) fail_write(path, errno);
+  }
+}
+
+WritablePlace::~WritablePlace() {
+  if (pipe_ >= 0) ::close(pipe_);
+}
+
+int open_to_append(const fs::path& path) {
+  struct stat info;
+  const bool is_stream = ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+  const int fd = is_stream ? open_stream(path, O_APPEND)
+                           : ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+  if (fd < 0) fail_write(path, errno);
+  return fd;
 }
 
 void write_file_atomically(const fs::path& path, std::string_view bytes) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,8 +43,20 @@ class PagesAlone {
 // The whole file as a string; ErrorKind::input if it is missing or longer than `limit` bytes.
 std::string read_text_file(const std::filesystem::path& path, int64_t limit = 64 << 20);
 
+// Which file a path leads to, whatever its name is. A path is followed to the end of its links, as when it is opened.
+struct FileId {
+  uint64_t device = 0, inode = 0;
+  bool operator==(const FileId&) const = default;
+};
+std::optional<FileId> file_id(const std::filesystem::path& path);  // nothing: there is no such file
+
+// The same as a name: absolute, normal, and behind the last link, whether or not there is a file.
+std::filesystem::path end_of_links(const std::filesystem::path& path);
+
 // A file being replaced. Temp name in the same folder, fsync, rename: a reader sees the old file or the new one, never
-// a part; without commit() nothing changes. ErrorKind::input when the place cannot be written.
+// a part; without commit() nothing changes. A link stays a link, and what it leads to is replaced. Where something else
+// than a regular file is (a pipe, a device, /dev/fd/N), the bytes go into it as they come, and nothing is replaced.
+// ErrorKind::input when the place cannot be written.
 class AtomicFile {
  public:
   explicit AtomicFile(const std::filesystem::path& path);
@@ -55,11 +68,27 @@ class AtomicFile {
   void commit();                       // once, at the end
 
  private:
-  std::filesystem::path path_, temporary_;
+  std::filesystem::path path_, target_, temporary_;  // temporary_ is empty where nothing is replaced
   int fd_ = -1;
 };
 
 // The same for bytes that are all there.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+// Shows that AtomicFile will find its place writable, and changes nothing. A pipe's reader is held until then: it would
+// see the end if nobody had the pipe open. ErrorKind::input if the place is not writable.
+class WritablePlace {
+ public:
+  explicit WritablePlace(const std::filesystem::path& path);
+  ~WritablePlace();
+  WritablePlace(const WritablePlace&) = delete;
+  WritablePlace& operator=(const WritablePlace&) = delete;
+
+ private:
+  int pipe_ = -1;
+};
+
+// A descriptor that appends to the file, which is made if there is none. ErrorKind::input if that cannot be.
+int open_to_append(const std::filesystem::path& path);
 
 }  // namespace seedstory

@@ -1,6 +1,9 @@
 #include "io/file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+
+#include <thread>
 
 #include "catch.h"
 #include "io/temp_folder.h"
@@ -76,4 +79,97 @@ TEST_CASE("A read-only folder is an error that names the file", "[io]") {
   const auto error = error_of(ErrorKind::input, [&] { write_file_atomically(folder / "locked/a.txt", "x"); });
   if (root) REQUIRE(::seteuid(0) == 0);
   CHECK(folder.shorten(error) == "locked/a.txt: cannot be written: Permission denied");
+}
+
+TEST_CASE("A link stays a link, and what it leads to is replaced", "[io]") {
+  const TempFolder folder;
+  const auto real = folder.file("real.txt", "old");
+  std::filesystem::create_directory(folder / "sub");
+  std::filesystem::create_symlink("../real.txt", folder / "sub/second");
+  std::filesystem::create_symlink("sub/second", folder / "first");
+  write_file_atomically(folder / "first", "new");
+  CHECK(read_text_file(real) == "new");
+  CHECK(std::filesystem::is_symlink(folder / "first"));
+  CHECK(std::filesystem::is_symlink(folder / "sub/second"));
+
+  std::filesystem::create_symlink("absent.txt", folder / "dangling");
+  write_file_atomically(folder / "dangling", "made");
+  CHECK(read_text_file(folder / "absent.txt") == "made");
+  CHECK(std::filesystem::is_symlink(folder / "dangling"));
+
+  std::filesystem::create_symlink("loop", folder / "loop");
+  CHECK(folder.shorten(error_of(ErrorKind::input, [&] { write_file_atomically(folder / "loop", "x"); })) ==
+        "loop: cannot be written: Too many levels of symbolic links");
+}
+
+TEST_CASE("Into a pipe, a device or a descriptor the bytes go as they are, and it stays what it is", "[io]") {
+  const TempFolder folder;
+  const auto pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0666) == 0);
+  std::string read;
+  std::thread reader([&] {
+    const int fd = ::open(pipe.c_str(), O_RDONLY);
+    char block[16];
+    for (ssize_t n; (n = ::read(fd, block, sizeof block)) > 0;) read.append(block, size_t(n));
+    ::close(fd);
+  });
+  {
+    const WritablePlace held(pipe);  // the reader waits
+    write_file_atomically(pipe, "through");
+  }
+  reader.join();
+  CHECK(read == "through");
+  CHECK(std::filesystem::is_fifo(pipe));
+  CHECK(folder.shorten(error_of(ErrorKind::input, [&] { write_file_atomically(pipe, "x"); })) ==
+        "pipe: cannot be written: nobody reads this pipe");
+
+  std::filesystem::create_symlink("/dev/null", folder / "null");
+  write_file_atomically(folder / "null", "gone");
+  CHECK(std::filesystem::is_character_file("/dev/null"));
+  CHECK(std::filesystem::is_symlink(folder / "null"));
+  CHECK(error_of(ErrorKind::input, [] { write_file_atomically("/dev/full", "x"); }) ==
+        "/dev/full: cannot be written: No space left on device");
+
+  const auto plain = folder.file("plain", "head ");
+  const int fd = ::open(plain.c_str(), O_RDWR | O_APPEND);
+  std::filesystem::create_symlink("/dev/fd/" + std::to_string(fd), folder / "number");
+  write_file_atomically(folder / "number", "tail");
+  ::close(fd);
+  CHECK(read_text_file(plain) == "head tail");
+}
+
+TEST_CASE("A file that is replaced keeps its mode, and one that may not be written is not replaced", "[io]") {
+  const TempFolder folder;
+  const auto path = folder.file("a.txt", "old");
+  REQUIRE(::chmod(path.c_str(), 0640) == 0);
+  write_file_atomically(path, "new");
+  CHECK(int(std::filesystem::status(path).permissions()) == 0640);
+  REQUIRE(::chmod(path.c_str(), 0444) == 0);
+  REQUIRE(::chmod((folder / "").c_str(), 0777) == 0);
+  const bool root = ::geteuid() == 0;  // whom no permission stops
+  if (root) REQUIRE(::seteuid(65534) == 0);
+  const auto error = error_of(ErrorKind::input, [&] { write_file_atomically(path, "x"); });
+  if (root) REQUIRE(::seteuid(0) == 0);
+  CHECK(folder.shorten(error) == "a.txt: cannot be written: Permission denied");
+}
+
+TEST_CASE("A name as long as a file system has is written, a longer one refused at once", "[io]") {
+  const TempFolder folder;
+  write_file_atomically(folder / std::string(255, 'n'), "x");
+  CHECK(read_text_file(folder / std::string(255, 'n')) == "x");
+  CHECK_THAT(error_of(ErrorKind::input, [&] { const AtomicFile file(folder / std::string(256, 'n')); }),
+             Catch::EndsWith("n: cannot be written: File name too long"));
+}
+
+TEST_CASE("Names of one file are one end of links and one id", "[io]") {
+  const TempFolder folder;
+  const auto real = folder.file("real.txt", "");
+  std::filesystem::create_directory(folder / "sub");
+  std::filesystem::create_symlink("../real.txt", folder / "sub/link");
+  std::filesystem::create_directory_symlink("sub", folder / "other");
+  std::filesystem::create_hard_link(real, folder / "hard.txt");
+  CHECK(end_of_links(folder / "other/link") == end_of_links(real));
+  CHECK(end_of_links(folder / "other/../sub/./absent") == end_of_links(folder / "sub/absent"));
+  CHECK(file_id(folder / "hard.txt") == file_id(folder / "other/link"));
+  CHECK_FALSE(file_id(folder / "sub/absent"));
 }
