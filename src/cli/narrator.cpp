@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cli/exit_codes.h"
 #include "cli/stop.h"
 
 namespace seedstory {
@@ -127,7 +128,7 @@ void Narrator::print(int64_t index, std::string_view piece) {
 }
 
 void Narrator::hear_stop() {
-  if (!stop_asked() || std::exchange(stop_said_, true)) return;
+  if (!stop_asked() || stop_asked() == kStoppedByReader || std::exchange(stop_said_, true)) return;
   terminal_.warn("stopping after this frame; a second signal stops at once");
 }
 

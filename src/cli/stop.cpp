@@ -13,7 +13,7 @@ volatile std::sig_atomic_t asked = 0, may_only_ask = 0;
 
 // Files are replaced atomically, so that ending anywhere leaves whole frames.
 void on_signal(int signal) {
-  const int code = signal == SIGTERM ? kStoppedByTerm : kStoppedByInterrupt;
+  const int code = signal == SIGINT ? kStoppedByInterrupt : kStoppedByTerm;
   if (asked || !may_only_ask) ::_exit(code);
   asked = code;
 }
@@ -21,8 +21,19 @@ void on_signal(int signal) {
 }  // namespace
 
 void listen_for_stop() {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    const bool ignored = ::sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN;
+    if (!ignored) std::signal(signal, on_signal);
+  }
+}
+
+void outlive_reader() {
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+void stop_for_reader() {
+  if (!asked) asked = kStoppedByReader;
 }
 
 void finish_frames_before_stop() {

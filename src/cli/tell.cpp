@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/exit_codes.h"
 #include "cli/model_print.h"
 #include "cli/narrator.h"
 #include "cli/places.h"
@@ -53,6 +54,7 @@ class Telling {
 
   int run() {
     listen_for_stop();
+    if (!is_stream_) outlive_reader();  // a stream has no page to finish
     const ModelPaths paths = find_model(flags_);
     model_ = open_model(paths);
     request_ = make_request(flags_, model_.config, std::move(request_));
@@ -132,7 +134,7 @@ class Telling {
       if (show_) terminal_.bytes(kitty_picture(book.png(frame)));
     }
     write_sheet(book, frames);
-    return ended(book, int64_t(frames.size()), 0);
+    return ended(book, int64_t(frames.size()), unread());
   }
 
   int make(Book& book) {
@@ -160,7 +162,7 @@ class Telling {
     if (stream_) stream_->end();
     if (traced) trace.write(*flags_.trace);
     if (!stream_) terminal_.say(fmt::format("story -> {}", (book.dir() / "story.html").string()));
-    return ended(book, int64_t(book.frames().size()), 0);
+    return ended(book, int64_t(book.frames().size()), unread());
   }
 
   // Says so where the model's parts do not fit into memory together. ErrorKind::resource where even one stage's do not.
@@ -243,10 +245,14 @@ class Telling {
 
   int stopped(Book& book) {
     if (!book.frames().empty()) book.finish(false);
-    terminal_.warn(fmt::format("stopped after {} of {} frames{}", made_, request_.frames,
-                               stream_ ? "" : "; the same command goes on from there"));
+    if (stop_asked() != kStoppedByReader)  // who wants to hear no more
+      terminal_.warn(fmt::format("stopped after {} of {} frames{}", made_, request_.frames,
+                                 stream_ ? "" : "; the same command goes on from there"));
     return ended(book, int64_t(book.frames().size()), stop_asked());
   }
+
+  // The exit code of a whole story: a signal that came in its last frame stopped nothing.
+  static int unread() { return stop_asked() == kStoppedByReader ? kStoppedByReader : 0; }
 
   int ended(const Book& book, int64_t frames, int code) {
     terminal_.event("done", {{"story", book.dir().string()}, {"frames", frames}, {"code", code}});

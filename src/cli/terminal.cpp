@@ -12,6 +12,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "cli/stop.h"
+#include "io/file.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
@@ -62,6 +64,11 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
+// Messages that nobody can read any more (a closed terminal, a full disk) do not end a story.
+void to_stderr(std::string_view text) {
+  (void)write_all(STDERR_FILENO, text);
+}
+
 constexpr std::string_view kDim = "\x1b[2m", kYellow = "\x1b[33m", kRed = "\x1b[31m", kPlain = "\x1b[0m",
                            kClearLine = "\r\x1b[K";
 
@@ -97,8 +104,7 @@ void Terminal::open_events(int64_t fd) {
 }
 
 void Terminal::open_log(const std::string& path) {
-  log_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (log_ < 0) fail_input(fmt::format("{}: cannot be written: {}", path, std::strerror(errno)));
+  log_ = open_to_append(path);
 }
 
 void Terminal::story(std::string_view text) {
@@ -109,12 +115,20 @@ void Terminal::story(std::string_view text) {
 
 void Terminal::bytes(std::string_view bytes) {
   clear_live();
-  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) != bytes.size() || std::fflush(stdout) != 0)
+  if (reader_left_) return;
+  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() && std::fflush(stdout) == 0) return;
+  reader_left_ = errno == EPIPE || (errno == EIO && stdout_is_terminal_);  // EIO: the terminal was closed
+  if (reader_left_)
+    stop_for_reader();
+  else
     fail(fmt::format("standard output cannot be written: {}", std::strerror(errno)));
 }
 
 void Terminal::say(std::string_view line) {
-  if (!quiet_) print(kDim, line);
+  if (quiet_)
+    log(line);  // which is for later, when nobody is disturbed
+  else
+    print(kDim, line);
 }
 
 void Terminal::detail(std::string_view line) {
@@ -138,8 +152,7 @@ void Terminal::error(std::string_view line, int code) {
 
 void Terminal::live(std::string_view line) {
   if (!live_allowed_ || inside_line_ || events_ == STDERR_FILENO) return;
-  fmt::print(stderr, "{}{}{}{}", kClearLine, color_ ? kDim : "", fitting(line), color_ ? kPlain : "");
-  std::fflush(stderr);
+  to_stderr(fmt::format("{}{}{}{}", kClearLine, color_ ? kDim : "", fitting(line), color_ ? kPlain : ""));
   live_shown_ = true;
 }
 
@@ -150,11 +163,12 @@ void Terminal::event(const char* name, const Json& fields) {
   const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   if (write_all(events_, line) || events_ == STDERR_FILENO) return;
   const int fd = std::exchange(events_, -1);
+  if (errno == EPIPE) return warn(fmt::format("--progress-fd {}: nobody reads it any more", fd));
   fail(fmt::format("--progress-fd {}: cannot be written: {}", fd, std::strerror(errno)));
 }
 
 void Terminal::clear_live() {
-  if (live_shown_) fmt::print(stderr, "{}", kClearLine);
+  if (live_shown_) to_stderr(kClearLine);
   live_shown_ = false;
 }
 
@@ -163,10 +177,10 @@ void Terminal::print(std::string_view style, std::string_view line) {
   if (events_ == STDERR_FILENO) return;
   clear_live();
   if (inside_line_ && stderr_is_terminal_) {
-    fmt::print(stderr, "\n");
+    to_stderr("\n");
     inside_line_ = false;
   }
-  fmt::print(stderr, "{}{}{}\n", color_ ? style : "", line, color_ ? kPlain : "");
+  to_stderr(fmt::format("{}{}{}\n", color_ ? style : "", line, color_ ? kPlain : ""));
 }
 
 void Terminal::log(std::string_view line) {
@@ -176,7 +190,7 @@ void Terminal::log(std::string_view line) {
   const std::tm utc = fmt::gmtime(std::chrono::system_clock::to_time_t(now));
   if (write_all(log_, fmt::format("{:%FT%T}.{:03}Z {}\n", utc, ms, line))) return;
   log_ = -1;
-  fail(fmt::format("--log-file: cannot be written: {}", std::strerror(errno)));
+  fail_input(fmt::format("--log-file: cannot be written: {}", std::strerror(errno)));
 }
 
 std::string printable(std::string_view text) {

@@ -28,11 +28,11 @@ class Terminal {
   // Every line on stderr is JSON from here on, errors about the command line too.
   void speak_json();
 
-  // To stdout at once; ErrorKind::failed where it cannot be written (a full disk).
+  // To stdout at once; ErrorKind::failed where it cannot be written (a full disk). A reader who left asks for a stop.
   void story(std::string_view text);
   void bytes(std::string_view bytes);  // the same for what is not text
 
-  void say(std::string_view line);     // unless quiet; programs have events for it
+  void say(std::string_view line);     // unless quiet, but into the log file; programs have events for it
   void detail(std::string_view line);  // if verbose
   void warn(std::string_view line);    // always
   void error(std::string_view line, int code);
@@ -52,7 +52,7 @@ class Terminal {
 
   bool quiet_ = false, verbose_ = false, color_ = false;
   bool stdout_is_terminal_ = false, stderr_is_terminal_ = false, live_allowed_ = false;
-  bool live_shown_ = false;
+  bool live_shown_ = false, reader_left_ = false;
   bool inside_line_ = false;  // of the story, on a terminal
   int events_ = -1, log_ = -1;
 };

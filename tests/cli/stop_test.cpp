@@ -12,6 +12,9 @@ namespace {
 const std::string kOut(200, 'o');
 const std::string kLong = "seedstory generate --model model -p 'The fox' -n 4 --steps 250 -o " + kOut + " ";
 
+// A shell ignores SIGINT in its background, and the program lets that be.
+const std::string kListening = "env --default-signal=INT ";
+
 // Runs `command` and sends `signal` in frame 1's steps; if `twice`, again when the program says that it heard.
 std::string stop_in_frame_1(const std::string& command, const std::string& signal, bool twice = false) {
   const std::string answer = "kill -" + signal + " $pid;;\n";
@@ -29,12 +32,12 @@ TEST_CASE("The first signal ends the story after the frame in work, and the same
   struct {
     const char *signal, *flags;
     int code;
-  } cases[] = {{"INT", "", 130}, {"TERM", "", 75}, {"INT", " --order text-first", 130}};
+  } cases[] = {{"INT", "", 130}, {"TERM", "", 75}, {"HUP", "", 75}, {"INT", " --order text-first", 130}};
   for (const auto& [signal, flags, code] : cases) {
     INFO(signal << flags);
     REQUIRE(desk.shell("rm -rf heard " + kOut).code == 0);
     const std::string command = kLong + flags;
-    const Run run = desk.shell(stop_in_frame_1(command, signal));
+    const Run run = desk.shell(stop_in_frame_1(kListening + command, signal));
     CHECK(run.code == code);
     CHECK(desk.files(kOut) == std::vector<std::string>{"000.png", "001.png", "story.html", "story.json"});
     CHECK(desk.json(kOut + "/story.json")["complete"] == false);
@@ -59,14 +62,25 @@ TEST_CASE("The second signal ends the program at once, with whole frames") {
   struct {
     const char* signal;
     int code;
-  } cases[] = {{"INT", 130}, {"TERM", 75}};
+  } cases[] = {{"INT", 130}, {"TERM", 75}, {"HUP", 75}};
   for (const auto& [signal, code] : cases) {
     INFO(signal);
     REQUIRE(desk.shell("rm -rf heard " + kOut).code == 0);
-    CHECK(desk.shell(stop_in_frame_1(kLong + "--steps 600", signal, true)).code == code);
+    CHECK(desk.shell(stop_in_frame_1(kListening + kLong + "--steps 600", signal, true)).code == code);
     CHECK(desk.files(kOut) == std::vector<std::string>{"000.png", "story.json"});
     CHECK(read_image(desk / (kOut + "/000.png")).width == 32);
     CHECK_THAT(desk.read("heard"), !Catch::Contains("\"done\""));
+  }
+}
+
+TEST_CASE("A signal that is ignored at the start stays ignored") {
+  const Desk desk;
+  for (const char* signal : {"INT", "HUP", "TERM"}) {
+    INFO(signal);
+    REQUIRE(desk.shell("rm -rf heard " + kOut).code == 0);
+    CHECK(desk.shell("trap '' INT HUP TERM\n" + stop_in_frame_1(kLong + "-n 2", signal)).code == 0);
+    CHECK(desk.json(kOut + "/story.json")["complete"] == true);
+    CHECK_THAT(desk.read("heard"), !Catch::Contains("stopping"));
   }
 }
 
@@ -110,7 +124,10 @@ TEST_CASE("Every exit code is given, and the help says what it means") {
       {3, generate + "-i nowhere.png"},
       {4, "rm -rf out; " + generate + "--device cuda:99"},
       {75, stop_in_frame_1(kLong + "--force", "TERM")},
-      {130, stop_in_frame_1(kLong + "--force", "INT")},
+      {130, stop_in_frame_1(kListening + kLong + "--force", "INT")},
+      {141,
+       "{ seedstory generate --model model -p fox -n 10000 -q -o reader; echo $? >code; } | head -c 1; "
+       "exit $(cat code)"},
   };
   REQUIRE(std::size(cases) == std::size(kExitCodes));
   const std::string help = desk.shell("seedstory generate --help").out;

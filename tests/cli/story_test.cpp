@@ -321,13 +321,27 @@ TEST_CASE("A story that was interrupted is told again, to the same bytes") {
   desk.expect_equal_folders("whole", "out");
 }
 
-TEST_CASE("A reader who leaves ends the program without a word") {
+TEST_CASE("A reader who leaves ends the story after a frame, without a word") {
   const Desk desk;
   const Run run =
       desk.shell("{ seedstory generate --model model -p fox -n 10000 -q -o out; echo $? >code; } | head -c 1");
   CHECK(run.code == 0);
   CHECK(run.err.empty());
   CHECK(desk.read("code") == "141\n");
+  CHECK_THAT(desk.read("out/story.html"), Catch::Contains("data:image/png"));
+  const auto story = desk.json("out/story.json");
+  CHECK(story["complete"] == false);
+  CHECK(story["frames"].size() + 2 == desk.files("out").size());
+
+  REQUIRE(desk.generate("-p fox -q -o whole").code == 0);
+  CHECK(desk.shell("{ seedstory generate --model model -p fox -n 3 -q -o whole --sheet; echo $? >code; } | "
+                   "sh -c 'exec <&-; while ! [ -e code ]; do sleep 0.1; done'")
+            .code == 0);
+  CHECK(desk.read("code") == "141\n");
+  CHECK(read_image(desk / "whole/sheet.png").width > 32);
+  CHECK(desk.shell("{ seedstory generate --model model -p fox -n 2 -o err 2>&1 >words; echo $? >code; } | exec true")
+            .code == 0);
+  CHECK(desk.json("err/story.json")["complete"] == true);
 }
 
 TEST_CASE("A full disk under stdout is an error, not silence") {

@@ -198,9 +198,22 @@ TEST_CASE("The file of --log-file gets what stderr gets, with times, and the nex
   std::string shown = std::regex_replace(run.err, std::regex("\x1b\\[[0-9]+m"), "");
   CHECK(text == shown + "seedstory: --steps 0: expected 1 to 1000\n");
 
+  CHECK(desk.generate("-p fox -o quiet -q --log-file quiet.log").err.empty());
+  CHECK_THAT(desk.read("quiet.log"), Catch::Contains("Z frame 002 -> quiet/002.png\n"));
+
   const Run full = desk.generate("-p fox -o full --log-file /dev/full");
-  CHECK(full.code == 1);
+  CHECK(full.code == 3);
   CHECK_THAT(full.err, Catch::Contains("seedstory: --log-file: cannot be written: No space left on device"));
+}
+
+TEST_CASE("A listener who leaves does not end the story") {
+  const Desk desk;
+  const Run run = desk.shell(
+      "mkfifo events; { : <events; } & seedstory generate --model model -p fox -n 3 -q -o out --progress-fd 3 "
+      "3>events");
+  CHECK(run.code == 0);
+  CHECK(run.err == "--progress-fd 3: nobody reads it any more\n");
+  CHECK(desk.json("out/story.json")["complete"] == true);
 }
 
 TEST_CASE("The time left follows what was measured") {
