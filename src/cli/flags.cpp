@@ -12,6 +12,7 @@
 #include "cli/exit_codes.h"
 #include "cli/manual.h"
 #include "cli/meant.h"
+#include "cli/outputs.h"
 #include "cli/places.h"
 #include "seedstory/error.h"
 
@@ -506,6 +507,7 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
          {std::pair{generate_app, &told}, std::pair{visualize_app, &painted}, std::pair{plan_app, &planned}}) {
       if (!command->parsed()) continue;
       settings.apply(*command, config);
+      need_distinct_files(*flags, config, flags->output.value_or("-") == "-" ? "" : *flags->output);
       terminal.set_up(flags->terminal);
     }
     if (generate_app->parsed()) return told.dry_run ? plan(told, {}, backends) : generate(told, backends, terminal);

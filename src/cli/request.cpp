@@ -96,11 +96,6 @@ bool parse_fit(const std::string& name) {
   fail_usage(fmt::format("--fit {}: expected on or off", name));
 }
 
-void need_writable(const std::string& trace_file) {
-  if (fs::is_directory(trace_file)) fail_input(fmt::format("{}: is a folder", trace_file));
-  const AtomicFile probe(trace_file);  // gone again at once
-}
-
 StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryRequest texts) {
   StoryRequest r = default_request(config);
   r.prompt = std::move(texts.prompt);

@@ -19,7 +19,6 @@ Device parse_device(const std::string& name);              // auto, cpu, cuda, c
 bool parse_order(const std::string& name);                 // text first?
 DType parse_type(const std::string& name, DType of_auto);  // auto, f32 or bf16: of the weights of products
 bool parse_fit(const std::string& name);                   // on or off
-void need_writable(const std::string& trace_file);  // ErrorKind::input: its folder is missing or cannot be written
 
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.
 StoryRequest make_request(const StoryFlags& flags, const ModelConfig& config, StoryRequest request);

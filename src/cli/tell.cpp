@@ -7,10 +7,12 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 
 #include "cli/exit_codes.h"
 #include "cli/model_print.h"
 #include "cli/narrator.h"
+#include "cli/outputs.h"
 #include "cli/places.h"
 #include "cli/request.h"
 #include "cli/stop.h"
@@ -60,11 +62,16 @@ class Telling {
     request_ = make_request(flags_, model_.config, std::move(request_));
     read_start();
     make_record(paths.dir);
-    Book book(folder(), record_);
+    std::optional<Book> claimed;
+    claim_folder(claimed);
+    Book& book = *claimed;
+    hold_sheet(book);
     if (!flags_.trace && !flags_.force)
       if (const auto frames = book.finished()) return reprint(book, *frames);
     warn_of_request();
-    if (flags_.trace) need_writable(*flags_.trace);
+    hold_trace();
+    if (!flags_.force)
+      for (const std::string& what : book.damage()) terminal_.warn(what + "; it is made again");
     book.begin(flags_.force);
     if (is_stream_) stream_ = open_stream(flags_.stream.value_or("multipart"), terminal_);
     return make(book);
@@ -96,13 +103,55 @@ class Telling {
     record_.type = name_of(type_);
     record_.backend = device_.cuda ? "cuda" : "cpu";
     record_.request = request_;
+    record_.counts_frames =
+        request_.policy == Policy::compat_vis || model_.config.call_prefix.find("{left}") != std::string::npos;
   }
 
-  fs::path folder() const {
-    if (is_stream_) return "";
-    if (flags_.output) return *flags_.output;
-    const std::string name = story_folder(request_.captions.empty() ? request_.prompt : request_.captions[0]);
-    return request_.seed == StoryRequest().seed ? name : fmt::format("{}-seed-{}", name, request_.seed);
+  // The story's folder, made and locked. One that the program names itself is numbered where another story has the
+  // name.
+  void claim_folder(std::optional<Book>& book) {
+    const bool is_given = is_stream_ || flags_.output || flags_.force;
+    constexpr int kMostWaits = 20;  // for the story.json that says whose story a locked folder holds
+    for (int number = 1, waits = 0;; ++number) {
+      book.emplace(is_stream_ ? "" : flags_.output ? fs::path(*flags_.output) : own_folder(number), record_);
+      if (!is_given && !book->suits()) continue;
+      need_distinct_files(flags_, std::nullopt, book->dir());
+      if (!book->claim()) {
+        if (is_given || ++waits > kMostWaits)
+          fail_input(fmt::format("{}: another seedstory is writing its story here", book->dir().string()));
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        --number;
+        continue;
+      }
+      if (is_given || book->suits()) break;
+    }
+    if (!book->missing_lock().empty())
+      terminal_.warn(fmt::format("{}: cannot be locked ({}); two runs at once would mix their stories",
+                                 book->dir().string(), book->missing_lock()));
+  }
+
+  fs::path own_folder(int number) const {
+    std::string name = story_folder(request_.captions.empty() ? request_.prompt : request_.captions[0]);
+    if (request_.seed != StoryRequest().seed) name += fmt::format("-seed-{}", request_.seed);
+    return number == 1 ? name : fmt::format("{}-{}", name, number);
+  }
+
+  // Shows that the sheet can be written before anything is computed for it.
+  void hold_sheet(Book& book) {
+    if (!flags_.sheet) return;
+    const fs::path file = sheet_file(*flags_.sheet, book.dir());
+    if (const auto name = name_in(file, book.dir())) book.take_sheet(*name, flags_.force);
+    sheet_.emplace(file);
+  }
+
+  void hold_trace() const {
+    if (!flags_.trace) return;
+    std::error_code none;
+    for (const std::string& file : {*flags_.trace, *flags_.trace + ".json"}) {
+      if (fs::exists(file, none) && !fs::is_regular_file(file, none) && !fs::is_directory(file, none))
+        fail_input(fmt::format("{}: is not a regular file; --trace makes two, FILE and FILE.json", file));
+      const WritablePlace shown(file);
+    }
   }
 
   void warn_of_request() {
@@ -121,8 +170,11 @@ class Telling {
                                more ? fmt::format(" and {} more", more) : ""));
   }
 
-  int reprint(const Book& book, const std::vector<StoredFrame>& frames) {
+  int reprint(Book& book, const std::vector<StoredFrame>& frames) {
     terminal_.say(fmt::format("{} holds this story already; nothing is computed", book.dir().string()));
+    if (book.mend(frames))
+      terminal_.warn(
+          fmt::format("{} was missing or damaged; it is written again", (book.dir() / "story.html").string()));
     bool first = true;
     for (const StoredFrame& frame : frames) {
       if (flags_.json) {
@@ -235,10 +287,9 @@ class Telling {
     if (flags_.json) print_json(book, frame);
   }
 
-  // A name alone is in the story's folder, as the flag's default is.
   void write_sheet(const Book& book, const std::vector<StoredFrame>& frames) {
     if (!flags_.sheet) return;
-    const fs::path file = *flags_.sheet, place = file.has_parent_path() ? file : book.dir() / file;
+    const fs::path place = sheet_file(*flags_.sheet, book.dir());
     book.write_sheet(place, frames);
     terminal_.say(fmt::format("sheet -> {}", place.string()));
   }
@@ -274,6 +325,7 @@ class Telling {
   DType type_;
   bool is_stream_, show_;
   std::unique_ptr<StoryStream> stream_;  // with -o -
+  std::optional<WritablePlace> sheet_;
   ModelDir model_;
   StoryRequest request_;
   StoryRecord record_;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -173,7 +176,8 @@ std::optional<FileId> file_id(const fs::path& path) {
 }
 
 fs::path end_of_links(const fs::path& path) {
-  const fs::path end = fs::absolute(follow_links(path));
+  fs::path end = fs::absolute(follow_links(path));
+  if (!end.has_filename()) end = end.parent_path();
   std::error_code none;
   const fs::path folder = fs::weakly_canonical(end.parent_path(), none);
   return none ? end.lexically_normal() : folder / end.filename();
@@ -238,6 +242,37 @@ WritablePlace::WritablePlace(const fs::path& path) {
 
 WritablePlace::~WritablePlace() {
   if (pipe_ >= 0) ::close(pipe_);
+}
+
+bool FolderLock::take(const fs::path& folder) {
+  release();
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOTDIR) fail_input(fmt::format("{}: is not a folder", folder.string()));
+  if (fd < 0) fail_input(fmt::format("{}: cannot be opened: {}", folder.string(), std::strerror(errno)));
+  const bool locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+  const int error = locked ? 0 : errno;
+  if (error == EWOULDBLOCK) {
+    ::close(fd);
+    return false;
+  }
+  fd_ = fd;
+  missing_ = locked ? "" : std::strerror(error);
+  return true;
+}
+
+void FolderLock::release() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+void remove_stale_temporaries(const fs::path& folder) {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    const std::string name = entry.path().filename().string();
+    int process = 0, number = 0, length = 0;
+    const bool is_ours = std::sscanf(name.c_str(), ".seedstory-%d-%d.tmp%n", &process, &number, &length) == 2 &&
+                         size_t(length) == name.size() && process > 0;
+    if (is_ours && ::kill(process, 0) != 0 && errno == ESRCH) fs::remove(entry.path(), none);
+  }
 }
 
 int open_to_append(const fs::path& path) {

@@ -88,6 +88,29 @@ class WritablePlace {
   int pipe_ = -1;
 };
 
+// A folder that one process at a time may write: flock on the folder itself, so that no file is left behind, and a
+// process that is killed holds nothing any more.
+class FolderLock {
+ public:
+  FolderLock() = default;
+  ~FolderLock() { release(); }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+  // False: another process has it. ErrorKind::input: there is no such folder, or it cannot be opened.
+  bool take(const std::filesystem::path& folder);
+  void release();
+  // Why the file system of the folder that was taken knows no locks, so that nothing is locked; empty: it does.
+  const std::string& missing() const { return missing_; }
+
+ private:
+  int fd_ = -1;
+  std::string missing_;
+};
+
+// What AtomicFile left in a folder because its process was killed.
+void remove_stale_temporaries(const std::filesystem::path& folder);
+
 // A descriptor that appends to the file, which is made if there is none. ErrorKind::input if that cannot be.
 int open_to_append(const std::filesystem::path& path);
 

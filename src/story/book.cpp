@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <system_error>
 
 #include "io/file.h"
@@ -26,7 +27,7 @@ std::string frame_file(int64_t index) {
   return fmt::format("{:03}.png", index);
 }
 
-// NNN.png, as this program names frames; nothing else in a folder is ever removed.
+// NNN.png, as this program names frames.
 bool is_frame_file(const std::string& name) {
   return name.size() >= 7 && name.substr(name.size() - 4) == ".png" &&
          std::all_of(name.begin(), name.end() - 4, [](char c) { return c >= '0' && c <= '9'; });
@@ -100,44 +101,57 @@ std::string a1111_parameters(const StoryRecord& record, const StoredFrame& frame
       frame.text, r.steps, r.cfg, frame.seed, r.width, r.height, model_hash, record.model, record.version);
 }
 
-// What differs between the story asked for and the one in the folder, for a person; empty: nothing.
+// What differs between the story asked for and another, for a person; empty: nothing, or that it goes on where the
+// other ends.
 std::string difference(const StoryRecord& record, const nlohmann::json& stored) {
   using Json = nlohmann::json;  // the order of fields says nothing
   const Json asked = Json::parse(head_json(record).dump());
-  if (asked["seedstory"] != stored.value("seedstory", Json())) return "program version";
-  if (asked["command"] != stored.value("command", Json())) return "command";
+  if (asked["seedstory"] != stored.value("seedstory", Json())) return "program version differs";
+  if (asked["command"] != stored.value("command", Json())) return "command differs";
   const Json model = stored.value("model", Json::object());
-  if (asked["model"]["name"] != model.value("name", Json())) return "model";
-  if (asked["model"]["weights"] != model.value("weights", Json())) return "model's weights";
+  if (asked["model"]["name"] != model.value("name", Json())) return "model differs";
+  if (asked["model"]["weights"] != model.value("weights", Json())) return "model's weights differs";
   const Json request = stored.value("request", Json::object());
-  for (const auto& [key, value] : asked["request"].items())
-    if (value != request.value(key, Json("absent"))) return key;
-  return "";
-}
-
-// The story.json of a folder; nothing if there is none or it is not one of ours.
-std::optional<nlohmann::json> stored_story(const fs::path& dir) {
-  std::error_code none;
-  if (!fs::is_regular_file(dir / kStory, none)) return std::nullopt;
-  nlohmann::json json;
-  try {
-    json = parse_json(read_text_file(dir / kStory), kStory, 8);
-  } catch (const Error&) {
-    return std::nullopt;
+  for (const auto& [key, value] : asked["request"].items()) {
+    const Json there = request.value(key, Json("absent"));
+    if (value == there) continue;
+    const bool is_longer = key == "frames" && there.is_number_integer() && there < value;
+    const bool goes_on = key == "captions" && there.is_array() && there.size() < value.size() &&
+                         std::equal(there.begin(), there.end(), value.begin());
+    if (!is_longer && !goes_on) return key + " differs";
+    if (record.counts_frames)
+      return fmt::format("{} differs, and this model is told how many frames are left: {} begin otherwise than {}", key,
+                         record.request.frames, request.value("frames", Json()).dump());
   }
-  if (!json.is_object() || !json.contains("seedstory") || !json.contains("frames")) return std::nullopt;
-  return json;
+  return "";
 }
 
 StoredFrame stored_frame(const nlohmann::json& json) {
   return {.index = json.at("index"), .file = json.at("file"), .text = json.at("text"), .seed = json.at("seed")};
 }
 
-void remove_story(const fs::path& dir) {
+// Something is there that has a content to lose; a link that leads nowhere has none.
+bool is_there(const fs::path& path) {
+  std::error_code none;
+  return fs::exists(path, none);
+}
+
+// What a link leads to; the link stays.
+void remove_content(const fs::path& path) {
   std::error_code ignored;  // what stays is overwritten, or write_json says why not
-  for (const char* name : {kStory, kPage, "sheet.png"}) fs::remove(dir / name, ignored);
-  for (const auto& entry : fs::directory_iterator(dir, ignored))
-    if (is_frame_file(entry.path().filename().string())) fs::remove(entry.path(), ignored);
+  const fs::path file = end_of_links(path);
+  if (fs::is_regular_file(file, ignored)) fs::remove(file, ignored);
+}
+
+// What a file says, or nothing where it is damaged or somebody else's.
+template <class F>
+auto or_nothing(F&& read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const Error&) {
+  } catch (const nlohmann::json::exception&) {
+  }
+  return {};
 }
 
 }  // namespace
@@ -151,46 +165,232 @@ std::string Fingerprint::hex() const {
   return fmt::format("{:016x}", hash_);
 }
 
+// What a folder's story.json says.
+struct Book::Stored {
+  nlohmann::json json;
+  std::vector<StoredFrame> frames;
+  std::set<std::string> sheets;
+  bool is_damaged = false;  // there is none, or it is no JSON, but a frame of this story is there
+};
+
 Book::Book(fs::path dir, StoryRecord record) : dir_(std::move(dir)), record_(std::move(record)) {}
+
+Book::~Book() {
+  if (!frames_.empty() || !listed_.empty()) return;
+  std::error_code ignored;
+  if (begun_ && !made_.empty()) fs::remove(dir_ / kStory, ignored);
+  for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) fs::remove(*folder, ignored);  // if it is empty
+}
+
+bool Book::claim() {
+  if (dir_.empty()) return true;
+  std::vector<fs::path> missing;
+  for (fs::path at = dir_.has_filename() ? dir_ : dir_.parent_path(); !at.empty() && !is_there(at);
+       at = at.parent_path())
+    missing.push_back(at);
+  for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) {
+    std::error_code error;
+    if (fs::create_directory(*folder, error)) made_.push_back(*folder);
+    if (error) fail_input(fmt::format("{}: cannot be made: {}", dir_.string(), error.message()));
+  }
+  const bool is_taken = lock_.take(dir_);
+  if (!is_taken) made_.clear();  // whoever has it was faster, and the folders are theirs
+  return is_taken;
+}
+
+int64_t Book::most_frames() const {
+  return record_.request.frames + (record_.start_print.empty() ? 0 : 1);
+}
+
+// Nothing: there is no story.json. Throws where it is not one of this program's.
+std::optional<Book::Stored> Book::stored() const {
+  const bool is_missing = !is_there(dir_ / kStory);
+  const std::string text = is_missing ? "" : read_text_file(dir_ / kStory);
+  if (!nlohmann::json::accept(text) && has_a_frame()) return Stored{.is_damaged = true};
+  if (is_missing) return std::nullopt;
+  Stored stored{.json = parse_json(text, kStory, 8)};
+  stored.json.at("seedstory");
+  for (const nlohmann::json& json : stored.json.at("frames")) {
+    const StoredFrame frame = stored_frame(json);
+    if (frame.index >= 0 && frame.file == frame_file(frame.index)) stored.frames.push_back(frame);
+  }
+  for (const std::string sheet : stored.json.value("sheets", nlohmann::json::array()))
+    if (!sheet.empty() && sheet == fs::path(sheet).filename() && !is_story_file(sheet)) stored.sheets.insert(sheet);
+  return stored;
+}
+
+// Whether a frame's own data say that it is this one, of this story or of a shorter one that it continues.
+bool Book::is_of(const nlohmann::json& story, const StoredFrame& frame) const {
+  nlohmann::json own = nlohmann::json::parse(frame_json(frame).dump());
+  if (frame.index == 0 && !record_.start_print.empty()) own["start"] = true;
+  return difference(record_, story).empty() && story.at("frame") == own;
+}
+
+std::optional<nlohmann::json> Book::data_of(const std::string& file) const {
+  return or_nothing([&]() -> std::optional<nlohmann::json> {
+    if (!is_there(dir_ / file)) return std::nullopt;
+    const auto text = read_frame_json(dir_ / file);
+    return text ? std::optional(parse_json(*text, file, 8)) : std::nullopt;
+  });
+}
+
+bool Book::is_intact(const StoredFrame& frame) const {
+  return or_nothing([&] {
+    const auto data = data_of(frame.file);
+    if (!data || !is_of(*data, frame)) return false;
+    read_image(dir_ / frame.file);
+    return true;
+  });
+}
+
+// A picture in the folder that says itself that it is of this story.
+bool Book::has_a_frame() const {
+  for (int64_t index = 0; index < most_frames(); ++index)
+    if (const auto data = data_of(frame_file(index)))
+      if (or_nothing([&] { return difference(record_, *data).empty(); })) return true;
+  return false;
+}
+
+// Why it is another story; empty: it is this one, or there is none.
+std::string Book::whose(const std::optional<Stored>& stored) const {
+  return !stored || stored->is_damaged ? "" : difference(record_, stored->json);
+}
+
+bool Book::suits() const {
+  std::error_code none;
+  if (is_there(dir_) && !fs::is_directory(dir_, none)) return false;
+  return or_nothing([&] {
+    const auto there = stored();
+    if (!there) need_no_strangers({});
+    return whose(there).empty();
+  });
+}
 
 std::optional<std::vector<StoredFrame>> Book::finished() const {
   if (dir_.empty()) return std::nullopt;
-  try {
-    const auto stored = stored_story(dir_);
-    if (!stored || !stored->value("complete", false) || !difference(record_, *stored).empty()) return std::nullopt;
-    std::vector<StoredFrame> frames;
-    for (const nlohmann::json& json : stored->at("frames")) frames.push_back(stored_frame(json));
-    for (const StoredFrame& frame : frames)
-      if (!is_frame_file(frame.file) || !fs::exists(dir_ / frame.file)) return std::nullopt;
-    return fs::exists(dir_ / kPage) ? std::optional(frames) : std::nullopt;
-  } catch (const Json::exception&) {
-    return std::nullopt;  // a story.json that somebody edited: the story is told again
+  return or_nothing([&]() -> std::optional<std::vector<StoredFrame>> {
+    const auto there = stored();
+    if (!there || there->is_damaged || !there->json.value("complete", false) || !whose(there).empty() ||
+        nlohmann::json::parse(request_json(record_).dump()) != there->json.at("request"))
+      return std::nullopt;
+    for (size_t i = 0; i < there->frames.size(); ++i)
+      if (there->frames[i].index != int64_t(i) || !is_intact(there->frames[i])) return std::nullopt;
+    const bool has_more = int64_t(there->frames.size()) < most_frames() && data_of(frame_file(there->frames.size()));
+    return there->frames.empty() || has_more ? std::nullopt : std::optional(there->frames);
+  });
+}
+
+std::vector<std::string> Book::damage() const {
+  if (dir_.empty()) return {};
+  return or_nothing([&] {
+    std::vector<std::string> words;
+    const auto add = [&](const std::string& file) {
+      const fs::path path = dir_ / file;
+      words.push_back(fmt::format("{} is {}", path.string(), is_there(path) ? "damaged" : "missing"));
+    };
+    const auto there = stored();
+    if (!there || !whose(there).empty()) return words;
+    if (there->is_damaged) add(kStory);
+    for (const StoredFrame& frame : there->frames)
+      if (!is_intact(frame)) add(frame.file);
+    return words;
+  });
+}
+
+bool Book::mend(const std::vector<StoredFrame>& frames) {
+  frames_ = frames;
+  const auto listed = stored()->sheets;
+  sheets_.insert(listed.begin(), listed.end());
+  if (sheets_ != listed) write_json(true);
+  const std::string html = page(frames);
+  if (or_nothing([&] { return read_text_file(dir_ / kPage) == html; })) return false;
+  write_file_atomically(dir_ / kPage, html);
+  return true;
+}
+
+void Book::take_sheet(const std::string& name, bool force) {
+  sheets_.insert(name);
+  const bool is_own = or_nothing([&] {
+    const auto there = stored();
+    const bool is_refused = !force && !whose(there).empty();  // by begin(), for another reason
+    return there && (is_refused || there->sheets.count(name) > 0);
+  });
+  std::error_code none;
+  const fs::path path = dir_ / name;
+  if (!is_own && fs::is_regular_file(path, none))
+    fail_input(fmt::format("{}: is not of the story in its folder, and is not overwritten; name another --sheet FILE",
+                           path.string()));
+}
+
+// The folder's files that a story may write: what story.json lists, and a picture whose run was killed before that.
+std::set<std::string> Book::own_files(const Stored& stored) const {
+  std::set<std::string> own = stored.sheets;
+  own.insert({kStory, kPage});
+  for (const StoredFrame& frame : stored.frames) own.insert(frame.file);
+  const auto is_one = [&](const nlohmann::json& story) {
+    return difference(record_, story).empty() ||
+           (!stored.is_damaged && story.at("request") == stored.json.at("request") &&
+            story.at("model").at("weights") == stored.json.at("model").at("weights"));
+  };
+  const int64_t most = std::max(most_frames(), int64_t(stored.frames.size()) + 1);
+  for (int64_t index = 0; index < most; ++index) {
+    const std::string file = frame_file(index);
+    if (own.count(file)) continue;
+    const auto data = data_of(file);
+    if (data && or_nothing([&] { return is_one(*data); })) own.insert(file);
+  }
+  return own;
+}
+
+void Book::need_no_strangers(const std::set<std::string>& own) const {
+  std::vector<std::string> wanted{kStory, kPage};
+  for (int64_t index = 0; index < most_frames(); ++index) wanted.push_back(frame_file(index));
+  std::set<fs::path> ends;
+  for (const std::string& name : wanted) {
+    std::error_code none;
+    const fs::path path = dir_ / name;
+    const auto refuse = [&](const char* why) { fail_input(fmt::format("{}: {}", path.string(), why)); };
+    if (is_there(path)) {
+      if (!fs::is_regular_file(path, none)) refuse("is not a regular file");
+      if (!own.count(name))
+        refuse(
+            "is not of a story that this folder holds, and is not overwritten; move it away, or go elsewhere with -o");
+    }
+    if (!fs::is_symlink(path, none)) continue;
+    const fs::path end = end_of_links(path);
+    const bool is_inside = end.parent_path() == fs::canonical(dir_, none);
+    if (!ends.insert(end).second || (is_inside && is_story_file(end.filename().string())))
+      refuse("is a link to another file of the story");
+    const WritablePlace shown(path);
   }
 }
 
 void Book::begin(bool force) {
   if (dir_.empty()) return;
-  std::error_code error;
-  fs::create_directories(dir_, error);
-  if (error) fail_input(fmt::format("{}: cannot be made: {}", dir_.string(), error.message()));
-  if (!fs::is_directory(dir_)) fail_input(fmt::format("{}: is not a folder", dir_.string()));
-
-  if (!force) {
-    std::string why;
-    try {
-      if (const auto stored = stored_story(dir_))
-        why = difference(record_, *stored);
-      else if (fs::exists(dir_ / kStory) || fs::exists(dir_ / frame_file(0)))
-        why = "files";
-    } catch (const Json::exception&) {
-      why = "story.json";
-    }
-    if (!why.empty())
-      fail_input(fmt::format("{}: holds another story (its {} differs); --force replaces it, -o DIR goes elsewhere",
-                             dir_.string(), why));
-  } else {
-    remove_story(dir_);
+  std::optional<Stored> there;
+  std::string why = fmt::format("{} differs", kStory);
+  const bool is_read = or_nothing([&] {
+    there = stored();
+    why = whose(there);
+    return true;
+  });
+  if (force && !is_read) need_no_strangers({});
+  if (!why.empty() && !force)
+    fail_input(fmt::format("{}: holds another story (its {}); --force replaces it, -o DIR goes elsewhere",
+                           dir_.string(), why));
+  const std::set<std::string> own = there ? own_files(*there) : std::set<std::string>();
+  need_no_strangers(own);
+  remove_stale_temporaries(dir_);
+  // Shows that a frame has room, at its largest; gone again at once.
+  AtomicFile(dir_ / kStory).write(std::string(size_t(record_.request.width * record_.request.height * 3), '\0'));
+  if (there && force)
+    for (const std::string& name : own) remove_content(dir_ / name);
+  if (there && !force) {
+    sheets_.insert(there->sheets.begin(), there->sheets.end());
+    for (const StoredFrame& frame : there->frames)
+      if (is_there(dir_ / frame.file)) listed_.push_back(frame);
   }
+  begun_ = true;
   write_json(false);
 }
 
@@ -225,12 +425,10 @@ StoredFrame Book::add(const Frame& frame, const Image& picture, bool is_start) {
 std::optional<StoredFrame> Book::keep(const Frame& frame) {
   if (dir_.empty()) return std::nullopt;
   const StoredFrame stored = describe(frame);
-  try {
-    if (read_frame_json(dir_ / stored.file) != frame_text(stored, false)) return std::nullopt;
-    read_image(dir_ / stored.file);
-  } catch (const Error&) {
-    return std::nullopt;
-  }
+  if (!is_intact(stored)) return std::nullopt;
+  // The same pixels, but of a story that asked for fewer frames, or found its model at another place.
+  if (read_frame_json(dir_ / stored.file) != frame_text(stored, false))
+    return add(frame, read_image(dir_ / stored.file));
   frames_.push_back(stored);
   write_json(false);
   return stored;
@@ -238,14 +436,30 @@ std::optional<StoredFrame> Book::keep(const Frame& frame) {
 
 void Book::finish(bool complete) {
   if (dir_.empty()) return;
+  std::vector<StoredFrame> shown = complete ? frames_ : all_frames();
+  const auto is_broken = [&](const StoredFrame& f) { return f.index >= int64_t(frames_.size()) && !is_intact(f); };
+  shown.erase(std::remove_if(shown.begin(), shown.end(), is_broken), shown.end());
+  write_file_atomically(dir_ / kPage, page(shown));
+  write_json(complete);
+}
+
+std::string Book::page(const std::vector<StoredFrame>& frames) const {
   const StoryRequest& r = record_.request;
   const std::string title = story_title(record_.command == "generate" ? r.prompt : r.captions.at(0));
   const std::string colophon =
       fmt::format("Told and painted by {} with seedstory {}, seed {}.", record_.model, record_.version, r.seed);
   std::vector<Page> pages;
-  for (const StoredFrame& frame : frames_) pages.push_back({.text = frame.text, .png = png(frame)});
-  write_file_atomically(dir_ / kPage, story_page(title, colophon, pages));
-  write_json(complete);
+  pages.reserve(frames.size());
+  for (const StoredFrame& frame : frames) pages.push_back({.text = frame.text, .png = png(frame)});
+  return story_page(title, colophon, pages);
+}
+
+// Those of this run, and behind them what another left that this one did not come to.
+std::vector<StoredFrame> Book::all_frames() const {
+  std::vector<StoredFrame> all = frames_;
+  for (const StoredFrame& frame : listed_)
+    if (frame.index >= int64_t(frames_.size())) all.push_back(frame);
+  return all;
 }
 
 std::string Book::png(const StoredFrame& frame) const {
@@ -266,9 +480,14 @@ void Book::write_json(bool complete) const {
   if (dir_.empty()) return;
   Json json = head_json(record_);
   json["complete"] = complete;
+  if (!sheets_.empty()) json["sheets"] = sheets_;
   json["frames"] = Json::array();
-  for (const StoredFrame& frame : frames_) json["frames"].push_back(frame_json(frame));
+  for (const StoredFrame& frame : complete ? frames_ : all_frames()) json["frames"].push_back(frame_json(frame));
   write_file_atomically(dir_ / kStory, json.dump(1) + "\n");
+}
+
+bool is_story_file(const std::string& name) {
+  return name == kStory || name == kPage || is_frame_file(name);
 }
 
 std::optional<std::string> read_frame_json(const fs::path& png) {

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "io/file.h"
 #include "io/image.h"
 #include "story/story.h"
 
@@ -27,6 +30,7 @@ struct StoryRecord {
   std::string backend;      // cpu or cuda
   std::string start_print;  // fingerprint of the start picture; empty: there is none
   StoryRequest request;
+  bool counts_frames = false;  // the model is told how many frames are left: a longer story is another one
 };
 
 struct StoredFrame {
@@ -46,24 +50,43 @@ class Fingerprint {
   uint64_t hash_ = 0xcbf29ce484222325;
 };
 
-// The folder of one story.
+// The folder of one story. Of what is in a folder already, only what its own story.json lists is ever written or
+// removed.
 class Book {
  public:
   // Without a folder ("") the same frames are made, and nothing is read or written.
   Book(std::filesystem::path dir, StoryRecord record);
+  // A folder that was made for a story of which no frame came to be is removed again.
+  ~Book();
+  Book(const Book&) = delete;
+  Book& operator=(const Book&) = delete;
 
-  // The frames, if this very story is in the folder with all its files.
+  // Makes the folder and keeps other processes out. False: one of them has it. ErrorKind::input: it cannot be made.
+  bool claim();
+  const std::string& missing_lock() const { return lock_.missing(); }  // FolderLock::missing
+
+  // Whether this very story, or none, is in the folder: what begin(false) would take.
+  bool suits() const;
+
+  // The frames, if this very story is in the folder, whole and undamaged.
   std::optional<std::vector<StoredFrame>> finished() const;
+  // What of this story is missing or damaged, in words; empty also where it is not finished.
+  std::vector<std::string> damage() const;
+  // A finished story's page, written again if it is missing or damaged. True: it was.
+  bool mend(const std::vector<StoredFrame>& frames);
 
-  // Makes the folder ready and shows that it can be written. ErrorKind::input if another story, or pictures of
-  // somebody else's, are in it and `force` is not given; with it the other story's files are removed.
+  // A file of this name in the folder will hold the sheet. ErrorKind::input: one that is not this story's is there.
+  void take_sheet(const std::string& name, bool force);
+
+  // Makes the folder ready and shows that it can be written. ErrorKind::input if another story is in it and `force` is
+  // not given, with which that story's files are removed; or files of somebody else's, which are never touched.
   void begin(bool force);
 
   // Writes the picture at once, then story.json. Start pictures are marked as the user's own.
   StoredFrame add(const Frame& frame, const Image& picture, bool is_start = false);
 
-  // Instead of add: the picture of this very frame, made for this very story, is in the folder since a run that was
-  // interrupted. Nothing: it is not, or it is damaged.
+  // Instead of add: the picture of this very frame, made for this very story or a shorter one that it continues, is in
+  // the folder since another run. Nothing: it is not, or it is damaged.
   std::optional<StoredFrame> keep(const Frame& frame);
 
   // The page of what is there, and story.json with "complete": true, or false for a story that goes on another time.
@@ -79,15 +102,36 @@ class Book {
   const std::filesystem::path& dir() const { return dir_; }
 
  private:
+  struct Stored;
+
+  std::optional<Stored> stored() const;
+  std::string whose(const std::optional<Stored>& stored) const;
+  std::set<std::string> own_files(const Stored& stored) const;
+  std::optional<nlohmann::json> data_of(const std::string& file) const;
+  bool is_of(const nlohmann::json& story, const StoredFrame& frame) const;
+  bool is_intact(const StoredFrame& frame) const;
+  bool has_a_frame() const;
+  int64_t most_frames() const;
+  void need_no_strangers(const std::set<std::string>& own) const;
   StoredFrame describe(const Frame& frame) const;
   std::string frame_text(const StoredFrame& frame, bool is_start) const;
+  std::string page(const std::vector<StoredFrame>& frames) const;
+  std::vector<StoredFrame> all_frames() const;
   void write_json(bool complete) const;
 
   std::filesystem::path dir_;
   StoryRecord record_;
-  std::vector<StoredFrame> frames_;
+  FolderLock lock_;
+  std::vector<std::filesystem::path> made_;  // folders, the outermost first
+  bool begun_ = false;
+  std::set<std::string> sheets_;     // their names in the folder
+  std::vector<StoredFrame> frames_;  // of this run
+  std::vector<StoredFrame> listed_;  // that story.json had before this run
   std::string last_png_;
 };
+
+// story.json, story.html, NNN.png: the names that a story's folder needs for itself.
+bool is_story_file(const std::string& name);
 
 // Of a frame's file: the text under "seedstory", or nothing. Of a folder or story.json: its text.
 std::optional<std::string> read_frame_json(const std::filesystem::path& png);

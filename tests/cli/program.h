@@ -31,11 +31,12 @@ inline std::string quoted(const std::string& text) {
 inline constexpr const char* kSaid = "the fox finds a red";
 
 // An LLM that says kSaid in every frame, whatever came before.
-inline TinyModel scripted_model() {
+inline TinyModel scripted_model(const std::string& call_prefix = TinyModel().call_prefix) {
   TempDir dir;
   write_tiny_model(dir.path());  // for its tokeniser
   const Tokenizer tokenizer(dir / "tokenizer.model", dir / "added_tokens.json", false);
   TinyModel model;
+  model.call_prefix = call_prefix;
   int before = tokenizer.encode_tags(model.call_prefix).back();
   for (const int id : tokenizer.encode_tags(kSaid)) {
     if (!model.script.emplace(before, id).second) fail("kSaid has a token twice");

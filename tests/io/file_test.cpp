@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <set>
 #include <thread>
 
 #include "catch.h"
@@ -172,4 +173,28 @@ TEST_CASE("Names of one file are one end of links and one id", "[io]") {
   CHECK(end_of_links(folder / "other/../sub/./absent") == end_of_links(folder / "sub/absent"));
   CHECK(file_id(folder / "hard.txt") == file_id(folder / "other/link"));
   CHECK_FALSE(file_id(folder / "sub/absent"));
+}
+
+TEST_CASE("A folder is one lock's at a time", "[io]") {
+  const TempFolder folder;
+  FolderLock first, second;
+  CHECK(first.take(folder / ""));
+  CHECK_FALSE(second.take(folder / "."));
+  first.release();
+  CHECK(second.take(folder / "."));
+  CHECK(std::filesystem::is_empty(folder / ""));
+  folder.file("plain", "");
+  CHECK(folder.shorten(error_of(ErrorKind::input, [&] { first.take(folder / "plain"); })) == "plain: is not a folder");
+}
+
+TEST_CASE("A killed process's temporary files are removed, and nobody else's", "[io]") {
+  const TempFolder folder;
+  const std::string own = ".seedstory-" + std::to_string(::getpid()) + "-0.tmp";
+  for (const char* name : {".seedstory-2000000000-7.tmp", ".seedstory-2000000000-7.tmp2", ".seedstory-x-1.tmp"})
+    folder.file(name, "");
+  folder.file(own, "");
+  remove_stale_temporaries(folder / "");
+  const auto names = names_in(folder / "");
+  CHECK(std::set<std::string>(names.begin(), names.end()) ==
+        std::set<std::string>{".seedstory-2000000000-7.tmp2", own, ".seedstory-x-1.tmp"});
 }
