@@ -8,6 +8,7 @@
 #include <new>
 #include <set>
 
+#include "cli/cards.h"
 #include "cli/config.h"
 #include "cli/exit_codes.h"
 #include "cli/manual.h"
@@ -224,9 +225,7 @@ CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p, Path& config) {
   const char* group = "What to plan for";
   sub->add_option("-n,--frames", f.frames, "Pictures to make (default 10)")->type_name("N")->group(group);
   sub->add_option("-i,--image", f.image, "A story that starts from a picture")->type_name("FILE")->group(group);
-  sub->add_option("--card", p.card, "Of a known card instead of this machine")
-      ->type_name("h200|h100|a100|l40s|4090|3090|t4")
-      ->group(group);
+  sub->add_option("--card", p.card, "Of a known card instead of this machine")->type_name(card_names())->group(group);
   sub->add_option("--memory", p.memory, "GiB to fit into (default: what is free)")->type_name("GIB")->group(group);
   add_shared_flags(*sub, f, config);
   return sub;

@@ -36,9 +36,16 @@ std::string bold_names(const std::vector<std::string>& names) {
   return fmt::format("{}", fmt::join(out, ", "));
 }
 
+// A line may end behind a choice.
+std::string type_of(const FlagDoc& flag) {
+  std::string text = roff(flag.type);
+  for (size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 3) text.insert(at + 1, "\\:");
+  return text;
+}
+
 std::string option(const FlagDoc& flag) {
   std::string text = ".TP\n" + bold_names(flag.names);
-  if (!flag.type.empty() && !flag.has_place) text += " \\fI" + roff(flag.type) + "\\fR";
+  if (!flag.type.empty() && !flag.has_place) text += " \\fI" + type_of(flag) + "\\fR";
   text += "\n" + roff(flag.about) + ".";
   if (!flag.environment.empty()) text += "\nEnvironment: " + bold(flag.environment) + ".";
   return text + "\n";

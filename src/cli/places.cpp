@@ -9,6 +9,7 @@
 #include "cli/hf_cache.h"
 #include "io/file.h"
 #include "seedstory/error.h"
+#include "story/published.h"
 
 namespace seedstory {
 namespace {
@@ -68,7 +69,16 @@ fs::path shipped_model() {
       "or $SEEDSTORY_MODEL");
 }
 
+bool is_published_name(const ModelFlags& f) {
+  std::error_code none;
+  return f.model == kPublishedModel && !fs::exists(*f.model, none);
+}
+
 ModelPaths find_model(const ModelFlags& f) {
+  if (is_published_name(f))
+    fail_input(
+        fmt::format("{}: no such model directory; plan knows its sizes, and seedstory doctor -hf {} names its files",
+                    *f.model, kPublishedRepo));
   ModelPaths paths;
   if (f.hf_repo)
     paths = find_hf_model(*f.hf_repo);

@@ -14,6 +14,9 @@ namespace seedstory {
 // beside the installed program, or in the tree it was built from. ErrorKind::input if there is none.
 ModelPaths find_model(const ModelFlags& flags);
 
+// --model seed-story, where there is no such folder: plan knows its sizes.
+bool is_published_name(const ModelFlags& flags);
+
 // The same for a program that has no flags.
 std::filesystem::path shipped_model();
 

@@ -6,44 +6,25 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/cards.h"
 #include "cli/flags.h"
+#include "cli/hf_cache.h"
 #include "cli/places.h"
 #include "cli/request.h"
 #include "cli/terminal.h"
+#include "seedstory/error.h"
+#include "story/published.h"
 
 namespace seedstory {
 namespace {
-
-// By their data sheets: dense bf16 tensor cores and memory. Limits, not what our kernels reach.
-struct Card {
-  const char* name;
-  double gib, teraflops, terabytes;
-};
-constexpr Card kCards[] = {
-    {"h200", 141e9 / (1 << 30), 989, 4.8},
-    {"h100", 80, 989, 3.35},
-    {"a100", 80, 312, 2.04},
-    {"a100-40", 40, 312, 1.56},
-    {"l40s", 48, 362, 0.864},
-    {"4090", 24, 165, 1.01},
-    {"3090", 24, 71, 0.936},
-    {"t4", 16, 65, 0.32},
-};
-
-const Card& find_card(const std::string& name) {
-  std::string known;
-  for (const Card& card : kCards) {
-    if (name == card.name) return card;
-    known += (known.empty() ? "" : ", ") + std::string(card.name);
-  }
-  fail_usage(fmt::format("--card {}: expected one of {}", name, known));
-}
 
 std::string duration(double seconds) {
   if (seconds < 0.095) return fmt::format("{:.1f} ms", seconds * 1e3);
   if (seconds < 95) return fmt::format("{:.2g} s", seconds);
   return seconds < 5400 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
 }
+
+const char* const kNoCardYet = "no model runs on a card yet: the CUDA backend has too few kernels";
 
 struct Machine {
   std::string name;
@@ -70,7 +51,29 @@ Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, DType type,
   return machine;
 }
 
+// The model of the flags; the published one by its name alone, where no file of it is here.
+ModelDir open_model_or_sizes(const StoryFlags& flags) {
+  const bool in_cache = flags.hf_repo == kPublishedRepo && hf_snapshot(*flags.hf_repo);
+  if (!is_published_name(flags) && (flags.hf_repo != kPublishedRepo || in_cache)) return open_model(find_model(flags));
+  if (const auto given = given_model_flags(flags); given.size() > 1)
+    fail_usage(
+        fmt::format("{}: of {} only the sizes are here, and none of its files", given[1].first, given[0].second));
+  return published_sizes();
+}
+
 const char* kParts[] = {"ViT", "LLM, resamplers", "adapter, UNet, VAE"};
+
+std::string part_list(const Plan& plan) {
+  std::string list;
+  for (const StagePlan& stage : plan.stages)
+    for (const auto& [part, bytes] : stage.parts)
+      list += fmt::format("{}{} {:.3f}", list.empty() ? "" : ", ", part, gib(bytes));
+  return list;
+}
+
+void print_sum(const Plan& plan) {
+  fmt::print("all at once {:.3f} GiB, in stages {:.3f} GiB", gib(plan.bytes_at_once()), gib(plan.bytes_in_stages()));
+}
 
 void print_table(const Plan& plan, const StoryRequest& request, const Machine& machine) {
   fmt::print("{:<6} {:<19} {:>12} {:>12} {:>12}   {}\n", "stage", "parts", "weights GiB", "work GiB", "sum GiB",
@@ -81,8 +84,9 @@ void print_table(const Plan& plan, const StoryRequest& request, const Machine& m
                gib(stage.weight_bytes), gib(stage.work_bytes), gib(stage.bytes()), duration(stage.seconds),
                i == 0 ? "a picture" : "a frame");
   }
-  fmt::print("all at once {:.3f} GiB, in stages {:.3f} GiB, free {:.3f} GiB\n", gib(plan.bytes_at_once()),
-             gib(plan.bytes_in_stages()), gib(machine.free_bytes));
+  fmt::print("weights GiB: {}\n", part_list(plan));
+  print_sum(plan);
+  fmt::print(", free {:.3f} GiB\n", gib(machine.free_bytes));
   fmt::print("{} frames of {}x{}, {} steps: about {}, without reading the weights\n", request.frames, request.width,
              request.height, request.steps, duration(plan.seconds(request)));
 }
@@ -91,8 +95,12 @@ nlohmann::ordered_json to_json(const Plan& plan, const StoryRequest& request, co
   nlohmann::ordered_json json{{"machine", machine.name}, {"free_bytes", machine.free_bytes}};
   for (size_t i = 0; i < plan.stages.size(); ++i) {
     const StagePlan& stage = plan.stages[i];
-    json["stages"][name_of(kStages[i])] = {
-        {"weight_bytes", stage.weight_bytes}, {"work_bytes", stage.work_bytes}, {"seconds", stage.seconds}};
+    nlohmann::ordered_json parts;
+    for (const auto& [part, bytes] : stage.parts) parts[part] = bytes;
+    json["stages"][name_of(kStages[i])] = {{"weight_bytes", stage.weight_bytes},
+                                           {"work_bytes", stage.work_bytes},
+                                           {"seconds", stage.seconds},
+                                           {"parts", parts}};
   }
   json["bytes_at_once"] = plan.bytes_at_once();
   json["bytes_in_stages"] = plan.bytes_in_stages();
@@ -105,19 +113,32 @@ nlohmann::ordered_json to_json(const Plan& plan, const StoryRequest& request, co
 
 int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backends) {
   const DType type = parse_type(flags.type, backends.cpu_type(flags.cpu));
-  const ModelDir model = open_model(find_model(flags));
+  const ModelDir model = open_model_or_sizes(flags);
   const StoryRequest request = make_request(flags, model.config, {});
   const Machine machine = find_machine(flags, asked, type, backends);
   const Plan plan = make_plan(model, request, type, machine.rates);
+  const DType other_type = type == DType::f32 ? DType::bf16 : DType::f32;
+  const auto other = make_plan(model, request, other_type);
   const Fit fit = fit_into(plan, machine.free_bytes);
   if (flags.json) {
-    fmt::print("{}\n", to_json(plan, request, machine, fit).dump(2));
+    auto json = to_json(plan, request, machine, fit);
+    for (const auto& [in, sums] : {std::pair{type, &plan}, std::pair{other_type, &other}})
+      json["types"][name_of(in)] = {{"bytes_at_once", sums->bytes_at_once()},
+                                    {"bytes_in_stages", sums->bytes_in_stages()}};
+    if (asked.card) json["note"] = kNoCardYet;
+    fmt::print("{}\n", json.dump(2));
   } else {
-    fmt::print("{} in {} on {}\n\n", printable(model.config.name), name_of(type), machine.name);
+    fmt::print("{}{} in {} on {}\n\n", printable(model.config.name),
+               model.tokenizer_model.empty() ? " (the published sizes; no file was read)" : "", name_of(type),
+               machine.name);
     print_table(plan, request, machine);
+    fmt::print("in {}: ", name_of(other_type));
+    print_sum(other);
+    fmt::print("\n");
     if (fit != Fit::none)
       fmt::print("fits {}\n",
                  fit == Fit::at_once ? "at once" : "in stages: text first, and each part is dropped after its turn");
+    if (asked.card) fmt::print("{}\n", kNoCardYet);
   }
   std::fflush(stdout);
   if (fit == Fit::none) fail_resource(too_large(plan, machine.free_bytes, type));

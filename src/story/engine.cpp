@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "model/sizing.h"
 
 namespace seedstory {
@@ -36,9 +38,10 @@ Engine::Engine(Backend& backend, const ModelDir& model, EngineOptions options)
     : backend(backend),
       config(model.config),
       words(model.words),
-      tokenizer(model.tokenizer_model, model.added_tokens, model.legacy),
+      tokenizer(model.tokenizer_model.empty() ? Tokenizer(int(config.llm.vocab), int(config.input_resampler.queries))
+                                              : Tokenizer(model.tokenizer_model, model.added_tokens, model.legacy)),
       model_(model),
-      options_(options) {
+      options_(std::move(options)) {
   check_tokens(tokenizer, config, model);
   for (const Stage stage : kStages)
     if (!options_.staged || stage == Stage::see) load(stage);
@@ -58,7 +61,9 @@ void Engine::load(Stage stage) {
                                                       const Args&... args) {
     LoadOptions options{.products = options_.products, .lora_alpha = {}};
     if (std::string_view(name) == "llm") options.lora_alpha = model_.lora_alpha;
-    if (!to) to = std::make_unique<Network>(args..., WeightLoader(backend, *source, name, options));
+    if (to) return;
+    to = std::make_unique<Network>(args..., WeightLoader(backend, *source, name, options));
+    if (options_.loaded) options_.loaded(name);
   };
   const ModelConfig& c = config;
   switch (stage) {

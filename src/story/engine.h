@@ -1,6 +1,7 @@
 // A model in a backend's memory, ready to tell stories.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "model/adapter.h"
@@ -21,8 +22,9 @@ inline constexpr Stage kStages[] = {Stage::see, Stage::tell, Stage::paint};
 const char* name_of(Stage stage);
 
 struct EngineOptions {
-  DType products = DType::f32;  // weights of linear layers and convolutions: f32 or bf16
-  bool staged = false;          // only one stage's parts are in memory
+  DType products = DType::f32;                        // weights of linear layers and convolutions: f32 or bf16
+  bool staged = false;                                // only one stage's parts are in memory
+  std::function<void(const char* part)> loaded = {};  // called when a part is there
 };
 
 struct Engine {

@@ -21,10 +21,10 @@ struct ModelDir {
   ModelConfig config;
   bool published = false;  // the layout of TencentARC/SEED-Story, else ours
   std::string licence, training_data;
-  std::filesystem::path tokenizer_model, added_tokens;
-  bool legacy = false;             // the tokeniser's prefix rule
-  std::vector<std::string> words;  // the words the model was trained on, sorted; empty: unknown
-  double lora_alpha = 32;          // of LoRA factors that are not merged yet
+  std::filesystem::path tokenizer_model, added_tokens;  // empty: only its sizes are known (story/published.h)
+  bool legacy = false;                                  // the tokeniser's prefix rule
+  std::vector<std::string> words;                       // the words the model was trained on, sorted; empty: unknown
+  double lora_alpha = 32;                               // of LoRA factors that are not merged yet
   std::shared_ptr<const TensorSource> vit, llm, input_resampler, output_resampler, adapter, unet, vae;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <utility>
 
 #include "model/sizing.h"
 #include "seedstory/recording.h"
@@ -63,14 +64,21 @@ double Plan::seconds(const StoryRequest& request) const {
 Plan make_plan(const ModelDir& model, const StoryRequest& request, DType products, Rates rates) {
   Plan plan;
   RecordingBackend recording;
-  Engine engine(recording, model, {.products = products, .staged = true});
+  std::vector<std::pair<std::string, int64_t>> parts;  // of the stage that is being entered, which begins with nothing
+  const auto loaded = [&](const char* part) {
+    int64_t before = 0;
+    for (const auto& [name, bytes] : parts) before += bytes;
+    parts.emplace_back(part, recording.held_bytes() - before);
+  };
+  Engine engine(recording, model, {.products = products, .staged = true, .loaded = loaded});
   const auto stage = [&](Stage s) -> StagePlan& { return plan.stages[size_t(s)]; };
-  stage(Stage::see) = {.weight_bytes = recording.held_bytes(),
+  stage(Stage::see) = {.parts = std::exchange(parts, {}),
+                       .weight_bytes = recording.held_bytes(),
                        .work_bytes = recording.peak_bytes() - recording.held_bytes(),
                        .seconds = seconds_of(recording.take_ops(), rates)};
   StoryListener listener;
   engine.enter(Stage::tell);
-  stage(Stage::tell).weight_bytes = recording.held_bytes();
+  stage(Stage::tell) = {.parts = std::exchange(parts, {}), .weight_bytes = recording.held_bytes()};
   {
     Session session(engine);
     stage(Stage::tell).work_bytes = recording.held_bytes() - stage(Stage::tell).weight_bytes;
@@ -79,7 +87,7 @@ Plan make_plan(const ModelDir& model, const StoryRequest& request, DType product
     stage(Stage::tell).seconds = seconds_of(recording.take_ops(), rates);
   }
   engine.enter(Stage::paint);
-  stage(Stage::paint).weight_bytes = recording.held_bytes();
+  stage(Stage::paint) = {.parts = std::exchange(parts, {}), .weight_bytes = recording.held_bytes()};
   Painter painter(engine, request, listener);
   stage(Stage::paint).work_bytes = recording.held_bytes() - stage(Stage::paint).weight_bytes;
   recording.take_ops();

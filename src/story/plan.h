@@ -2,6 +2,9 @@
 #pragma once
 
 #include <array>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "story/story.h"
 
@@ -14,6 +17,7 @@ struct Rates {
 };
 
 struct StagePlan {
+  std::vector<std::pair<std::string, int64_t>> parts;  // "vit", "llm", ..., and the bytes of their weights
   int64_t weight_bytes = 0;
   int64_t work_bytes = 0;  // activations, and for the LLM its cache
   double seconds = 0;      // see: of the start picture; tell, paint: of one frame

@@ -74,13 +74,14 @@ std::string with_spaces(std::string text) {
 
 struct Tokenizer::Impl {
   Impl(const Path& model, const Path& added_tokens, bool legacy_flag);
+  Impl(int vocab, int images_count);
 
   void load_model(const Path& path);
   void load_added(const Path& path);
   void load_images(const Path& path);
   int added_id(const Path& path, const std::string& token) const;
 
-  int pieces() const { return sentencepiece.GetPieceSize(); }
+  int pieces() const { return piece_count; }
   int vocab_size() const { return pieces() + int(tags.size()) - 3; }
   // The spelling of a control or added token; null for an ordinary piece.
   const std::string* tag(int id) const;
@@ -97,6 +98,7 @@ struct Tokenizer::Impl {
   std::string decode(const std::vector<int>& ids) const;
 
   sentencepiece::SentencePieceProcessor sentencepiece;
+  int piece_count = 0;
   bool legacy;
   std::map<std::string, int, std::greater<>> tags;  // a longer token comes before its beginnings
   std::map<int, std::string> names;                 // of the tags
@@ -113,6 +115,14 @@ Tokenizer::Impl::Impl(const Path& model, const Path& added_tokens, bool legacy_f
   unk_pieces = ids.size();
 }
 
+Tokenizer::Impl::Impl(int vocab, int images_count) : piece_count(vocab - images_count - 2), legacy(false) {
+  for (int id = 0; id < 3; ++id) tags[std::string(kControl[id])] = id;
+  for (int k = 0; k < images_count; ++k) images.push_back(tags[fmt::format("<img_{:05}>", k)] = piece_count + k);
+  begin = tags["<img>"] = piece_count + images_count;
+  end = tags["</img>"] = begin + 1;
+  for (const auto& [token, id] : tags) names[id] = token;
+}
+
 void Tokenizer::Impl::load_model(const Path& path) {
   std::string proto = read_file(path, kMaxModelBytes);
   check_sentencepiece_file(proto, path.string());
@@ -121,6 +131,7 @@ void Tokenizer::Impl::load_model(const Path& path) {
   if (!legacy) proto += std::string("\x1A\x02\x18\x00", 4);
   if (const auto status = sentencepiece.LoadFromSerializedProto(proto); !status.ok())
     fail_input(fmt::format("{}: not a SentencePiece model: {}", path.string(), status.message()));
+  piece_count = sentencepiece.GetPieceSize();
   for (int id = 0; id < 3; ++id)
     if (pieces() <= id || sentencepiece.IdToPiece(id) != kControl[id])
       fail_input(fmt::format("{}: piece {} is {}, expected {}", path.string(), id,
@@ -265,6 +276,7 @@ std::string Tokenizer::Impl::decode(const std::vector<int>& ids) const {
 
 Tokenizer::Tokenizer(const Path& model, const Path& added_tokens, bool legacy)
     : impl_(std::make_unique<Impl>(model, added_tokens, legacy)) {}
+Tokenizer::Tokenizer(int vocab, int images) : impl_(std::make_unique<Impl>(vocab, images)) {}
 Tokenizer::~Tokenizer() = default;
 
 int Tokenizer::begin_image() const {

@@ -20,6 +20,8 @@ class Tokenizer {
   // Both files are untrusted. Checks that the added ids follow the pieces without gaps and are unique, and that the
   // <img_k> are numbered 0 .. n-1; ErrorKind::input otherwise.
   Tokenizer(const std::filesystem::path& model, const std::filesystem::path& added_tokens, bool legacy);
+  // Of ids alone, for those who count: `vocab` of them, of which the last are the image tokens, <img> and </img>.
+  Tokenizer(int vocab, int images);
   ~Tokenizer();
   Tokenizer(const Tokenizer&) = delete;
   Tokenizer& operator=(const Tokenizer&) = delete;

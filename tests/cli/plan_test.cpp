@@ -1,6 +1,7 @@
 // plan and --fit, by running the program.
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "catch.h"
@@ -46,4 +47,91 @@ TEST_CASE("plan: too little memory is exit 4 with what helps", "[cli]") {
   CHECK(never.code == 4);
   CHECK(desk.shell("seedstory plan --model model --memory 0").code == 2);
   CHECK(desk.shell("seedstory plan --model model --card abacus").code == 2);
+}
+
+TEST_CASE("plan knows the published sizes without a file", "[cli]") {
+  const Desk desk;
+  const auto plan = [&](const std::string& flags, int code) {
+    const Run ran = desk.shell("HF_HUB_CACHE=none seedstory plan --json " + flags);
+    INFO(ran.err);
+    CHECK(ran.code == code);
+    return nlohmann::json::parse(ran.out);
+  };
+  const auto f32 = plan("--model seed-story --type f32 --memory 80", 0);
+  const auto bf16 = plan("--model seed-story --type bf16 --memory 80", 0);
+  // Parameters by the published shapes. A tensor begins at a multiple of 64 bytes; in bf16 vectors stay f32.
+  struct {
+    const char *stage, *part;
+    double parameters;
+  } cases[] = {{"tell", "llm", 6738956288},
+               {"paint", "unet", 2567463684},
+               {"paint", "vae", 49490199},
+               {"paint", "adapter", 61245696}};
+  for (const auto& [stage, part, parameters] : cases) {
+    INFO(part);
+    CHECK(std::abs(f32["stages"][stage]["parts"][part].get<double>() / (4 * parameters) - 1) < 1e-3);
+    CHECK(std::abs(bf16["stages"][stage]["parts"][part].get<double>() / (2 * parameters) - 1) < 0.03);
+  }
+  for (const char* stage : {"see", "tell", "paint"}) {
+    int64_t sum = 0;
+    for (const auto& bytes : f32["stages"][stage]["parts"]) sum += bytes.get<int64_t>();
+    CHECK(sum == f32["stages"][stage]["weight_bytes"]);
+    CHECK(f32["stages"][stage]["work_bytes"] > 0);
+  }
+  CHECK(f32["types"]["bf16"]["bytes_at_once"] == bf16["bytes_at_once"]);
+  CHECK(bf16["types"]["f32"]["bytes_in_stages"] == f32["bytes_in_stages"]);
+  // A repository that is not in the cache is planned for as well, and so is a dry run; smaller pictures take less.
+  CHECK(plan("-hf TencentARC/SEED-Story --type f32 --memory 80", 0)["stages"]["paint"]["parts"] ==
+        f32["stages"]["paint"]["parts"]);
+  const Run dry = desk.shell("seedstory generate --dry-run --json -p x --model seed-story --type bf16 -W 512 -H 512");
+  CHECK(nlohmann::json::parse(dry.out)["stages"]["paint"]["work_bytes"] < bf16["stages"]["paint"]["work_bytes"]);
+
+  CHECK_THAT(desk.shell("seedstory plan --model seed-story --memory 80").out,
+             Catch::StartsWith("seed-story (the published sizes; no file was read) in "));
+  CHECK(desk.shell("seedstory plan --model seed-story --vae x").err ==
+        "seedstory: --vae: of seed-story only the sizes are here, and none of its files\n");
+  const Run told = desk.shell("seedstory generate --model seed-story -p x");
+  CHECK(told.code == 3);
+  CHECK(told.err ==
+        "seedstory: seed-story: no such model directory; plan knows its sizes, and seedstory doctor -hf "
+        "TencentARC/SEED-Story names its files\n");
+}
+
+TEST_CASE("A card is known by all its names", "[cli]") {
+  const Desk desk;
+  struct {
+    const char *name, *card;
+    double gib;
+  } cases[] = {{"rtx4090", "4090", 24},
+               {"RTX-4090", "4090", 24},
+               {"NVIDIA GeForce RTX 4090", "4090", 24},
+               {"h100-80", "h100", 80},
+               {"NVIDIA H100 80GB HBM3", "h100", 80},
+               {"H100-PCIe", "h100-pcie", 80},
+               {"A100-SXM4-40GB", "a100-40", 40},
+               {"a100-80", "a100", 80},
+               {"a6000", "a6000", 48},
+               {"rtx a6000", "a6000", 48},
+               {"5090", "5090", 32},
+               {"3060-12", "3060", 12},
+               {"Tesla T4", "t4", 16}};
+  for (const auto& [name, card, gib] : cases) {
+    INFO(name);
+    const Run ran = desk.shell("seedstory plan --model model --json --card " + quoted(name));
+    REQUIRE(ran.code == 0);
+    const auto plan = nlohmann::json::parse(ran.out);
+    CHECK(plan["machine"] == std::string(card) + " at the limits of its data sheet");
+    CHECK(plan["free_bytes"] == int64_t(gib * double(1 << 30)));
+    CHECK(plan["note"] == "no model runs on a card yet: the CUDA backend has too few kernels");
+  }
+  CHECK_THAT(desk.shell("seedstory plan --model model --card h100").out,
+             Catch::EndsWith("\nno model runs on a card yet: the CUDA backend has too few kernels\n"));
+  for (const char* name : {"3060ti", "4090-48", "h100-40", "''", "rtx"}) {
+    INFO(name);
+    const Run ran = desk.shell(std::string("seedstory plan --model model --card ") + name);
+    CHECK(ran.code == 2);
+    CHECK_THAT(ran.err, Catch::StartsWith("seedstory: --card "));
+  }
+  CHECK_THAT(desk.shell("seedstory plan --model model --card 3060ti").err,
+             Catch::Contains(": expected one of b200, h200, ") && Catch::EndsWith("; did you mean 3060?\n"));
 }

@@ -1,0 +1,69 @@
+#include "cli/cards.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cctype>
+#include <vector>
+
+#include "seedstory/error.h"
+
+namespace seedstory {
+namespace {
+
+constexpr Card kCards[] = {
+    {"b200", 180, 2250, 7.7},    {"h200", 141e9 / (1 << 30), 989, 4.8},
+    {"h100", 80, 989, 3.35},     {"h100-pcie", 80, 756, 2.0},
+    {"a100", 80, 312, 2.04},     {"a100-40", 40, 312, 1.56},
+    {"l40s", 48, 362, 0.864},    {"l40", 48, 181, 0.864},
+    {"l4", 24, 121, 0.3},        {"a40", 48, 150, 0.696},
+    {"a10", 24, 125, 0.6},       {"a6000", 48, 155, 0.768},
+    {"6000-ada", 48, 364, 0.96}, {"5090", 32, 210, 1.79},
+    {"5080", 16, 113, 0.96},     {"4090", 24, 165, 1.01},
+    {"4080", 16, 97, 0.717},     {"4070", 12, 58, 0.504},
+    {"3090", 24, 71, 0.936},     {"3080", 10, 59, 0.76},
+    {"3060", 12, 25, 0.36},      {"t4", 16, 65, 0.32},
+};
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// Small letters and digits, without what all names have in common: makers, sockets, kinds of memory.
+std::string plain(const std::string& name) {
+  std::string out;
+  for (const char c : name)
+    if (std::isalnum(static_cast<unsigned char>(c))) out += char(std::tolower(static_cast<unsigned char>(c)));
+  for (const std::string word :
+       {"nvidia", "geforce", "tesla", "quadro", "rtx", "hbm3e", "hbm3", "hbm2e", "hbm2", "sxm5", "sxm4", "sxm"})
+    if (const size_t at = out.find(word); at != std::string::npos) out.erase(at, word.size());
+  for (const std::string unit : {"gib", "gb", "g"})
+    if (out.size() > unit.size() && out.ends_with(unit) && is_digit(out[out.size() - unit.size() - 1]))
+      out.resize(out.size() - unit.size());
+  return out;
+}
+
+}  // namespace
+
+const Card& find_card(const std::string& name) {
+  const std::string given = plain(name);
+  for (const Card& card : kCards) {
+    const std::string plain_name = plain(card.name);
+    const double gb = card.gib * double(1 << 30) / 1e9;
+    if (given == plain_name || given == plain_name + fmt::format("{:.0f}", card.gib) ||
+        given == plain_name + fmt::format("{:.0f}", gb))
+      return card;
+  }
+  std::vector<std::string> known;
+  for (const Card& card : kCards) known.emplace_back(card.name);
+  fail_usage(fmt::format("--card {}: expected one of {}, or --memory GIB", name, fmt::join(known, ", ")));
+}
+
+std::string card_names() {
+  std::string names;
+  for (const Card& card : kCards) names += (names.empty() ? "" : "|") + std::string(card.name);
+  return names;
+}
+
+}  // namespace seedstory

@@ -1,0 +1,21 @@
+// Cards that plan knows, by their data sheets.
+#pragma once
+
+#include <string>
+
+namespace seedstory {
+
+// Dense products in bf16 with sums in f32, and memory. Limits, not what our kernels reach.
+struct Card {
+  const char* name;
+  double gib, teraflops, terabytes;
+};
+
+// "rtx4090", "RTX 4090" and "NVIDIA GeForce RTX 4090" are the 4090; memory may stand behind, as in "h100-80".
+// ErrorKind::usage, with those that are known, for another.
+const Card& find_card(const std::string& name);
+
+// "h200|h100|...", for help and completion.
+std::string card_names();
+
+}  // namespace seedstory
