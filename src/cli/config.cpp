@@ -140,7 +140,7 @@ std::vector<Setting> parse_config(std::string_view text, const std::string& file
   return settings;
 }
 
-std::optional<fs::path> config_file() {
+fs::path config_folder() {
   const auto folder = [](const char* variable) {
     const char* value = std::getenv(variable);
     const fs::path path = value ? value : "";
@@ -148,8 +148,13 @@ std::optional<fs::path> config_file() {
   };
   fs::path base = folder("XDG_CONFIG_HOME");
   if (base.empty() && !folder("HOME").empty()) base = folder("HOME") / ".config";
-  if (base.empty()) return std::nullopt;
-  const fs::path file = base / "seedstory/config.toml";
+  return base.empty() ? base : base / "seedstory";
+}
+
+std::optional<fs::path> config_file() {
+  const fs::path folder = config_folder();
+  if (folder.empty()) return std::nullopt;
+  const fs::path file = folder / "config.toml";
   std::error_code none;
   return fs::exists(file, none) ? std::optional(file) : std::nullopt;
 }

@@ -22,5 +22,6 @@ std::vector<Setting> parse_config(std::string_view text, const std::string& file
 
 // $XDG_CONFIG_HOME/seedstory/config.toml, or below ~/.config where that is unset or relative; nothing if there is none.
 std::optional<std::filesystem::path> config_file();
+std::filesystem::path config_folder();  // where it is looked for; empty: nowhere
 
 }  // namespace seedstory

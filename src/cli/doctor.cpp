@@ -1,9 +1,10 @@
 // doctor: what is there for a story, what is missing, and the line that mends it.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cli/command_line.h"
 #include "cli/config.h"
@@ -12,9 +13,11 @@
 #include "cli/places.h"
 #include "cli/request.h"
 #include "cli/terminal.h"
+#include "io/file.h"
 #include "io/machine.h"
 #include "seedstory/error.h"
 #include "story/plan.h"
+#include "story/published.h"
 #include "story/survey.h"
 
 namespace seedstory {
@@ -27,6 +30,7 @@ struct Finding {
   std::string group, name, state, text;  // state: ok, missing, wrong; note: not needed for a story
   std::string fix = {};                  // a line for the shell, or what to do
   ErrorKind kind = ErrorKind::input;     // what a story would fail with
+  std::string curl = {};                 // the same for those who have no hf
 
   bool bad() const { return state == "missing" || state == "wrong"; }
 };
@@ -34,24 +38,58 @@ struct Finding {
 // Where the parts of the published layout come from.
 struct Download {
   const char *part, *repo, *kind, *files;
-  const char* below;  // the folder of the model's that holds them
+  const char* below;         // the folder of the model's that holds them
+  double least_gb, most_gb;  // of the files together, in 10^9 bytes
 };
-constexpr const char* kSeedStory = "TencentARC/SEED-Story";
 constexpr const char* kSdxl = "stabilityai/stable-diffusion-xl-base-1.0";
 constexpr Download kDownloads[] = {
-    {"llm", kSeedStory, "", "seed_story/george_sft/pytorch_model.bin", ""},
-    {"vit", kSeedStory, " --repo-type space", "pretrained/qwen_vit_G.pt", ""},
-    {"detokenizer", kSeedStory, "", "detokenizer/detokenizer_george_adapted/checkpoint-4000/pytorch_model.bin", ""},
-    {"tokenizer", kSeedStory, "",
+    {"llm", kPublishedRepo, "", "seed_story/george_sft/pytorch_model.bin", "", 14.71, 14.71},
+    {"vit", kPublishedRepo, " --repo-type space", "pretrained/qwen_vit_G.pt", "", 3.87, 3.87},
+    // The adapter alone, or with the UNet's keys and values, or with all of it: which, only the file says.
+    {"detokenizer", kPublishedRepo, "", "detokenizer/detokenizer_george_adapted/checkpoint-4000/pytorch_model.bin", "",
+     2.43, 10.51},
+    {"tokenizer", kPublishedRepo, "",
      "cvlm_llama2_tokenizer/tokenizer.model cvlm_llama2_tokenizer/added_tokens.json "
      "cvlm_llama2_tokenizer/tokenizer_config.json",
-     ""},
+     "", 0.0005, 0.0006},
     // Half the bytes of the f32 file, and what the published program rounds it to.
     {"unet", kSdxl, "", "unet/config.json unet/diffusion_pytorch_model.fp16.safetensors",
-     "stable-diffusion-xl-base-1.0"},
+     "stable-diffusion-xl-base-1.0", 5.14, 5.14},
     {"vae", kSdxl, "", "vae/config.json vae/diffusion_pytorch_model.safetensors scheduler/scheduler_config.json",
-     "stable-diffusion-xl-base-1.0"},
+     "stable-diffusion-xl-base-1.0", 0.335, 0.335},
 };
+
+const Download* find_download(const std::string& part) {
+  for (const Download& d : kDownloads)
+    if (part == d.part) return &d;
+  return nullptr;
+}
+
+std::string size_text(double least_gb, double most_gb) {
+  if (most_gb < 0.001) return "under 1 MB";
+  return least_gb == most_gb ? fmt::format("{:.1f} GB", most_gb)
+                             : fmt::format("{:.1f} to {:.1f} GB", least_gb, most_gb);
+}
+
+// One line that goes on where it was broken off.
+std::string curl_line(const Download& d, const fs::path& folder) {
+  const char* host = std::getenv("HF_ENDPOINT");
+  const std::string from = fmt::format("{}/{}{}/resolve/main/", host && *host ? host : "https://huggingface.co",
+                                       *d.kind ? "spaces/" : "", d.repo);
+  std::string line = "curl -fL -C - --create-dirs";
+  std::istringstream files(d.files);
+  for (std::string file; files >> file;)
+    line += fmt::format(" -o {} {}", shell_quote((folder / d.below / file).string()), from + file);
+  return line;
+}
+
+// The folder itself, or the next one above it that is there.
+fs::path existing_folder(fs::path folder) {
+  std::error_code none;
+  folder = fs::absolute(folder, none);
+  while (!fs::is_directory(folder, none) && folder.has_relative_path()) folder = folder.parent_path();
+  return folder;
+}
 
 std::string memory_text(int64_t bytes) {
   return fmt::format("{:.2f} GiB", gib(bytes));
@@ -101,7 +139,7 @@ class Doctor {
   void look_at_model() {
     ModelPaths paths;
     try {
-      paths = find_model(flags_);
+      paths = find_paths();
     } catch (const Error& error) {
       if (error.kind != ErrorKind::input) throw;
       add({"model", "model", "missing", error.what(),
@@ -109,30 +147,81 @@ class Doctor {
       return;
     }
     const Survey survey = survey_model(paths);
-    const bool published = survey.model.published;
+    const bool published = survey.model.published, there = fs::is_directory(paths.dir);
     if (survey.parts[0].name != "model")
-      add({"model", "folder", "ok",
-           fmt::format("{} ({} layout)", paths.dir.string(), published ? "published" : "seedstory")});
-    for (const ModelPart& part : survey.parts) add(describe(part, paths.dir, published));
+      add({"model", "folder", there ? "ok" : "missing",
+           fmt::format("{} ({} layout){}", paths.dir.string(), published ? "published" : "seedstory",
+                       there ? "" : " is not there")});
+    if (!paths.note.empty()) add({"model", "snapshot", "note", paths.note});
+    for (const ModelPart& part : survey.parts)
+      if (published && part.name == "settings")
+        add(describe_settings(survey, paths.dir));
+      else
+        add(describe(part, paths.dir, published));
+    if (published) look_at_download(paths.dir);
     if (survey.complete()) look_at_whole(survey.model);
   }
 
-  Finding describe(const ModelPart& part, const fs::path& dir, bool published) const {
+  // The published model is known by its parts, whatever of it is there.
+  ModelPaths find_paths() const {
+    if (flags_.hf_repo == kPublishedRepo) return with_given_files(find_published_parts(), flags_);
+    if (!is_published_name(flags_)) return find_model(flags_);
+    ModelPaths paths;
+    paths.dir = *flags_.model;
+    paths.may_be_absent = true;
+    return with_given_files(paths, flags_);
+  }
+
+  Finding describe(const ModelPart& part, const fs::path& dir, bool published) {
     if (part.problem.empty()) return {"model", part.name, "ok", part.file.string()};
     std::error_code none;
     const bool missing = part.file.empty() || !fs::exists(part.file, none);
-    return {"model", part.name, missing ? "missing" : "wrong", part.problem,
-            fix_of(part.name, dir, published, missing)};
+    Finding finding{"model", part.name, missing ? "missing" : "wrong", part.problem,
+                    fix_of(part.name, dir, published, missing)};
+    if (const Download* d = find_download(part.name); d && published) {
+      finding.text += fmt::format(" ({})", size_text(d->least_gb, d->most_gb));
+      // A cache is not for hands: curl fills a folder for --model.
+      finding.curl = curl_line(*d, flags_.hf_repo ? fs::path(kPublishedModel) : dir);
+      if (missing) least_gb_ += d->least_gb, most_gb_ += d->most_gb;
+    }
+    return finding;
+  }
+
+  // They come from the weights' shapes and from configuration files, which are not needed.
+  static Finding describe_settings(const Survey& survey, const fs::path& dir) {
+    std::string absent;
+    for (const ModelPart& part : survey.parts) {
+      if (part.name == "settings" && !part.problem.empty()) return {"model", part.name, "wrong", part.problem};
+      if (part.name != "settings" && part.name != "tokenizer" && !part.problem.empty())
+        absent += (absent.empty() ? "" : ", ") + part.name;
+    }
+    if (absent.empty()) return {"model", "settings", "ok", dir.string()};
+    return {"model", "settings", "note", "read from the weights; not known without " + absent};
+  }
+
+  // What is to come, and whether there is room for it.
+  void look_at_download(const fs::path& dir) {
+    if (most_gb_ == 0) return;
+    const fs::path to = existing_folder(flags_.hf_repo ? hf_cache() : dir);
+    std::error_code error;
+    const double free_gb = double(fs::space(to, error).available) / 1e9;
+    const bool fits = error || free_gb >= most_gb_;
+    add({"model", "download", fits ? "note" : "wrong",
+         fmt::format("{} in all are missing; {}", size_text(least_gb_, most_gb_),
+                     error ? fmt::format("{}: {}", to.string(), error.message())
+                           : fmt::format("{:.1f} GB are free in {}", free_gb, to.string())),
+         !fits            ? "make room, or name a folder on another disk with --model DIR or $HF_HUB_CACHE"
+         : flags_.hf_repo ? fmt::format("with hf: the same command again; with curl: --model {}", kPublishedModel)
+                          : ""});
   }
 
   // A line for the shell.
   std::string fix_of(const std::string& part, const fs::path& dir, bool published, bool missing) const {
     const char* again = missing ? "" : " --force-download";
-    for (const Download& d : kDownloads) {
-      if (!published || part != d.part) continue;
-      const fs::path folder = *d.below ? dir / d.below : dir;
+    if (const Download* d = find_download(part); d && published) {
+      const fs::path folder = *d->below ? dir / d->below : dir;
       const std::string place = flags_.hf_repo ? "" : " --local-dir " + shell_quote(folder.string());
-      return fmt::format("hf download {}{} {}{}{}", d.repo, d.kind, d.files, again, place);
+      return fmt::format("hf download {}{} {}{}{}", d->repo, d->kind, d->files, again, place);
     }
     if (flags_.hf_repo) return fmt::format("hf download {}{}", *flags_.hf_repo, again);
     if (!flags_.model) return "git checkout -- weights/nano";
@@ -164,21 +253,31 @@ class Doctor {
 
   void look_at_places() {
     std::error_code none;
-    const bool writable = ::access(".", W_OK | X_OK) == 0;
-    add({"places", "output", writable ? "ok" : "wrong",
-         fmt::format("{} {}", fs::current_path(none).string(), writable ? "can be written" : "cannot be written"),
-         writable ? "" : "seedstory generate -o DIR ..., in a folder that you may write"});
+    const fs::path here = fs::current_path(none);
+    const std::string problem = try_writing(here);
+    add({"places", "output", problem.empty() ? "ok" : "wrong",
+         here.string() + (problem.empty() ? " can be written" : " cannot be written: " + problem),
+         problem.empty() ? "" : "seedstory generate -o DIR ..., in a folder that you may write"});
     const auto config = config_file();
     add({"places", "configuration", config ? "ok" : "note",
-         config ? config->string() : "none; the README says where it may be"});
+         config ? config->string() + whether_writable(config->parent_path())
+                : "none; the README says where it may be" + whether_writable(config_folder())});
     try {
       const fs::path cache = hf_cache();
       const bool there = fs::is_directory(cache, none);
       add({"places", "-hf cache", there ? "ok" : "note",
-           cache.string() + (there ? "" : " (nothing was downloaded yet)")});
+           cache.string() + (there ? "" : " (nothing was downloaded yet)") + whether_writable(cache)});
     } catch (const Error& error) {
       add({"places", "-hf cache", "note", error.what()});
     }
+  }
+
+  // A story needs neither; a download or an editor does. Of a folder that is not there, where it would be made.
+  static std::string whether_writable(const fs::path& folder) {
+    if (folder.empty()) return "";
+    const fs::path place = existing_folder(folder);
+    const std::string problem = try_writing(place);
+    return problem.empty() ? "" : fmt::format("; {} cannot be written: {}", place.string(), problem);
   }
 
   void add(Finding finding) { findings_.push_back(std::move(finding)); }
@@ -197,6 +296,7 @@ class Doctor {
       if (f.group != group) fmt::print("\n{}\n", group = f.group);
       fmt::print("  {:<9} {:<13} {}\n", f.bad() ? "! " + f.state : f.state, f.name, printable(f.text));
       if (!f.fix.empty()) fmt::print("  {:<9} {:<13} -> {}\n", "", "", printable(f.fix));
+      if (!f.curl.empty()) fmt::print("  {:<9} {:<13} or {}\n", "", "", printable(f.curl));
     }
     const auto bad = std::count_if(findings_.begin(), findings_.end(), [](const Finding& f) { return f.bad(); });
     fmt::print("\n{}\n", bad == 0   ? "A story can be told."
@@ -209,6 +309,7 @@ class Doctor {
     for (const Finding& f : findings_) {
       list.push_back({{"group", f.group}, {"name", f.name}, {"state", f.state}, {"text", f.text}});
       if (!f.fix.empty()) list.back()["fix"] = f.fix;
+      if (!f.curl.empty()) list.back()["curl"] = f.curl;
     }
     const Json json = {{"seedstory", SEEDSTORY_VERSION}, {"ready", exit_code() == 0}, {"findings", list}};
     fmt::print("{}\n", json.dump(1, ' ', false, Json::error_handler_t::replace));
@@ -219,6 +320,7 @@ class Doctor {
   const std::unique_ptr<Backend> cpu_;
   const Machine machine_ = this_machine();
   std::vector<Finding> findings_;
+  double least_gb_ = 0, most_gb_ = 0;  // of what is missing
 };
 
 }  // namespace

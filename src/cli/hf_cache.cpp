@@ -1,12 +1,17 @@
 #include "cli/hf_cache.h"
 
 #include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
+#include <tuple>
 
 #include "io/file.h"
 #include "seedstory/error.h"
+#include "story/published.h"
 
 namespace seedstory {
 namespace {
@@ -16,6 +21,45 @@ namespace fs = std::filesystem;
 std::optional<fs::path> variable(const char* name) {
   const char* value = std::getenv(name);
   return value && *value ? std::optional<fs::path>(value) : std::nullopt;
+}
+
+// ~ and ~NAME at the beginning, as a shell reads them; what cannot be resolved stays as it is.
+std::string without_tilde(const std::string& text) {
+  if (!text.starts_with('~')) return text;
+  const size_t end = std::min(text.find('/'), text.size());
+  const std::string name = text.substr(1, end - 1);
+  const auto home = variable("HOME");
+  const passwd* user = name.empty() ? ::getpwuid(::getuid()) : ::getpwnam(name.c_str());
+  if (name.empty() && home) return home->string() + text.substr(end);
+  return user && user->pw_dir ? user->pw_dir + text.substr(end) : text;
+}
+
+// $NAME and ${NAME}; what is not set stays as it is.
+std::string without_dollars(const std::string& text) {
+  const auto is_letter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    size_t begin = at + 1, end = begin, next;
+    if (text[at] == '$' && begin < text.size() && text[begin] == '{') {
+      end = text.find('}', ++begin);
+      next = end == std::string::npos ? at : end + 1;
+    } else {
+      while (end < text.size() && text[at] == '$' && is_letter(text[end])) ++end;
+      next = end;
+    }
+    const bool is_name = text[at] == '$' && next > begin;
+    const auto value = is_name ? variable(text.substr(begin, end - begin).c_str()) : std::nullopt;
+    if (!value) next = std::max(at + 1, next);
+    out += value ? value->string() : text.substr(at, next - at);
+    at = next;
+  }
+  return out;
+}
+
+// A folder as the hub's own library reads it from a variable: a file of settings has ~ and $HOME in it, not a shell.
+std::optional<fs::path> folder(const char* name) {
+  const auto value = variable(name);
+  return value ? std::optional<fs::path>(without_dollars(without_tilde(value->string()))) : std::nullopt;
 }
 
 bool is_name(std::string_view text) {
@@ -33,38 +77,91 @@ bool is_commit(std::string_view text) {
 }
 
 // The first of these that a snapshot has.
-std::optional<fs::path> existing(const std::optional<fs::path>& dir, std::initializer_list<const char*> names) {
-  if (!dir) return {};
+std::optional<fs::path> existing(const std::optional<Snapshot>& snapshot, std::initializer_list<const char*> names) {
+  if (!snapshot) return {};
   std::error_code none;
   for (const char* name : names)
-    if (fs::exists(*dir / name, none)) return *dir / name;
+    if (fs::exists(snapshot->dir / name, none)) return snapshot->dir / name;
   return {};
+}
+
+// `hf download --revision COMMIT` leaves a snapshot without a ref. Of several the one with most files is taken, which
+// is not one that broke off; of equals the newest.
+std::optional<Snapshot> fullest_snapshot(const fs::path& folder, const std::string& repo) {
+  std::error_code none;
+  std::tuple<int64_t, fs::file_time_type, std::string> best;
+  int64_t count = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder / "snapshots", none)) {
+    const std::string commit = entry.path().filename().string();
+    if (!is_commit(commit) || !entry.is_directory(none)) continue;
+    int64_t files = 0;
+    for (const fs::directory_entry& file : fs::recursive_directory_iterator(entry.path(), none))
+      files += fs::is_regular_file(file.path(), none);
+    ++count;
+    best = std::max(best, {files, fs::last_write_time(entry.path(), none), commit});
+  }
+  const std::string& commit = std::get<2>(best);
+  if (count == 0) return {};
+  return Snapshot{folder / "snapshots" / commit,
+                  fmt::format("{}: the cache has no refs/main; snapshot {} is taken, of {} the one with most files",
+                              repo, commit, count)};
+}
+
+void note(const Snapshot& snapshot, ModelPaths& paths) {
+  if (!snapshot.note.empty()) paths.note += (paths.note.empty() ? "" : "; ") + snapshot.note;
+}
+
+// What the published repository leaves to others.
+void find_other_parts(ModelPaths& paths) {
+  const std::optional<Snapshot> here = Snapshot{paths.dir, ""};
+  const auto take = [&](fs::path& part, const std::optional<Snapshot>& snapshot,
+                        std::initializer_list<const char*> names) {
+    const auto file = existing(snapshot, names);
+    if (!file || !part.empty()) return;
+    part = *file;
+    note(*snapshot, paths);
+  };
+  if (!existing(here, {"stable-diffusion-xl-base-1.0"})) {
+    auto sdxl = hf_snapshot("stabilityai/stable-diffusion-xl-base-1.0");
+    take(paths.unet, sdxl,
+         {"unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors"});
+    if (sdxl && !paths.unet.empty()) sdxl->note.clear();  // said once
+    take(paths.vae, sdxl, {"vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors"});
+  }
+  if (!existing(here, {"visual_tokenizer", "QwenViT", "Qwen-VL-Chat"})) {
+    take(paths.vit, hf_snapshot(kPublishedRepo, "spaces"), {"pretrained/qwen_vit_G.pt"});
+    take(paths.vit, hf_snapshot("Qwen/Qwen-VL-Chat"), {"pytorch_model.bin.index.json"});
+  }
 }
 
 }  // namespace
 
 fs::path hf_cache() {
-  if (const auto cache = variable("HF_HUB_CACHE")) return *cache;
-  if (const auto home = variable("HF_HOME")) return *home / "hub";
+  if (const auto cache = folder("HF_HUB_CACHE")) return *cache;
+  if (const auto cache = folder("HUGGINGFACE_HUB_CACHE")) return *cache;
+  if (const auto home = folder("HF_HOME")) return *home / "hub";
   if (const auto xdg = variable("XDG_CACHE_HOME"); xdg && xdg->is_absolute()) return *xdg / "huggingface/hub";
   if (const auto home = variable("HOME")) return *home / ".cache/huggingface/hub";
   fail_input("--hf-repo: no cache; neither $HF_HUB_CACHE nor $HF_HOME nor $HOME is set");
 }
 
-std::optional<fs::path> hf_snapshot(const std::string& repo, const std::string& kind) {
+fs::path hf_folder(const std::string& repo, const std::string& kind) {
   const size_t slash = repo.find('/');
   if (slash == std::string::npos || !is_name(repo.substr(0, slash)) || !is_name(repo.substr(slash + 1)))
     fail_usage(fmt::format("--hf-repo {}: expected USER/MODEL", repo));
-  const fs::path folder = hf_cache() / fmt::format("{}--{}--{}", kind, repo.substr(0, slash), repo.substr(slash + 1));
-  const fs::path ref = folder / "refs/main";
+  return hf_cache() / fmt::format("{}--{}--{}", kind, repo.substr(0, slash), repo.substr(slash + 1));
+}
+
+std::optional<Snapshot> hf_snapshot(const std::string& repo, const std::string& kind) {
+  const fs::path folder = hf_folder(repo, kind), ref = folder / "refs/main";
   std::error_code none;
-  if (!fs::exists(ref, none)) return {};
+  if (!fs::exists(ref, none)) return fullest_snapshot(folder, repo);
   std::string commit = read_text_file(ref, 1024);
   if (commit.ends_with('\n')) commit.pop_back();
   // It becomes a part of a path: nothing but a commit will do.
   if (!is_commit(commit)) fail_input(fmt::format("{}: expected a commit, 40 hexadecimal digits", ref.string()));
   const fs::path snapshot = folder / "snapshots" / commit;
-  return fs::is_directory(snapshot, none) ? std::optional(snapshot) : std::nullopt;
+  return fs::is_directory(snapshot, none) ? std::optional(Snapshot{snapshot, ""}) : std::nullopt;
 }
 
 ModelPaths find_hf_model(const std::string& repo) {
@@ -73,23 +170,19 @@ ModelPaths find_hf_model(const std::string& repo) {
     fail_input(fmt::format("--hf-repo {}: is not in {}, and this program downloads nothing; run: hf download {}", repo,
                            hf_cache().string(), repo));
   ModelPaths paths;
-  paths.dir = *snapshot;
-  if (existing(snapshot, {"model.json"})) return paths;
+  paths.dir = snapshot->dir;
+  note(*snapshot, paths);
+  if (!existing(snapshot, {"model.json"})) find_other_parts(paths);
+  return paths;
+}
 
-  const auto sdxl = hf_snapshot("stabilityai/stable-diffusion-xl-base-1.0");
-  if (sdxl && !existing(snapshot, {"stable-diffusion-xl-base-1.0"})) {
-    paths.unet =
-        existing(sdxl, {"unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors"})
-            .value_or("");
-    paths.vae =
-        existing(sdxl, {"vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors"})
-            .value_or("");
-  }
-  if (!existing(snapshot, {"visual_tokenizer", "QwenViT", "Qwen-VL-Chat"})) {
-    const auto space = existing(hf_snapshot("TencentARC/SEED-Story", "spaces"), {"pretrained/qwen_vit_G.pt"});
-    const auto qwen = existing(hf_snapshot("Qwen/Qwen-VL-Chat"), {"pytorch_model.bin.index.json"});
-    paths.vit = space ? *space : qwen.value_or("");
-  }
+ModelPaths find_published_parts() {
+  const auto snapshot = hf_snapshot(kPublishedRepo);
+  ModelPaths paths;
+  paths.dir = snapshot ? snapshot->dir : hf_folder(kPublishedRepo, "models");
+  if (snapshot) note(*snapshot, paths);
+  paths.may_be_absent = true;
+  find_other_parts(paths);
   return paths;
 }
 

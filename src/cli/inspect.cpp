@@ -249,7 +249,9 @@ int inspect(const InspectFlags& flags) {
   if (flags.json && flags.command) fail_usage("--json and --command exclude each other");
   if (flags.hf_repo) {
     if (flags.command) fail_input(fmt::format("--hf-repo {}: holds no story data", *flags.hf_repo));
-    return inspect_model(find_hf_model(*flags.hf_repo), flags.json);
+    const ModelPaths paths = find_hf_model(*flags.hf_repo);
+    say_on_stderr(paths.note);
+    return inspect_model(paths, flags.json);
   }
   if (!flags.path) fail_usage("path is required (see seedstory inspect --help)");
   try {

@@ -84,6 +84,10 @@ ModelPaths find_model(const ModelFlags& f) {
     paths = find_hf_model(*f.hf_repo);
   else
     paths.dir = f.model ? fs::path(*f.model) : shipped_model();
+  return with_given_files(std::move(paths), f);
+}
+
+ModelPaths with_given_files(ModelPaths paths, const ModelFlags& f) {
   const auto overrule = [](fs::path& path, const std::optional<std::string>& given) {
     if (given) path = *given;
   };

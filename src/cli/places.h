@@ -14,6 +14,9 @@ namespace seedstory {
 // beside the installed program, or in the tree it was built from. ErrorKind::input if there is none.
 ModelPaths find_model(const ModelFlags& flags);
 
+// The paths with the files of single parts that flags name.
+ModelPaths with_given_files(ModelPaths paths, const ModelFlags& flags);
+
 // --model seed-story, where there is no such folder: plan knows its sizes.
 bool is_published_name(const ModelFlags& flags);
 

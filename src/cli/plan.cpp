@@ -54,7 +54,11 @@ Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, DType type,
 // The model of the flags; the published one by its name alone, where no file of it is here.
 ModelDir open_model_or_sizes(const StoryFlags& flags) {
   const bool in_cache = flags.hf_repo == kPublishedRepo && hf_snapshot(*flags.hf_repo);
-  if (!is_published_name(flags) && (flags.hf_repo != kPublishedRepo || in_cache)) return open_model(find_model(flags));
+  if (!is_published_name(flags) && (flags.hf_repo != kPublishedRepo || in_cache)) {
+    const ModelPaths paths = find_model(flags);
+    say_on_stderr(paths.note);
+    return open_model(paths);
+  }
   if (const auto given = given_model_flags(flags); given.size() > 1)
     fail_usage(
         fmt::format("{}: of {} only the sizes are here, and none of its files", given[1].first, given[0].second));

@@ -58,6 +58,7 @@ class Telling {
     listen_for_stop();
     if (!is_stream_) outlive_reader();  // a stream has no page to finish
     const ModelPaths paths = find_model(flags_);
+    if (!paths.note.empty()) terminal_.say(paths.note);
     model_ = open_model(paths);
     request_ = make_request(flags_, model_.config, std::move(request_));
     read_start();

@@ -193,6 +193,10 @@ void Terminal::log(std::string_view line) {
   fail_input(fmt::format("--log-file: cannot be written: {}", std::strerror(errno)));
 }
 
+void say_on_stderr(const std::string& line) {
+  if (!line.empty()) fmt::print(stderr, "{}\n", printable(line));
+}
+
 std::string printable(std::string_view text) {
   std::string shown(text);
   for (char& c : shown)

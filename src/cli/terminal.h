@@ -57,6 +57,9 @@ class Terminal {
   int events_ = -1, log_ = -1;
 };
 
+// A line for commands that have no flags for messages; nothing for an empty one.
+void say_on_stderr(const std::string& line);
+
 // What may stand in a terminal: control characters other than newline and tab become '?'.
 std::string printable(std::string_view text);
 

@@ -183,6 +183,18 @@ fs::path end_of_links(const fs::path& path) {
   return none ? end.lexically_normal() : folder / end.filename();
 }
 
+std::string try_writing(const fs::path& folder) {
+  std::string name = (folder / ".seedstory-XXXXXX").string();
+  const int fd = ::mkstemp(name.data());
+  if (fd < 0) return std::strerror(errno);
+  const std::string bytes(4096, ' ');
+  const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+  const int error = written < 0 ? errno : written < ssize_t(bytes.size()) ? ENOSPC : 0;
+  ::close(fd);
+  ::unlink(name.c_str());
+  return error == 0 ? "" : std::strerror(error);
+}
+
 AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   const Target target = find_target(path);
   target_ = target.path;

@@ -53,6 +53,10 @@ std::optional<FileId> file_id(const std::filesystem::path& path);  // nothing: t
 // The same as a name: absolute, normal, and behind the last link, whether or not there is a file.
 std::filesystem::path end_of_links(const std::filesystem::path& path);
 
+// Writes a file of a few KiB into a folder and takes it away again: permissions say little of a full or read-only disk.
+// Why that failed; empty: it did not.
+std::string try_writing(const std::filesystem::path& folder);
+
 // A file being replaced. Temp name in the same folder, fsync, rename: a reader sees the old file or the new one, never
 // a part; without commit() nothing changes. A link stays a link, and what it leads to is replaced. Where something else
 // than a regular file is (a pipe, a device, /dev/fd/N), the bytes go into it as they come, and nothing is replaced.

@@ -234,7 +234,8 @@ ModelDir open_published(const ModelPaths& paths, const RunPart& run) {
 }  // namespace
 
 ModelDir open_model(const ModelPaths& paths, const RunPart& run) {
-  if (!fs::is_directory(paths.dir)) fail_input(fmt::format("{}: no such model directory", paths.dir.string()));
+  if (!fs::is_directory(paths.dir) && !paths.may_be_absent)
+    fail_input(fmt::format("{}: no such model directory", paths.dir.string()));
   return fs::exists(paths.dir / "model.json") ? open_ours(paths, run) : open_published(paths, run);
 }
 

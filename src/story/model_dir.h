@@ -15,6 +15,8 @@ namespace seedstory {
 struct ModelPaths {
   std::filesystem::path dir;
   std::filesystem::path vit, llm, detokenizer, unet, vae, tokenizer;  // overrides of single parts
+  bool may_be_absent = false;  // of the published layout a part may be there while the directory is not
+  std::string note;            // how the directory was chosen, if a person should know
 };
 
 struct ModelDir {

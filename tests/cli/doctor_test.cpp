@@ -131,6 +131,74 @@ TEST_CASE("doctor lists the downloads of an empty published layout, a line a par
   }
 }
 
+TEST_CASE("doctor names all that is missing of the published model at once, with sizes and room") {
+  const Desk desk;
+  const std::string host = "https://huggingface.co/";
+  struct {
+    const char *part, *size, *repo, *file;
+  } cases[] = {
+      {"llm", "(14.7 GB)", "TencentARC/SEED-Story", "seed_story/george_sft/pytorch_model.bin"},
+      {"vit", "(3.9 GB)", "spaces/TencentARC/SEED-Story", "pretrained/qwen_vit_G.pt"},
+      {"detokenizer", "(2.4 to 10.5 GB)", "TencentARC/SEED-Story",
+       "detokenizer/detokenizer_george_adapted/checkpoint-4000/pytorch_model.bin"},
+      {"tokenizer", "(under 1 MB)", "TencentARC/SEED-Story", "cvlm_llama2_tokenizer/added_tokens.json"},
+      {"unet", "(5.1 GB)", "stabilityai/stable-diffusion-xl-base-1.0", "unet/diffusion_pytorch_model.fp16.safetensors"},
+      {"vae", "(0.3 GB)", "stabilityai/stable-diffusion-xl-base-1.0", "scheduler/scheduler_config.json"},
+  };
+  fs::create_directory(desk / "empty");
+  REQUIRE(desk.shell("export HF_HUB_CACHE=none; seedstory doctor -hf TencentARC/SEED-Story --json >hf.json; seedstory "
+                     "doctor --model empty --json >empty.json; seedstory doctor --model seed-story --json >name.json")
+              .code == 3);
+  for (const char* report_file : {"hf.json", "empty.json", "name.json"}) {
+    const auto report = desk.json(report_file);
+    const bool is_cache = report_file == std::string("hf.json"), is_empty = report_file == std::string("empty.json");
+    CHECK(report["ready"] == false);
+    for (const auto& [part, size, repo, file] : cases) {
+      const auto found = finding(report, "model", part);
+      INFO(report_file << found.dump());
+      CHECK(found["state"] == "missing");
+      CHECK_THAT(found["text"].get<std::string>(), Catch::EndsWith(size));
+      CHECK_THAT(found["fix"].get<std::string>(), Catch::StartsWith("hf download ") && Catch::Contains(file));
+      const bool is_sdxl = repo[1] == 't';
+      const std::string to =
+          std::string(is_empty ? "empty/" : "seed-story/") + (is_sdxl ? "stable-diffusion-xl-base-1.0/" : "") + file;
+      CHECK_THAT(found["curl"].get<std::string>(),
+                 Catch::StartsWith("curl -fL -C - --create-dirs -o ") &&
+                     Catch::Contains(" -o " + to + " " + host + repo + "/resolve/main/" + file));
+    }
+    CHECK(finding(report, "model", "settings")["state"] == "note");
+    CHECK(finding(report, "model", "folder")["state"] == (is_empty ? "ok" : "missing"));
+    const auto download = finding(report, "model", "download");
+    CHECK_THAT(download["text"].get<std::string>(),
+               Catch::StartsWith("26.5 to 34.6 GB in all are missing; ") && Catch::Contains(" GB are free in /"));
+    CHECK(download.contains("fix") == is_cache);
+  }
+  const Run mirror = desk.shell("HF_ENDPOINT=https://mirror.example seedstory doctor --model empty");
+  CHECK_THAT(mirror.out,
+             Catch::Contains(" https://mirror.example/spaces/TencentARC/SEED-Story/resolve/main/pretrained/"));
+}
+
+TEST_CASE("doctor tries to write, whatever the permissions say") {
+  const Desk desk;
+  // Root may write anywhere by its permissions; in /proc nobody can.
+  const Run run = desk.shell(
+      "here=$PWD; cd /proc && HF_HUB_CACHE=/proc/hub XDG_CONFIG_HOME=/proc seedstory doctor --json "
+      "--model $here/model");
+  CHECK(run.code == 3);
+  const auto report = nlohmann::json::parse(run.out);
+  const auto output = finding(report, "places", "output");
+  CHECK(output["state"] == "wrong");
+  CHECK_THAT(output["text"].get<std::string>(), Catch::StartsWith("/proc cannot be written: "));
+  for (const char* place : {"configuration", "-hf cache"}) {
+    const auto found = finding(report, "places", place);
+    CHECK(found["state"] == "note");
+    CHECK_THAT(found["text"].get<std::string>(), Catch::Contains("; /proc cannot be written: "));
+  }
+  const std::vector<std::string> before = desk.files(".");
+  CHECK(desk.shell("seedstory doctor --model model").code == 0);
+  CHECK(desk.files(".") == before);
+}
+
 TEST_CASE("doctor says what is wrong with a place, a device and a whole model") {
   const Desk desk;
   CHECK(finding(examine(desk, "--model nowhere", 3), "model", "model")["text"] == "nowhere: no such model directory");

@@ -32,14 +32,54 @@ TEST_CASE("The flag --hf-repo finds a model in each place where the cache may be
   put_into_cache(desk, "hub");
   put_into_cache(desk, "home/.cache/huggingface/hub");
   const std::string line = " seedstory inspect -hf me/tiny";
-  for (const char* place : {"HF_HUB_CACHE=$PWD/hub HF_HOME=/nowhere", "HF_HUB_CACHE= HF_HOME=$PWD",
-                            "HF_HUB_CACHE= HF_HOME= XDG_CACHE_HOME=home/.cache HOME=$PWD/home",
-                            "HF_HUB_CACHE= HF_HOME= HOME=/nowhere XDG_CACHE_HOME=$PWD/home/.cache"}) {
+  for (const char* place :
+       {"HF_HUB_CACHE=$PWD/hub HF_HOME=/nowhere", "HF_HUB_CACHE= HF_HOME=$PWD",
+        "HF_HUB_CACHE= HF_HOME= XDG_CACHE_HOME=home/.cache HOME=$PWD/home",
+        "HF_HUB_CACHE= HF_HOME= HOME=/nowhere XDG_CACHE_HOME=$PWD/home/.cache",
+        // As a file of settings hands them on, where no shell has read them.
+        "HOME=$PWD HF_HUB_CACHE='~/hub'", "HOME=$PWD HF_HUB_CACHE= HF_HOME='~'", "HOME=$PWD HF_HUB_CACHE='$HOME/hub'",
+        "A=$PWD/ho B_2=me HF_HOME='${A}$B_2/.cache/huggingface'",
+        "HF_HUB_CACHE= HUGGINGFACE_HUB_CACHE=$PWD/hub HF_HOME=/nowhere",
+        "HF_HUB_CACHE=$PWD/hub HUGGINGFACE_HUB_CACHE=/nowhere",
+        "HF_HUB_CACHE= HUGGINGFACE_HUB_CACHE='~/hub' HOME=$PWD"}) {
     const Run run = desk.shell(place + line);
     INFO(place << run.err);
     CHECK(run.code == 0);
     CHECK_THAT(run.out, Catch::StartsWith("tiny (seedstory layout)\n"));
   }
+}
+
+TEST_CASE("What stands for nothing in the cache's variable stays as it is") {
+  const Desk desk;
+  for (const char* name :
+       {"$NOT_SET_HERE/hub", "${NOT_SET_HERE}x", "no~tilde", "$", "a$", "${open", "~no.such.user/hub"}) {
+    const Run run = desk.shell("HF_HUB_CACHE='" + std::string(name) + "' seedstory inspect -hf me/tiny");
+    INFO(name);
+    CHECK(run.code == 3);
+    CHECK_THAT(run.err, Catch::Contains("is not in " + std::string(name) + ", and"));
+  }
+}
+
+TEST_CASE("A snapshot without a ref is found, and named") {
+  const Desk desk;
+  put_into_cache(desk, "hub");
+  fs::remove_all(desk / "hub/models--me--tiny/refs");
+  // One that broke off later has fewer files; what is no commit is no snapshot.
+  const std::string other(40, 'b');
+  REQUIRE(desk.shell("cd hub/models--me--tiny/snapshots && mkdir " + other + " main && touch " + other +
+                     "/model.json main/{1..9}")
+              .code == 0);
+  const std::string said =
+      "me/tiny: the cache has no refs/main; snapshot " + kCommit + " is taken, of 2 the one with most files\n";
+  const std::string head = "export HF_HUB_CACHE=hub; seedstory ";
+  const Run inspected = desk.shell(head + "inspect -hf me/tiny");
+  CHECK(inspected.code == 0);
+  CHECK(inspected.err == said);
+  CHECK(desk.shell(head + "plan -hf me/tiny").err == said);
+  const Run told = desk.shell(head + "generate -hf me/tiny -p fox -n 1 -o out");
+  CHECK(told.code == 0);
+  CHECK_THAT(told.err, Catch::StartsWith(said));
+  CHECK_THAT(desk.shell(head + "doctor -hf me/tiny").out, Catch::Contains("snapshot      " + said));
 }
 
 TEST_CASE("A story told from the cache is the model's, and knows how to be told again") {
