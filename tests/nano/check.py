@@ -1,16 +1,21 @@
 #!/usr/bin/env python3
-"""Self-check of scripts/nano: seconds, no icon set, no checkpoint. Run it with the environment scripts/nano/README.md describes."""
+"""Self-check of scripts/nano: half a minute, no icon set, no checkpoint. Run it with the environment scripts/nano/README.md describes."""
 import os
 import random
 import sys
 import tempfile
 
+import numpy as np
 import torch
+from PIL import Image
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "nano"))
-from draw import Painter
+from draw import APART, MOODS, PIPING, POSES, RAISED, SHADES, SHOTS, SPECIES, WORN, Painter, any_scene, distance, seen, shirt_shade
 from export import dequantise, quantise
+from faces import line_of_closed_eye
 from models import CONFIG, Agent
+from places import BACKDROPS, GROUND, PLACES, TIMES, WEATHERS, ground_colour
+from read_pictures import ASKED, KINDS, Reader, answers
 from tokens import BOS, EOS, IMG, Tokenizer, chunk, train_tokenizer
 from train_llm import collate
 from world import LENGTHS, tell
@@ -33,6 +38,111 @@ def check_pictures():
     painter = Painter("none", 128)
     for truth in tell(random.Random(2), 12)["truth"]:
         assert painter.frame(truth, random.Random(3)).tobytes() == painter.frame(truth, random.Random(3)).tobytes()
+
+
+def check_shirts():
+    """Over all combinations: no shirt is near the fur, and where one is near the ground its piping is not."""
+    for colour in SHADES:
+        for species, spec in SPECIES.items():
+            shirt = shirt_shade(colour, species)
+            assert distance(shirt, spec["fur"]) >= APART, (colour, species)
+            assert distance(PIPING[colour], shirt) >= APART, (colour, species)
+            for place in PLACES:
+                for backdrop in range(len(BACKDROPS[place])):
+                    for time in TIMES:
+                        ground = ground_colour(place, backdrop, time)
+                        assert max(distance(shirt, ground), distance(PIPING[colour], ground)) >= APART, (colour, species, place, time)
+    assert all(len(words) == len(GROUND[place]) == 3 for place, words in BACKDROPS.items())
+
+
+def rgb(colour):
+    return tuple(bytes.fromhex(colour[1:]))
+
+
+def check_faces():
+    """Closed eyes are seen on what lies under them; what is worn leaves the eyes free."""
+    for species, spec in SPECIES.items():
+        assert distance(rgb(line_of_closed_eye(species)), rgb(spec.get("lid", spec["skin"]))) >= 2 * APART, species
+        r = spec.get("eye", 1.4)
+        bottom, room = spec["hat"][:2]
+        middle = spec["hat"][2] if len(spec["hat"]) > 2 else spec["mouth"][0]
+        for x, y in spec["eyes"]:
+            assert bottom + 1 <= y - r or abs(x - middle) - r >= room / 2, ("hat", species)
+            assert max(abs(spec["bow"][0] - x), abs(spec["bow"][1] - y)) >= r + 5, ("bow", species)
+
+
+def check_things():
+    """Nothing that is held or lies on the ground covers a face, in any pose, place and shot."""
+    painter, rng = Painter("none", 128), random.Random(5)
+    for shot in SHOTS:
+        for pose in POSES:
+            for _ in range(6):
+                truth = any_scene(rng)
+                truth.update(shot=shot, in_bed=False)
+                for person in truth["who"]:
+                    person.update(pose=pose, held="key")
+                layers = painter.layers(truth, shot, rng)
+                heads = [(x + s.width / 2, y + s.height / 2, s.width / 1.6) for n, s, x, y in layers if n == 2]
+                assert len(heads) == len(truth["who"])
+                for n, s, x, y in layers:
+                    if n == 3 and s.width > 40 and y + s.height / 2 > heads[0][1]:  # what lies over heads, without the Zzz
+                        for hx, hy, size in heads:
+                            apart = y >= hy + .3 * size or x >= hx + .3 * size or x + s.width <= hx - .3 * size  # eyes and mouth
+                            assert apart, (shot, pose, truth)
+                if pose in RAISED:
+                    assert all(n != 1 for n, *_ in layers), "a raised hand holds nothing"
+
+
+def small(painter, truth):
+    picture = painter.frame(truth, random.Random(3)).resize((64, 64), Image.BOX)
+    return np.asarray(picture, np.int16)
+
+
+def check_scenes():
+    """Each field of a record is seen, even in a picture of half the size; the same record and seed give the same bytes."""
+    painter, rng = Painter("none", 128), random.Random(9)
+    for _ in range(60):
+        truth = any_scene(rng)
+        before = small(painter, truth)
+        assert (before == small(painter, truth)).all()
+        other = any_scene(rng)
+        fields = [(truth, k, other[k]) for k in ("time", "backdrop", "weather", "shot", "side", "ground")]
+        fields += [(truth["who"][0], k, other["who"][0].get(k, "smile")) for k in ("species", "colour", "worn", "held", "pose", "mood")]
+        for record, key, value in fields:
+            kept, shown = record.get(key), seen(truth)
+            if key == "weather" and truth["place"] in ("kitchen", "bedroom") or key == "side" and "middle" in (value, kept):
+                continue
+            record[key] = value
+            if seen(truth) != shown:
+                changed = (abs(small(painter, truth) - before).max(-1) > 12).sum()
+                assert changed >= 4, (key, kept, value, changed)
+            record[key] = kept
+    assert set(WEATHERS) == {"clear", "rain", "snowfall", "rainbow"} and set(WORN) > {"scarf"}
+
+
+def check_corner():
+    """No specks: where nothing stands, the lower right corner has one colour."""
+    painter = Painter("none", 128)
+    for place, backdrop in (("mountain", 0), ("mountain", 2), ("snow", 1), ("town", 1), ("fair", 0), ("fair", 1), ("beach", 1)):
+        truth = dict(place=place, backdrop=backdrop, time="day", weather="clear", shot="far", side="left", in_bed=False, ground="none",
+                     who=[dict(species="fox", colour="red", worn="none", pose="stand", held="none")])
+        corner = np.asarray(painter.frame(truth, random.Random(1)))[-20:, -20:].reshape(-1, 3)
+        assert (corner == corner[0]).all(), place
+
+
+def check_reader():
+    rng = random.Random(6)
+    for _ in range(200):
+        truth = any_scene(rng)
+        values = answers(truth)
+        assert len(values) == len(ASKED) and all(v == -100 or 0 <= v < len(k) for v, k in zip(values, KINDS))
+        left = seen(truth)["who"][0]["species"]
+        swapped = dict(truth, who=truth["who"][::-1], side={"left": "right", "right": "left"}.get(truth["side"], "middle"))
+        if len(truth["who"]) == 2:
+            assert seen(swapped)["who"][0]["species"] == left and answers(swapped) == values
+    logits = Reader()(torch.zeros(2, 64, 64, 3, dtype=torch.uint8))
+    assert [l.shape[1] for l in logits] == [len(k) for k in KINDS]
+    assert tuple(MOODS) == ("smile", "laugh", "frown", "asleep", "afraid")  # checkpoints of the reader number them so
 
 
 def check_blocks():
@@ -72,6 +182,6 @@ def check_queries(batch, whole):
     assert torch.allclose(together[last], plain[-16:], atol=1e-4)
 
 
-for check in (check_stories, check_pictures, check_blocks, check_tokens):
+for check in (check_stories, check_pictures, check_shirts, check_faces, check_things, check_scenes, check_corner, check_reader, check_blocks, check_tokens):
     check()
     print(check.__name__, "ok", flush=True)
