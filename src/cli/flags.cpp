@@ -195,7 +195,8 @@ CLI::App* add_generate(CLI::App& app, StoryFlags& f, Path& config) {
       ->type_name("FILE")
       ->excludes(prompt)
       ->group(group);
-  sub->add_option("-i,--image", f.image, "Start from this picture (PNG or JPEG), which the prompt describes")
+  sub->add_option("-i,--image", f.image,
+                  "Start from this picture (PNG, JPEG or WebP), which the prompt describes; - is stdin")
       ->type_name("FILE")
       ->group(group);
   sub->add_option("-n,--frames", f.frames, "Pictures to make (default 10)")->type_name("N")->group(group);
@@ -210,7 +211,8 @@ CLI::App* add_visualize(CLI::App& app, StoryFlags& f, Path& config) {
       ->type_name("FILE")
       ->required()
       ->group(group);
-  sub->add_option("-i,--image", f.image, "Start from this picture (PNG or JPEG), which the first caption describes")
+  sub->add_option("-i,--image", f.image,
+                  "Start from this picture (PNG, JPEG or WebP), which the first caption describes; - is stdin")
       ->type_name("FILE")
       ->group(group);
   sub->add_option("-n,--frames", f.frames, "Pictures to make at most (default: a caption each)")
@@ -233,7 +235,8 @@ CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p, Path& config) {
 
 CLI::App* add_inspect(CLI::App& app, InspectFlags& f) {
   CLI::App* sub = app.add_subcommand("inspect", "Say what is in a model, a weight file, a frame or a story");
-  CLI::Option* path = sub->add_option("path", f.path, "A model or story folder, a weight file, story.json, or a PNG");
+  CLI::Option* path =
+      sub->add_option("path", f.path, "A model or story folder, a weight file, story.json, or a picture");
   path->type_name("PATH");
   add_hf_repo(*sub, f.hf_repo)->excludes(path);
   sub->add_flag("--json", f.json, "Print JSON");

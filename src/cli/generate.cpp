@@ -25,6 +25,7 @@ std::string read_prompt(const StoryFlags& flags) {
 }  // namespace
 
 int generate(const StoryFlags& flags, const Backends& backends, Terminal& terminal) {
+  need_one_stdin(flags.image, "--prompt-file", flags.prompt_file);
   return tell(flags, {.command = "generate", .prompt = read_prompt(flags)}, backends, terminal);
 }
 

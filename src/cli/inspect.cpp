@@ -12,6 +12,8 @@
 #include "io/file.h"
 #include "io/image.h"
 #include "io/json.h"
+#include "io/picture_kind.h"
+#include "io/png.h"
 #include "io/weights_file.h"
 #include "seedstory/error.h"
 #include "story/book.h"
@@ -170,17 +172,48 @@ void print_request(const Json& story) {
   print(fmt::format("memory     policy {}, window {}", text(r.at("policy")), text(r.at("window"))));
 }
 
-int inspect_png(const fs::path& path, const InspectFlags& flags) {
-  const auto text = read_frame_json(path);
-  if (!text) {
-    if (flags.command) fail_input(fmt::format("{}: holds no story data", path.string()));
-    const Image image = read_image(path);
-    if (flags.json)
-      print(Json{{"width", image.width}, {"height", image.height}, {"story", nullptr}});
-    else
-      print(fmt::format("{}: {}x{} pixels, no story data", path.string(), image.width, image.height));
+// EXIF's, of a picture that is not upright as it is stored.
+const char* turned(int orientation) {
+  constexpr const char* kTurned[] = {"mirrored",
+                                     "turned by 180 degrees",
+                                     "mirrored, turned by 180 degrees",
+                                     "mirrored, turned right by 270 degrees",
+                                     "turned right by 90 degrees",
+                                     "mirrored, turned right by 90 degrees",
+                                     "turned left by 90 degrees"};
+  return kTurned[orientation - 2];
+}
+
+// A picture that is no frame, and what `generate --image` makes of it.
+int inspect_picture(const fs::path& path, const InspectFlags& flags) {
+  if (flags.command) fail_input(fmt::format("{}: holds no story data", path.string()));
+  const MappedFile file(path);
+  const Picture picture = read_picture(file.bytes(), path.string());
+  const auto& [image, facts] = picture;
+  if (flags.json) {
+    print(Json{{"kind", facts.kind},
+               {"width", facts.width},
+               {"height", facts.height},
+               {"orientation", facts.orientation},
+               {"transparent", facts.transparent},
+               {"start", {{"width", image.width}, {"height", image.height}}},
+               {"story", nullptr}});
     return 0;
   }
+  print(fmt::format("{}: {}, {}x{} pixels, no story data", path.string(), facts.kind, facts.width, facts.height));
+  std::string made = fmt::format("a 000.png of {}x{} pixels", image.width, image.height);
+  if (facts.orientation != 1) {
+    print(fmt::format("orientation       {}: it is shown {}", facts.orientation, turned(facts.orientation)));
+    made += ", turned so";
+  }
+  if (facts.transparent) made += ", its transparent pixels on white";
+  print("generate --image  makes " + made);
+  return 0;
+}
+
+int inspect_png(const fs::path& path, const InspectFlags& flags) {
+  const auto text = read_frame_json(path);
+  if (!text) return inspect_picture(path, flags);
   const Json story = parse_story(*text, path);
   const std::string command = command_line(story, path.parent_path());
   if (flags.command || flags.json) {
@@ -221,13 +254,6 @@ int inspect_story(const fs::path& path, const InspectFlags& flags) {
   return 0;
 }
 
-bool is_png(const fs::path& path) {
-  constexpr std::string_view kSignature = "\x89PNG\r\n\x1a\n";
-  const MappedFile file(path);
-  return std::string_view(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size())
-      .starts_with(kSignature);
-}
-
 int inspect_kind(const fs::path& path, const InspectFlags& flags) {
   const std::string name = path.filename().string();
   if (fs::is_directory(path)) {
@@ -235,11 +261,16 @@ int inspect_kind(const fs::path& path, const InspectFlags& flags) {
     if (flags.command) fail_input(fmt::format("{}: holds no story data", path.string()));
     return inspect_model({.dir = path}, flags.json);
   }
-  if (is_png(path)) return inspect_png(path, flags);
+  const MappedFile file(path);
+  if (is_png(file.bytes())) return inspect_png(path, flags);
+  if (is_picture(file.bytes())) return inspect_picture(path, flags);
   if (name == "model.json" || name == "seedstory.json")
     return inspect_model({.dir = path.has_parent_path() ? path.parent_path() : fs::path(".")}, flags.json);
   if (path.extension() == ".json" && !name.ends_with(".index.json")) return inspect_story(path, flags);
   if (flags.command) fail_input(fmt::format("{}: holds no story data", path.string()));
+  if (!is_weights(file.bytes()))
+    if (const std::string kind = unread_picture(file.bytes()); !kind.empty())
+      fail_input(fmt::format("{}: {}", path.string(), kind));
   return inspect_weights(path, flags.json);
 }
 

@@ -18,25 +18,33 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMostText = 16 << 20;
 
-std::string read_stream(std::istream& in, const std::string& name) {
+constexpr size_t kMostPicture = 256 << 20;
+
+std::string read_stream(std::istream& in, const std::string& name, size_t most) {
   std::string text;
   char block[1 << 16];
   while (in.read(block, sizeof block) || in.gcount()) {
     text.append(block, size_t(in.gcount()));
-    if (text.size() > kMostText) fail_input(fmt::format("{}: over {} bytes", name, kMostText));
+    if (text.size() > most) fail_input(fmt::format("{}: over {} bytes", name, most));
   }
   return text;
 }
 
-// Pipes, as <(command) gives them, cannot be mapped.
-std::string read_bytes(const std::string& path) {
-  if (path == "-") return read_stream(std::cin, "standard input");
+std::string name_of_input(const std::string& path) {
+  return path == "-" ? "standard input" : path;
+}
+
+// Standard input, and pipes as <(command) gives them, cannot be mapped.
+bool is_stream(const std::string& path) {
   std::error_code none;
-  if (!fs::exists(path, none) || fs::is_regular_file(path, none) || fs::is_directory(path, none))
-    return read_text_file(path, kMostText);
+  return path == "-" || (fs::exists(path, none) && !fs::is_regular_file(path, none) && !fs::is_directory(path, none));
+}
+
+std::string read_stream(const std::string& path, size_t most) {
+  if (path == "-") return read_stream(std::cin, name_of_input(path), most);
   std::ifstream in(path, std::ios::binary);
   if (!in) fail_input(fmt::format("{}: cannot be read", path));
-  return read_stream(in, path);
+  return read_stream(in, path, most);
 }
 
 // The length of the UTF-8 character that begins the text; 0: none does. Over-long forms and surrogates are none.
@@ -120,10 +128,24 @@ std::string story_folder(std::string_view text) {
 }
 
 std::string read_user_text(const std::string& path) {
-  std::string text = read_bytes(path);
+  std::string text = is_stream(path) ? read_stream(path, kMostText) : read_text_file(path, kMostText);
   if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
-  if (!is_utf8(text)) fail_input(fmt::format("{}: is not UTF-8 text", path == "-" ? "standard input" : path));
+  if (!is_utf8(text)) fail_input(fmt::format("{}: is not UTF-8 text", name_of_input(path)));
   return text;
+}
+
+Picture read_user_picture(const std::string& path, Pixels pixels) {
+  if (!is_stream(path)) {
+    const MappedFile file(path);
+    return read_picture(file.bytes(), path, pixels);
+  }
+  const std::string bytes = read_stream(path, kMostPicture);
+  return read_picture({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, name_of_input(path), pixels);
+}
+
+void need_one_stdin(const std::optional<std::string>& image, const char* flag, const std::optional<std::string>& text) {
+  if (image == "-" && text == "-")
+    fail_usage(fmt::format("--image -: not with {} -, there is one standard input", flag));
 }
 
 bool is_utf8(std::string_view text) {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "cli/flags.h"
+#include "io/image.h"
 #include "story/model_dir.h"
 
 namespace seedstory {
@@ -28,6 +29,12 @@ std::string story_folder(std::string_view text);
 
 // A user's text file, whole; "-" is stdin, and pipes will do. ErrorKind::input: unreadable, over 16 MiB, not UTF-8.
 std::string read_user_text(const std::string& path);
+
+// A user's picture; "-" is stdin, and pipes will do. ErrorKind::input: see read_picture; over 256 MiB of a pipe.
+Picture read_user_picture(const std::string& path, Pixels pixels);
+
+// ErrorKind::usage where both flags are "-": there is one standard input.
+void need_one_stdin(const std::optional<std::string>& image, const char* flag, const std::optional<std::string>& text);
 
 bool is_utf8(std::string_view text);
 

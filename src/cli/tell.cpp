@@ -88,7 +88,16 @@ class Telling {
 
   void read_start() {
     if (!flags_.image) return;
-    request_.start = read_image(*flags_.image);
+    // The published script takes the pixels as the file has them.
+    const bool as_stored = request_.policy == Policy::compat_vis;
+    Picture picture = read_user_picture(*flags_.image, as_stored ? Pixels::stored : Pixels::shown);
+    const std::string& name = *flags_.image;
+    if (picture.facts.transparent) terminal_.warn(fmt::format("{}: its transparent pixels are put on white", name));
+    if (as_stored && picture.facts.orientation != 1)
+      terminal_.warn(
+          fmt::format("{}: is not turned as its EXIF orientation {} says: --policy compat_vis takes it as stored", name,
+                      picture.facts.orientation));
+    request_.start = std::make_shared<Image>(std::move(picture.image));
     const Image& start = *request_.start;
     Fingerprint print;
     print.add(fmt::format("{}x{}", start.width, start.height));

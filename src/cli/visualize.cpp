@@ -27,6 +27,7 @@ std::vector<std::string> read_captions(const std::string& path) {
 }  // namespace
 
 int visualize(const StoryFlags& flags, const Backends& backends, Terminal& terminal) {
+  need_one_stdin(flags.image, "--captions", flags.captions);
   const std::vector<std::string> captions = read_captions(*flags.captions);
   const size_t given = flags.image ? 1 : 0;  // the start picture has one of them
   if (captions.size() <= given)

@@ -6,8 +6,11 @@
 #include <csetjmp>
 #include <cstring>
 #include <optional>
+#include <string_view>
 
+#include "io/exif.h"
 #include "io/file.h"
+#include "io/pixels.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
@@ -54,23 +57,31 @@ void on_write(png_structp png, png_bytep data, size_t length) {
 }
 void on_flush(png_structp) {}
 
-// libpng takes memory for a chunk before it reads it. False where one says that it is longer than the file.
-bool has_whole_chunks(std::span<const uint8_t> bytes) {
-  constexpr size_t kSignature = 8, kAroundData = 12;  // length, type and checksum
-  for (size_t at = kSignature; at + kAroundData <= bytes.size();) {
+// What libpng does not look at: EXIF data, wherever it stands, and whether a chunk says that it is longer than the
+// file, because libpng takes memory for a chunk before it reads it.
+int read_orientation(std::span<const uint8_t> bytes, const std::string& file) {
+  constexpr size_t kSignature = 8, kHead = 8, kChecksum = 4;
+  int orientation = 1;
+  for (size_t at = kSignature; at < bytes.size();) {
+    if (bytes.size() - at < kHead) break;
     const uint8_t* head = &bytes[at];
+    const std::string_view kind(reinterpret_cast<const char*>(head) + 4, 4);
     const size_t length = size_t(head[0]) << 24 | head[1] << 16 | head[2] << 8 | head[3];
-    if (length > bytes.size() - at - kAroundData) return false;
-    if (std::memcmp(head + 4, "IEND", 4) == 0) break;
-    at += kAroundData + length;
+    const size_t there = bytes.size() - at - kHead;
+    if (length > there || there - length < kChecksum)
+      fail_input(fmt::format("{}: broken PNG: {}: {} bytes of a chunk are missing", file, kEndsEarly,
+                             length + kChecksum - there));
+    if (kind == "eXIf") orientation = exif_orientation(bytes.subspan(at + kHead, length));
+    if (kind == "IEND") break;
+    at += kHead + length + kChecksum;
   }
-  return true;
+  return orientation;
 }
 
 class PngReader {
  public:
   PngReader(std::span<const uint8_t> bytes, std::string file) : file_(std::move(file)) {
-    if (!has_whole_chunks(bytes)) fail_input(file_ + ": broken PNG: " + kEndsEarly);
+    orientation_ = read_orientation(bytes, file_);
     session_.in = bytes;
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &session_, on_error, on_warning);
     info_ = png_ ? png_create_info_struct(png_) : nullptr;
@@ -82,20 +93,27 @@ class PngReader {
   PngReader(const PngReader&) = delete;
   PngReader& operator=(const PngReader&) = delete;
 
-  Image pixels() {
+  Picture picture(Pixels pixels) {
     png_set_chunk_cache_max(png_, 1);  // no texts: libpng keeps up to 1000 of 8 MB each
     if (!header_or_jump()) fail_png();
     check_image_size(png_get_image_width(png_, info_), png_get_image_height(png_, info_), file_);
-    if (!to_rgb8_or_jump()) fail_png();
-    Image image{
-        .width = int(png_get_image_width(png_, info_)), .height = int(png_get_image_height(png_, info_)), .rgb = {}};
-    const size_t row_bytes = size_t(image.width) * 3;
+    const bool has_alpha =
+        (png_get_color_type(png_, info_) & PNG_COLOR_MASK_ALPHA) || png_get_valid(png_, info_, PNG_INFO_tRNS);
+    const bool alpha = has_alpha && pixels == Pixels::shown;
+    if (!to_8_bits_or_jump(alpha)) fail_png();
+    Picture out{.image = {.width = int(png_get_image_width(png_, info_)),
+                          .height = int(png_get_image_height(png_, info_)),
+                          .rgb = {}},
+                .facts = {.kind = "PNG", .orientation = orientation_}};
+    const size_t row_bytes = size_t(out.image.width) * (alpha ? 4 : 3);
     if (png_get_rowbytes(png_, info_) != row_bytes) fail_input(file_ + ": PNG of an unknown kind");
-    image.rgb.resize(row_bytes * size_t(image.height));
-    std::vector<png_bytep> rows(size_t(image.height), nullptr);
-    for (size_t y = 0; y < rows.size(); ++y) rows[y] = &image.rgb[y * row_bytes];
+    std::vector<uint8_t>& values = out.image.rgb;
+    values.resize(row_bytes * size_t(out.image.height));
+    std::vector<png_bytep> rows(size_t(out.image.height), nullptr);
+    for (size_t y = 0; y < rows.size(); ++y) rows[y] = &values[y * row_bytes];
     if (!image_or_jump(rows.data())) fail_png();
-    return image;
+    if (alpha) out.facts.transparent = put_on_white(values);
+    return out;
   }
 
   // Text may stand before the pixels or after them, so the rows are read past.
@@ -118,13 +136,13 @@ class PngReader {
     png_read_info(png_, info_);
     return true;
   }
-  // What PIL's convert("RGB") does: palette looked up, few bits spread over 0..255, grey repeated, alpha dropped, of 16
-  // bits the high ones kept.
-  bool to_rgb8_or_jump() {
+  // What PIL's convert("RGB") or convert("RGBA") does: palette looked up, few bits spread over 0..255, grey repeated,
+  // of 16 bits the high ones kept.
+  bool to_8_bits_or_jump(bool alpha) {
     if (setjmp(png_jmpbuf(png_))) return false;
     png_set_expand(png_);
     png_set_strip_16(png_);
-    png_set_strip_alpha(png_);
+    if (!alpha) png_set_strip_alpha(png_);
     png_set_gray_to_rgb(png_);
     png_set_interlace_handling(png_);
     png_read_update_info(png_, info_);
@@ -148,6 +166,7 @@ class PngReader {
   [[noreturn]] void fail_png() const { fail_input(fmt::format("{}: broken PNG: {}", file_, session_.message)); }
 
   std::string file_;
+  int orientation_ = 1;
   Session session_;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
@@ -236,18 +255,12 @@ void check_keyword(const std::string& keyword) {
 
 }  // namespace
 
-void check_image_size(int64_t width, int64_t height, const std::string& file) {
-  if (width > kMaxSide || height > kMaxSide || width * height > kMaxPixels)
-    fail_input(fmt::format("{}: {}x{} pixels, at most {} a side and {} in all are read", file, width, height, kMaxSide,
-                           kMaxPixels));
-}
-
 bool is_png(std::span<const uint8_t> bytes) {
   return bytes.size() >= 8 && png_sig_cmp(bytes.data(), 0, 8) == 0;
 }
 
-Image decode_png(std::span<const uint8_t> bytes, const std::string& file) {
-  return PngReader(bytes, file).pixels();
+Picture decode_png(std::span<const uint8_t> bytes, const std::string& file, Pixels pixels) {
+  return PngReader(bytes, file).picture(pixels);
 }
 
 std::string encode_png(const Image& image, const PngText& text) {

@@ -76,14 +76,17 @@ Image resize_bilinear(const Image& image, int width, int height) {
   if (image.width < 1 || image.height < 1 || width < 1 || height < 1)
     fail(fmt::format("resize_bilinear: from {}x{} to {}x{}, sizes must be at least 1", image.width, image.height, width,
                      height));
-  Image wide = image;
+  if (width == image.width && height == image.height) return image;
+  Image narrowed;
   if (width != image.width) {
-    wide = blank(width, image.height);
+    narrowed = blank(width, image.height);
     const auto taps = triangle_taps(image.width, width);
     for (int y = 0; y < image.height; ++y)
-      filter_line(&image.rgb[size_t(y) * size_t(image.width) * 3], &wide.rgb[size_t(y) * size_t(width) * 3], 3, taps);
+      filter_line(&image.rgb[size_t(y) * size_t(image.width) * 3], &narrowed.rgb[size_t(y) * size_t(width) * 3], 3,
+                  taps);
   }
-  if (height == image.height) return wide;
+  if (height == image.height) return narrowed;
+  const Image& wide = width == image.width ? image : narrowed;
   Image out = blank(width, height);
   const auto taps = triangle_taps(image.height, height);
   for (int x = 0; x < width; ++x)

@@ -17,11 +17,18 @@ bool starts_with(std::span<const uint8_t> bytes, std::string_view text) {
   return bytes.size() >= text.size() && std::memcmp(bytes.data(), text.data(), text.size()) == 0;
 }
 
+bool is_torch(std::span<const uint8_t> bytes) {
+  return starts_with(bytes, "PK");
+}
+bool is_safetensors(std::span<const uint8_t> bytes) {
+  return bytes.size() > 8 && bytes[8] == '{';
+}
+
 std::unique_ptr<MappedSource> open_mapped(const fs::path& path) {
   auto file = std::make_unique<MappedFile>(path);
   const auto bytes = file->bytes();
-  if (starts_with(bytes, "PK")) return read_torch(std::move(file));
-  if (bytes.size() > 8 && bytes[8] == '{') return read_safetensors(std::move(file));
+  if (is_torch(bytes)) return read_torch(std::move(file));
+  if (is_safetensors(bytes)) return read_safetensors(std::move(file));
   // Two files that people do have, and that would puzzle them.
   if (starts_with(bytes, "version https://git-lfs"))
     fail_input(path.string() + ": a git-lfs pointer, not the weights themselves; fetch them with `git lfs pull`");
@@ -64,6 +71,10 @@ std::map<std::string, std::vector<std::string>> read_index(const fs::path& path)
 }
 
 }  // namespace
+
+bool is_weights(std::span<const uint8_t> bytes) {
+  return is_torch(bytes) || is_safetensors(bytes);
+}
 
 std::unique_ptr<TensorSource> open_weights(const fs::path& file) {
   return open_mapped(file);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,9 @@ namespace seedstory {
 // By content, not by name: a safetensors file, or a torch zip with a pickle inside (read by an allow-list, never run).
 // Memory-mapped; the tensors are views. ErrorKind::input if it is neither or broken.
 std::unique_ptr<TensorSource> open_weights(const std::filesystem::path& file);
+
+// Whether a file that begins so is one of the two.
+bool is_weights(std::span<const uint8_t> bytes);
 
 // The same for a set of shards: an index file "*.index.json" with "weight_map", or a single file.
 std::unique_ptr<TensorSource> open_sharded(const std::filesystem::path& file_or_index);

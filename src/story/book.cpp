@@ -11,6 +11,7 @@
 #include "io/json.h"
 #include "seedstory/error.h"
 #include "story/page.h"
+#include "story/page_picture.h"
 #include "story/sheet.h"
 
 namespace seedstory {
@@ -450,7 +451,10 @@ std::string Book::page(const std::vector<StoredFrame>& frames) const {
       fmt::format("Told and painted by {} with seedstory {}, seed {}.", record_.model, record_.version, r.seed);
   std::vector<Page> pages;
   pages.reserve(frames.size());
-  for (const StoredFrame& frame : frames) pages.push_back({.text = frame.text, .png = png(frame)});
+  for (const StoredFrame& frame : frames) {
+    const bool is_start = frame.index == 0 && !record_.start_print.empty();
+    pages.push_back({.text = frame.text, .picture = is_start ? page_picture(png(frame)) : png(frame)});
+  }
   return story_page(title, colophon, pages);
 }
 

@@ -164,7 +164,9 @@ constexpr const char* kScriptHash = "jXJ1lRNxrZEKP6/vY2QHAeTKsR6gYImh9xzUWV/X8iI
 
 std::string story_page(std::string_view title, std::string_view colophon, const std::vector<Page>& pages) {
   const auto picture = [](const Page& page) {
-    return fmt::format("<img src=\"data:image/png;base64,{}\" alt=\"{}\">", base64(page.png), escape(page.text));
+    const char* type = page.picture.starts_with("\xFF\xD8") ? "jpeg" : "png";
+    return fmt::format("<img src=\"data:image/{};base64,{}\" alt=\"{}\">", type, base64(page.picture),
+                       escape(page.text));
   };
   // data:, as the icon keeps a browser from asking a server for one.
   std::string html = fmt::format(

@@ -8,7 +8,8 @@
 namespace seedstory {
 
 struct Page {
-  std::string text, png;
+  std::string text;
+  std::string picture;  // PNG or JPEG
 };
 
 // A cover, then a spread a page: the picture and its text. Needs no network; without script, or before it ran, it is a

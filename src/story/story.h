@@ -17,10 +17,10 @@
 namespace seedstory {
 
 struct StoryRequest {
-  std::string prompt;                 // generate: the text that starts the story
-  std::vector<std::string> captions;  // visualize: the texts, given; the prompt is then unused
-  std::optional<Image> start;         // a picture of the user's; with captions, the first belongs to it
-  int64_t frames = 10;                // that the model makes; with captions, at most as many as there are
+  std::string prompt;                  // generate: the text that starts the story
+  std::vector<std::string> captions;   // visualize: the texts, given; the prompt is then unused
+  std::shared_ptr<const Image> start;  // a picture of the user's, maybe large; with captions, the first belongs to it
+  int64_t frames = 10;                 // that the model makes; with captions, at most as many as there are
   Policy policy = Policy::window;
   int64_t window = 8;  // pictures
   uint64_t seed = 42;

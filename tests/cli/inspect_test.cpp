@@ -101,7 +101,7 @@ TEST_CASE("inspect of a picture without a story, and of what it cannot read") {
   desk.write("story.json", "{}");
   const Run plain = desk.shell("seedstory inspect plain.png");
   CHECK(plain.code == 0);
-  CHECK(plain.out == "plain.png: 3x2 pixels, no story data\n");
+  CHECK(plain.out == "plain.png: PNG, 3x2 pixels, no story data\ngenerate --image  makes a 000.png of 3x2 pixels\n");
   struct {
     const char *path, *message;
   } cases[] = {{"plain.png --command", "plain.png: holds no story data"},

@@ -33,10 +33,10 @@ void check_hash(const Desk& desk, const std::string& page, const std::string& ta
 
 TEST_CASE("The page's policy allows its own style and script, by hash") {
   const Desk desk;
-  const std::string page = story_page("T", "c", {{.text = "a", .png = "b"}});
+  const std::string page = story_page("T", "c", {{.text = "a", .picture = "b"}});
   check_hash(desk, page, "style");
   check_hash(desk, page, "script");
-  CHECK(page == story_page("T", "c", {{.text = "a", .png = "b"}}));
+  CHECK(page == story_page("T", "c", {{.text = "a", .picture = "b"}}));
 }
 
 TEST_CASE("The cover has the story's first sentence") {
@@ -79,7 +79,7 @@ TEST_CASE("A browser shows hostile texts as texts") {
 
 TEST_CASE("A text of a megabyte is a page like another, under a short title") {
   std::string text = "A fox" + std::string(1 << 20, '"');
-  const std::string page = story_page(story_title(text), "c", {{.text = text, .png = "b"}});
+  const std::string page = story_page(story_title(text), "c", {{.text = text, .picture = "b"}});
   CHECK(page.size() < (3 * 6 + 1) << 20);
   CHECK(page.find("<title>A fox&quot;") != std::string::npos);
   CHECK(story_title(text).size() < 110);

@@ -1,4 +1,4 @@
-// A PNG or JPEG file, its pixels and its texts.
+// A PNG, JPEG or WebP file, its pixels and its texts.
 //
 // A PNG's chunks have checksums that no fuzzer guesses. The bytes are read as they are, and again with checksums that
 // are right.

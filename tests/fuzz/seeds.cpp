@@ -6,7 +6,7 @@
 #include "fuzz.h"
 #include "io/file.h"
 #include "io/image.h"
-#include "io/png_chunk.h"
+#include "io/picture_bytes.h"
 #include "io/torch_archive.h"
 #include "io/weights_file.h"
 #include "story/book.h"
@@ -94,8 +94,15 @@ void add_pictures(const Seeds& seeds) {
   for (const auto& entry : fs::directory_iterator(kData / "pictures"))
     if (const auto kind = entry.path().extension(); kind == ".png" || kind == ".jpg")
       seeds.copy("picture", entry.path());
+  const std::string jpeg = read_text_file(kData / "pictures/rgb444.jpg");
+  seeds.add("picture", "turned.jpg", jpeg_with_exif(jpeg, exif_bytes(6, true)));
+  seeds.add("picture", "no-end.jpg", jpeg.substr(0, jpeg.size() - 2));
   const Image image{.width = 2, .height = 1, .rgb = std::vector<uint8_t>(6)};
   std::string png = encode_png(image, {{"parameters", "seed 42"}, {"Caption", "\u65e5"}});
+  seeds.add("picture", "turned.png", with_chunk(png, "eXIf", exif_bytes(8, false)));
+  const std::vector<uint8_t> rgba = {1, 2, 3, 4, 5, 6, 7, 255};
+  seeds.add("picture", "plain.webp", webp_bytes(2, 1, rgba));
+  seeds.add("picture", "turned.webp", webp_bytes(2, 1, rgba, exif_bytes(3, false)));
   // zlib's stream of "aaaa".
   png.insert(33, png_chunk("zTXt", std::string("k\0\0", 3) + "\x78\x9c\x4b\x4c\x4c\x4c\x04" + std::string(1, '\0') +
                                        "\x03\xce\x01\x85"));

@@ -16,7 +16,7 @@ StoryRequest short_story(const ModelDir& model) {
   StoryRequest request = default_request(model.config);
   request.prompt = "A little fox";
   request.frames = 2;
-  request.start = Image{.width = 40, .height = 30, .rgb = std::vector<uint8_t>(40 * 30 * 3, 90)};
+  request.start = std::make_shared<Image>(Image{.width = 40, .height = 30, .rgb = std::vector<uint8_t>(3600, 90)});
   return request;
 }
 

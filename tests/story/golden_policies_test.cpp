@@ -14,7 +14,7 @@ TEST_CASE("logits, texts and features under the cache policies equal the golden 
   const auto stories = nlohmann::json::parse(read_text_file(golden_dir() / "policies.json"));
   auto request = default_request(model.engine.config);
   request.prompt = "Mia the fox finds a red lantern in the snowy wood. Snow falls.";
-  request.start = read_image(golden_dir() / "start.png");
+  request.start = std::make_shared<Image>(read_image(golden_dir() / "start.png"));
   request.frames = 7;
   request.window = 2;
   for (const auto& [name, policy] :

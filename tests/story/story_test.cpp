@@ -198,7 +198,7 @@ TEST_CASE("a start picture takes the first caption and the first file", "[story]
   LoadedModel model(dir.path());
   auto request = default_request(model.engine.config);
   request.captions = {"a fox", "the snow", "a red lantern"};
-  request.start = Image{.width = 5, .height = 3, .rgb = std::vector<uint8_t>(45, 200)};
+  request.start = std::make_shared<Image>(Image{.width = 5, .height = 3, .rgb = std::vector<uint8_t>(45, 200)});
   for (Policy policy : {Policy::window, Policy::mm_sink}) {
     request.policy = policy;
     const auto told = tell(model.engine, request);
