@@ -302,7 +302,8 @@ TEST_CASE("Pictures that are not a story's are not overwritten") {
   const Run run = desk.generate("-p fox -o out");
   CHECK(run.code == 3);
   CHECK(run.err ==
-        "seedstory: out: holds another story (its files differs); --force replaces it, -o DIR goes elsewhere\n");
+        "seedstory: out/000.png: is not of a story that this folder holds, and is not overwritten; move it away, or go "
+        "elsewhere with -o\n");
   CHECK(desk.read("out/000.png") == "mine");
 }
 
