@@ -115,18 +115,21 @@ TEST_CASE("What is small on disk and huge in memory is not unpacked") {
   expect_refused(desk, "seedstory inspect bomb.bin", "bomb.bin: archive/data.pkl: is compressed (method 8)");
 
   desk.write("pixels.png", png(1, 1, "", Deflated(0, kBomb).bytes));
-  CHECK(run_bounded(desk, "seedstory inspect pixels.png").out == "pixels.png: 1x1 pixels, no story data\n");
+  CHECK(run_bounded(desk, "seedstory inspect pixels.png").out ==
+        "pixels.png: PNG, 1x1 pixels, no story data\ngenerate --image  makes a 000.png of 1x1 pixels\n");
 
   const auto text = [](const char* keyword, uint64_t count) {
     return png_chunk("zTXt", std::string(keyword) + std::string(2, '\0') + Deflated('x', count).bytes);
   };
   const std::string pixels = Deflated(0, 2).bytes;
   desk.write("text.png", png(1, 1, text("seedstory", kBomb), pixels));
-  CHECK(run_bounded(desk, "seedstory inspect text.png").out == "text.png: 1x1 pixels, no story data\n");
+  CHECK(run_bounded(desk, "seedstory inspect text.png").out ==
+        "text.png: PNG, 1x1 pixels, no story data\ngenerate --image  makes a 000.png of 1x1 pixels\n");
   std::string many;
   for (int i = 0; i < 900; ++i) many += text("k", 1'000'000);
   desk.write("texts.png", png(1, 1, many, pixels));
-  CHECK(run_bounded(desk, "seedstory inspect texts.png").out == "texts.png: 1x1 pixels, no story data\n");
+  CHECK(run_bounded(desk, "seedstory inspect texts.png").out ==
+        "texts.png: PNG, 1x1 pixels, no story data\ngenerate --image  makes a 000.png of 1x1 pixels\n");
 
   desk.write("wide.png", png(60000, 1, "", pixels));
   expect_refused(desk, "seedstory inspect wide.png", "wide.png: 60000x1 pixels, at most 16384 a side");
