@@ -119,6 +119,7 @@ void add_stories(const Seeds& seeds) {
     record.command = command;
     record.request.captions = {"a fox", "the end"};
     Book book(dir / command, record);
+    if (!book.claim()) fail("another process has the temporary folder");
     book.begin(false);
     book.add({.index = 0, .text = "a fox", .feature = {}}, {.width = 1, .height = 1, .rgb = {1, 2, 3}});
     book.finish();
