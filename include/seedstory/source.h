@@ -18,11 +18,27 @@ struct StoredTensor {
   std::string file;  // for error messages
 };
 
+// A tensor of a type, or with a number of axes, that no weight has. Its numbers are not read.
+struct UnreadTensor {
+  std::string type;  // as safetensors names it: F64, F8_E4M3, I64, ...
+  std::vector<int64_t> shape;
+  int64_t bytes = 0;
+  std::string file;
+
+  std::string str() const {  // "F64(2, 64)"
+    std::string s = type + "(";
+    for (size_t axis = 0; axis < shape.size(); ++axis) s += (axis ? ", " : "") + std::to_string(shape[axis]);
+    return s + ")";
+  }
+};
+using UnreadTensors = std::map<std::string, UnreadTensor, std::less<>>;
+
 class TensorSource {
  public:
   virtual ~TensorSource() = default;
   virtual std::vector<std::string> names() const = 0;
   virtual const StoredTensor* find(std::string_view name) const = 0;  // null: not there
+  virtual UnreadTensors unread() const { return {}; }                 // what find() does not give
 };
 
 }  // namespace seedstory

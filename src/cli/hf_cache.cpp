@@ -124,9 +124,12 @@ void find_other_parts(ModelPaths& paths) {
   if (!existing(here, {"stable-diffusion-xl-base-1.0"})) {
     auto sdxl = hf_snapshot("stabilityai/stable-diffusion-xl-base-1.0");
     take(paths.unet, sdxl,
-         {"unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors"});
+         {"unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors",
+          "unet/diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.fp16.bin"});
     if (sdxl && !paths.unet.empty()) sdxl->note.clear();  // said once
-    take(paths.vae, sdxl, {"vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors"});
+    take(paths.vae, sdxl,
+         {"vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors",
+          "vae/diffusion_pytorch_model.bin", "vae/diffusion_pytorch_model.fp16.bin"});
   }
   if (!existing(here, {"visual_tokenizer", "QwenViT", "Qwen-VL-Chat"})) {
     take(paths.vit, hf_snapshot(kPublishedRepo, "spaces"), {"pretrained/qwen_vit_G.pt"});

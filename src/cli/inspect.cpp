@@ -55,7 +55,7 @@ std::vector<int64_t> shape(const Tensor& t) {
 }
 
 struct Totals {
-  int64_t tensors = 0, parameters = 0, bytes = 0;
+  int64_t tensors = 0, unread = 0, parameters = 0, bytes = 0;
   std::map<std::string, int64_t> types;  // tensors of each
   void add(const StoredTensor& t) {
     ++tensors;
@@ -63,37 +63,62 @@ struct Totals {
     bytes += t.values.bytes() + (t.scale.data ? t.scale.bytes() : 0);
     ++types[type_name(t)];
   }
+  void add(const UnreadTensor& t) {
+    int64_t numel = 1;
+    for (const int64_t length : t.shape) numel *= length;
+    ++tensors;
+    ++unread;
+    parameters += numel;
+    bytes += t.bytes;
+    ++types[t.type];
+  }
   std::string type_list() const {
     std::vector<std::string> names;
     for (const auto& [name, count] : types) names.push_back(name);
     return fmt::format("{}", fmt::join(names, ", "));
   }
-  Json json() const { return {{"tensors", tensors}, {"parameters", parameters}, {"bytes", bytes}, {"types", types}}; }
+  Json json() const {
+    return {{"tensors", tensors}, {"unread", unread}, {"parameters", parameters}, {"bytes", bytes}, {"types", types}};
+  }
+};
+
+struct Row {
+  std::string type;
+  std::vector<int64_t> shape;
+  bool unread = false;
 };
 
 int inspect_weights(const fs::path& path, bool as_json) {
   const auto source = open_sharded(path);
-  std::vector<std::string> names = source->names();
-  std::sort(names.begin(), names.end());
   Totals totals;
-  Json list = Json::array();
-  for (const std::string& name : names) {
+  std::map<std::string, Row> rows;
+  for (const std::string& name : source->names()) {
     const StoredTensor& t = *source->find(name);
     totals.add(t);
-    if (as_json)
-      list.push_back({{"name", name}, {"type", type_name(t)}, {"shape", shape(t.values)}});
-    else
-      print(fmt::format("{:<11} {:<20} {}", type_name(t), fmt::format("[{}]", fmt::join(shape(t.values), ", ")), name));
+    rows[name] = {type_name(t), shape(t.values)};
+  }
+  for (const auto& [name, t] : source->unread()) {
+    totals.add(t);
+    rows[name] = {t.type, t.shape, true};
   }
   if (as_json) {
     Json json = {{"file", path.string()}};
     json.update(totals.json());
-    json["list"] = list;
+    json["list"] = Json::array();
+    for (const auto& [name, row] : rows) {
+      json["list"].push_back({{"name", name}, {"type", row.type}, {"shape", row.shape}});
+      if (row.unread) json["list"].back()["unread"] = true;
+    }
     print(json);
-  } else {
-    print(fmt::format("{} tensors, {} parameters, {} bytes", totals.tensors, grouped(totals.parameters),
-                      grouped(totals.bytes)));
+    return 0;
   }
+  for (const auto& [name, row] : rows)
+    print(fmt::format("{:<11} {:<20} {}", row.type, fmt::format("[{}]", fmt::join(row.shape, ", ")), name));
+  print(fmt::format("{} tensors, {} parameters, {} bytes", totals.tensors, grouped(totals.parameters),
+                    grouped(totals.bytes)));
+  if (totals.unread > 0)
+    print(fmt::format("{} of them cannot be weights, which are f32, f16, bf16 or i8 with scales, of at most {} axes",
+                      totals.unread, Tensor::kMaxRank));
   return 0;
 }
 
@@ -121,6 +146,10 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
     for (const std::string& tensor : source->names()) {
       part.add(*source->find(tensor));
       all.add(*source->find(tensor));
+    }
+    for (const auto& [name_in_file, tensor] : source->unread()) {
+      part.add(tensor);
+      all.add(tensor);
     }
     rows.emplace_back(name, part);
   }

@@ -28,6 +28,8 @@ class MappedSource : public TensorSource {
     return it == tensors.end() ? nullptr : &it->second;
   }
 
+  UnreadTensors unread() const override { return unread_tensors; }
+
   const MappedFile& file() const { return *file_; }
   std::string path() const { return file_->path().string(); }
 
@@ -41,8 +43,12 @@ class MappedSource : public TensorSource {
   }
 
   std::map<std::string, StoredTensor, std::less<>> tensors;
-  // Names that the file has and find() does not give: types that no op reads (i64, f64, bool, ...), scales of i8.
-  std::set<std::string> hidden;
+  std::set<std::string> scales;  // of i8 tensors, which have them
+  UnreadTensors unread_tensors;
+
+  bool has(const std::string& name) const {
+    return tensors.contains(name) || scales.contains(name) || unread_tensors.contains(name);
+  }
 
  private:
   std::unique_ptr<MappedFile> file_;

@@ -19,25 +19,33 @@ constexpr int64_t kScaleBlock = 32;
 
 struct Type {
   const char* name;
-  int64_t bytes;
-  int dtype;  // a DType, or -1: read past
+  int64_t bits;
+  int dtype;  // a DType, or -1: no weight has it
 };
+// All that the format's own library knows.
 constexpr Type kTypes[] = {
-    {"F32", 4, int(DType::f32)},
-    {"F16", 2, int(DType::f16)},
-    {"BF16", 2, int(DType::bf16)},
-    {"I32", 4, int(DType::i32)},
-    {"U8", 1, int(DType::u8)},
-    {"I8", 1, int(DType::i8)},
-    {"F64", 8, -1},
-    {"I64", 8, -1},
-    {"U64", 8, -1},
-    {"U32", 4, -1},
-    {"I16", 2, -1},
-    {"U16", 2, -1},
-    {"BOOL", 1, -1},
-    {"F8_E4M3", 1, -1},
-    {"F8_E5M2", 1, -1},
+    {"F32", 32, int(DType::f32)},
+    {"F16", 16, int(DType::f16)},
+    {"BF16", 16, int(DType::bf16)},
+    {"I32", 32, int(DType::i32)},
+    {"U8", 8, int(DType::u8)},
+    {"I8", 8, int(DType::i8)},
+    {"C64", 64, -1},
+    {"F64", 64, -1},
+    {"I64", 64, -1},
+    {"U64", 64, -1},
+    {"U32", 32, -1},
+    {"I16", 16, -1},
+    {"U16", 16, -1},
+    {"BOOL", 8, -1},
+    {"F8_E4M3", 8, -1},
+    {"F8_E5M2", 8, -1},
+    {"F8_E8M0", 8, -1},
+    {"F8_E4M3FNUZ", 8, -1},
+    {"F8_E5M2FNUZ", 8, -1},
+    {"F6_E2M3", 6, -1},
+    {"F6_E3M2", 6, -1},
+    {"F4", 4, -1},
 };
 
 struct Entry {
@@ -61,18 +69,17 @@ const Type& type_of(const nlohmann::json& value, const std::string& what) {
 
 std::vector<int64_t> shape_of(const nlohmann::json& value, const std::string& what) {
   if (!value.is_array()) fail_input(fmt::format("{}: shape is {}, expected a list", what, value.type_name()));
-  if (value.size() > size_t(Tensor::kMaxRank))
-    fail_input(fmt::format("{}: shape has {} axes, at most {} are supported", what, value.size(), Tensor::kMaxRank));
   std::vector<int64_t> shape;
   for (const auto& axis : value) shape.push_back(number(axis, what + ": shape"));
   return shape;
 }
 
 int64_t bytes_of(const Type& type, const std::vector<int64_t>& shape, const std::string& what) {
-  int64_t bytes = type.bytes;
+  int64_t bits = type.bits;
   for (int64_t length : shape)
-    if (__builtin_mul_overflow(bytes, length, &bytes)) fail_input(fmt::format("{}: shape has too many elements", what));
-  return bytes;
+    if (__builtin_mul_overflow(bits, length, &bits)) fail_input(fmt::format("{}: shape has too many elements", what));
+  if (bits % 8 != 0) fail_input(fmt::format("{}: {} bits of data, expected whole bytes", what, bits));
+  return bits / 8;
 }
 
 Entry entry_of(const std::string& file, const std::string& name, const nlohmann::json& value, int64_t data_bytes) {
@@ -112,21 +119,26 @@ void check_tiling(std::vector<Entry>& entries, const std::string& file, int64_t 
   if (end != data_bytes) fail_input(fmt::format("{}: {} bytes of data, the tensors have {}", file, data_bytes, end));
 }
 
+// null is none, as for the format's own library.
 void check_metadata(const nlohmann::json& value, const std::string& file) {
   const bool strings =
-      value.is_object() && std::all_of(value.begin(), value.end(), [](const auto& v) { return v.is_string(); });
+      value.is_null() ||
+      (value.is_object() && std::all_of(value.begin(), value.end(), [](const auto& v) { return v.is_string(); }));
   if (!strings) fail_input(file + ": __metadata__ is not an object of strings");
 }
 
-// Moves NAME.scale out of sight and into the i8 tensor NAME.
+// Moves NAME.scale out of sight and into the i8 tensor NAME. Without it NAME is no weight.
 void attach_scales(MappedSource& source) {
-  std::vector<std::string> taken;
+  std::vector<std::string> taken, bare;
   for (auto& [name, tensor] : source.tensors) {
     if (tensor.values.dtype != DType::i8) continue;
     const std::string scale_name = name + ".scale";
     const StoredTensor* scale = source.find(scale_name);
+    if (!scale) {
+      bare.push_back(name);
+      continue;
+    }
     const int64_t blocks = (tensor.values.numel() + kScaleBlock - 1) / kScaleBlock;
-    if (!scale) fail_input(fmt::format("{}: {} is i8 and has no {}", source.path(), name, scale_name));
     const Tensor& s = scale->values;
     if (s.dtype != DType::f16 || s.rank != 1 || s.dim[0] != blocks)
       fail_input(fmt::format("{}: {} is {}, expected f16({})", source.path(), scale_name, s.str(), blocks));
@@ -135,7 +147,13 @@ void attach_scales(MappedSource& source) {
   }
   for (const std::string& name : taken) {
     source.tensors.erase(name);
-    source.hidden.insert(name);
+    source.scales.insert(name);
+  }
+  for (const std::string& name : bare) {
+    const Tensor t = source.tensors.at(name).values;
+    source.tensors.erase(name);
+    source.unread_tensors[name] = {
+        .type = "I8", .shape = {t.dim, t.dim + t.rank}, .bytes = t.bytes(), .file = source.path()};
   }
 }
 
@@ -177,12 +195,13 @@ std::unique_ptr<MappedSource> read_safetensors(std::unique_ptr<MappedFile> mappe
   check_tiling(entries, file, int64_t(data.size()));
 
   for (const Entry& entry : entries) {
-    if (entry.type->dtype < 0) {
-      source->hidden.insert(entry.name);
+    if (entry.type->dtype < 0 || entry.shape.size() > size_t(Tensor::kMaxRank)) {
+      source->unread_tensors[entry.name] = {
+          .type = entry.type->name, .shape = entry.shape, .bytes = entry.end - entry.begin, .file = file};
       continue;
     }
     const auto own = data.subspan(size_t(entry.begin), size_t(entry.end - entry.begin));
-    const Tensor values = view(entry, source->aligned(own, entry.type->bytes));
+    const Tensor values = view(entry, source->aligned(own, entry.type->bits / 8));
     source->tensors[entry.name] = {.values = values, .scale = {}, .file = file};
   }
   attach_scales(*source);

@@ -18,12 +18,25 @@ struct StorageType {
   std::string_view global;
   int64_t bytes;
   DType dtype;
+  const char* name;  // as safetensors has it
 };
-// Not here, so hidden: 64-bit and other integers, bool. And CharStorage: our i8 has scales, which torch's has not.
+// CharStorage is among the others: our i8 has scales, which torch's has not.
 constexpr StorageType kTypes[] = {
-    {"torch FloatStorage", 4, DType::f32},     {"torch HalfStorage", 2, DType::f16},
-    {"torch BFloat16Storage", 2, DType::bf16}, {"torch IntStorage", 4, DType::i32},
-    {"torch ByteStorage", 1, DType::u8},
+    {"torch FloatStorage", 4, DType::f32, "F32"},      {"torch HalfStorage", 2, DType::f16, "F16"},
+    {"torch BFloat16Storage", 2, DType::bf16, "BF16"}, {"torch IntStorage", 4, DType::i32, "I32"},
+    {"torch ByteStorage", 1, DType::u8, "U8"},
+};
+
+struct UnreadType {
+  std::string_view global, name;
+  int64_t bytes;
+};
+constexpr UnreadType kUnreadTypes[] = {
+    {"torch DoubleStorage", "F64", 8},          {"torch LongStorage", "I64", 8},
+    {"torch ShortStorage", "I16", 2},           {"torch CharStorage", "I8", 1},
+    {"torch BoolStorage", "BOOL", 1},           {"torch ComplexFloatStorage", "C64", 8},
+    {"torch ComplexDoubleStorage", "C128", 16}, {"torch QInt8Storage", "QI8", 1},
+    {"torch QUInt8Storage", "QU8", 1},
 };
 
 struct Storage {
@@ -69,12 +82,29 @@ class TorchReader {
     const std::string what = file_ + ": " + name;
     if (value.kind != Kind::tensor) fail_input(fmt::format("{}: is {}, expected a tensor", what, name_of(value.kind)));
     const Storage storage = storage_of(*value.items[0], what);
-    const bool fresh = !source_.find(name) && !source_.hidden.count(name);
-    if (!fresh) fail_input(what + ": is there twice");
-    if (!storage.type)
-      source_.hidden.insert(name);
+    if (source_.has(name)) fail_input(what + ": is there twice");
+    const bool too_many_axes = value.items[2]->items.size() > size_t(Tensor::kMaxRank);
+    if (!storage.type || too_many_axes)
+      source_.unread_tensors[name] = unread(value, what);
     else
       source_.tensors[name] = {.values = view(storage, value, what), .scale = {}, .file = file_};
+  }
+
+  UnreadTensor unread(const PickleValue& value, const std::string& what) const {
+    const std::string_view global = value.items[0]->items[0]->text;
+    UnreadTensor tensor{.type = std::string(global), .shape = {}, .bytes = 1, .file = file_};
+    for (const StorageType& type : kTypes)
+      if (type.global == global) tensor = {.type = type.name, .shape = {}, .bytes = type.bytes, .file = file_};
+    for (const UnreadType& type : kUnreadTypes)
+      if (type.global == global) tensor = {std::string(type.name), {}, type.bytes, file_};
+    for (const PickleValue* n : value.items[2]->items) {
+      if (n->kind != Kind::integer || n->integer < 0)
+        fail_input(fmt::format("{}: sizes must be whole numbers, not negative", what));
+      tensor.shape.push_back(n->integer);
+      if (__builtin_mul_overflow(tensor.bytes, n->integer, &tensor.bytes))
+        fail_input(fmt::format("{}: its sizes have too many elements", what));
+    }
+    return tensor;
   }
 
   Storage storage_of(const PickleValue& id, const std::string& what) {

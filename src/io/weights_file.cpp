@@ -50,7 +50,10 @@ class NamedSource : public TensorSource {
     return it == tensors.end() ? nullptr : it->second;
   }
 
+  UnreadTensors unread() const override { return unread_tensors; }
+
   std::map<std::string, const StoredTensor*, std::less<>> tensors;
+  UnreadTensors unread_tensors;
   std::vector<std::shared_ptr<const TensorSource>> owners;
 };
 
@@ -87,11 +90,12 @@ std::unique_ptr<TensorSource> open_sharded(const fs::path& file_or_index) {
     const fs::path path = file_or_index.parent_path() / file;
     const std::shared_ptr<const MappedSource> shard = open_mapped(path);
     for (const std::string& name : names)
-      if (!shard->find(name) && !shard->hidden.count(name))
+      if (!shard->has(name))
         fail_input(fmt::format("{}: {} is not in it, though {} says so", path.string(), name, file_or_index.string()));
     for (const auto& [name, tensor] : shard->tensors)
       if (!out->tensors.emplace(name, &tensor).second)
         fail_input(fmt::format("{}: {} is also in {}", path.string(), name, out->find(name)->file));
+    out->unread_tensors.merge(shard->unread());
     out->owners.push_back(shard);
   }
   return out;
@@ -107,6 +111,8 @@ std::unique_ptr<TensorSource> renamed(std::shared_ptr<const TensorSource> inner,
     if (!out->tensors.emplace(own, tensor).second)
       fail_input(fmt::format("{}: two tensors would be called {}, one of them is {}", tensor->file, own, name));
   }
+  for (const auto& [name, tensor] : inner->unread())
+    if (const std::string own = rename(name); !own.empty()) out->unread_tensors.emplace(own, tensor);
   out->owners.push_back(std::move(inner));
   return out;
 }
@@ -120,8 +126,11 @@ std::unique_ptr<TensorSource> strip_prefix(std::shared_ptr<const TensorSource> i
 std::unique_ptr<TensorSource> overlay(std::shared_ptr<const TensorSource> above,
                                       std::shared_ptr<const TensorSource> below) {
   auto out = std::make_unique<NamedSource>();
+  out->unread_tensors = above->unread();     // what below has under that name is not meant either
   for (const auto& source : {above, below})  // emplace keeps what is there already
-    for (const std::string& name : source->names()) out->tensors.emplace(name, source->find(name));
+    for (const std::string& name : source->names())
+      if (!out->unread_tensors.contains(name)) out->tensors.emplace(name, source->find(name));
+  out->unread_tensors.merge(below->unread());
   out->owners = {std::move(above), std::move(below)};
   return out;
 }

@@ -25,6 +25,7 @@ class PlainPeftNames final : public TensorSource {
       const auto [at, is_new] = inner_name_.emplace(plain(name), name);
       if (!is_new) fail_input("LoRA checkpoint: " + at->second + " and " + name + " are the same tensor");
     }
+    for (const auto& [name, tensor] : inner_->unread()) unread_.emplace(plain(name), tensor);
   }
 
   std::vector<std::string> names() const override {
@@ -37,6 +38,8 @@ class PlainPeftNames final : public TensorSource {
     return at == inner_name_.end() ? nullptr : inner_->find(at->second);
   }
 
+  UnreadTensors unread() const override { return unread_; }
+
  private:
   // peft 0.4 keeps the frozen weight under its own name, later versions under base_layer.
   static std::string plain(std::string name) {
@@ -47,6 +50,7 @@ class PlainPeftNames final : public TensorSource {
 
   std::shared_ptr<const TensorSource> inner_;
   std::map<std::string, std::string, std::less<>> inner_name_;
+  UnreadTensors unread_;
 };
 
 }  // namespace

@@ -2,12 +2,23 @@
 
 #include <fmt/format.h>
 
+#include "model/weights.h"
+
 namespace seedstory {
 namespace {
 
+[[noreturn]] void fail_missing(const TensorSource& source, const std::string& name) {
+  const UnreadTensors unread = source.unread();
+  if (const auto it = unread.find(name); it != unread.end())
+    fail_input(fmt::format("{}: {} is {}, expected f32, f16, bf16 or i8", it->second.file, name, it->second.str()));
+  const std::vector<std::string> names = source.names();
+  const std::string file = names.empty() ? "" : source.find(names[0])->file + ": ";
+  fail_input(fmt::format("{}{}: missing, the model's sizes cannot be read{}", file, name, did_you_mean(source, name)));
+}
+
 const Tensor& need(const TensorSource& source, const std::string& name, int rank) {
   const StoredTensor* t = source.find(name);
-  if (!t) fail_input(name + ": missing, the model's sizes cannot be read");
+  if (!t) fail_missing(source, name);
   if (t->values.rank != rank)
     fail_input(fmt::format("{}: {} is {}, expected {} axes", t->file, name, t->values.str(), rank));
   return t->values;
@@ -17,7 +28,7 @@ const Tensor& need(const TensorSource& source, const std::string& name, int rank
 int64_t count(const TensorSource& source, const std::string& prefix, const std::string& suffix) {
   int64_t n = 0;
   while (source.find(prefix + std::to_string(n) + suffix)) ++n;
-  if (n == 0) fail_input(prefix + "0" + suffix + ": missing, the model's sizes cannot be read");
+  if (n == 0) fail_missing(source, prefix + "0" + suffix);
   return n;
 }
 

@@ -125,7 +125,8 @@ std::string summary(const char* what, const std::vector<std::string>& names) {
 struct WeightLoader::Report {
   std::vector<std::string> missing, wrong, unexpected;
   std::set<std::string> known;
-  std::string file;
+  UnreadTensors unread;
+  std::string file, hint;
 
   void throw_if_bad(const std::string& part) const {
     std::vector<std::string> lines;
@@ -133,7 +134,8 @@ struct WeightLoader::Report {
     if (!wrong.empty()) lines.push_back(summary("wrong", wrong));
     if (!unexpected.empty()) lines.push_back(summary("unexpected", unexpected));
     if (!lines.empty())
-      fail_input(fmt::format("{}: tensors{}{}: {}", part, file.empty() ? "" : " of ", file, fmt::join(lines, "; ")));
+      fail_input(
+          fmt::format("{}: tensors{}{}: {}{}", part, file.empty() ? "" : " of ", file, fmt::join(lines, "; "), hint));
   }
 };
 
@@ -157,6 +159,22 @@ int64_t aligned(int64_t bytes) {
 }
 
 }  // namespace
+
+std::string did_you_mean(const TensorSource& source, std::string_view missing) {
+  const auto ends_with_part = [](std::string_view text, std::string_view end) {
+    return text.size() > end.size() && text.ends_with(end) && text[text.size() - end.size() - 1] == '.';
+  };
+  std::string best;
+  size_t least = 0;
+  for (const std::string& name : source.names()) {
+    if (!ends_with_part(name, missing) && !ends_with_part(missing, name)) continue;
+    const size_t differs = std::max(name.size(), missing.size()) - std::min(name.size(), missing.size());
+    if (!best.empty() && differs >= least) continue;
+    best = name;
+    least = differs;
+  }
+  return best.empty() ? "" : fmt::format("; did you mean '{}' for '{}'?", best, missing);
+}
 
 std::vector<int64_t> shape_of(const Tensor& t) {
   return std::vector<int64_t>(t.dim, t.dim + t.rank);
@@ -217,7 +235,13 @@ const StoredTensor* WeightLoader::find(const Stored& stored) const {
 void WeightLoader::check(const Stored& stored, WeightUse use, Report& report) const {
   report.known.insert({stored.name, stored.other_name});
   const StoredTensor* t = find(stored);
-  if (!t) return report.missing.push_back(stored.name);
+  if (!t) {
+    const auto unread = report.unread.find(stored.name);
+    if (unread == report.unread.end()) return report.missing.push_back(stored.name);
+    report.file = unread->second.file;
+    return report.wrong.push_back(fmt::format("{} is {}, expected f32, f16, bf16 or i8 of {}", stored.name,
+                                              unread->second.str(), shape_text(stored.shape)));
+  }
   if (report.file.empty()) report.file = t->file;
   if (!shape_fits(t->values, stored.shape, use))
     report.wrong.push_back(
@@ -228,6 +252,7 @@ void WeightLoader::check(const Stored& stored, WeightUse use, Report& report) co
 
 void WeightLoader::check(const WeightTable& table, const Ignored& ignored) const {
   Report report;
+  report.unread = source_.unread();
   for (const auto& entry : table.entries())
     for (const Stored& part : entry.parts) {
       check(part, entry.use, report);
@@ -236,6 +261,10 @@ void WeightLoader::check(const WeightTable& table, const Ignored& ignored) const
     }
   for (const std::string& name : source_.names())
     if (!report.known.contains(name) && !(ignored && ignored(name))) report.unexpected.push_back(name);
+  if (report.file.empty() && !source_.names().empty()) report.file = source_.find(source_.names()[0])->file;
+  if (report.file.empty() && !report.unread.empty()) report.file = report.unread.begin()->second.file;
+  for (const std::string& name : report.missing)
+    if (report.hint.empty()) report.hint = did_you_mean(source_, name);
   report.throw_if_bad(part_);
 }
 

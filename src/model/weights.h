@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "seedstory/arena.h"
@@ -118,6 +119,10 @@ class WeightLoader {
 
 // Numbers [first, first + count) of a stored tensor as f32, in row-major order whatever its strides.
 void to_f32(const StoredTensor& stored, int64_t first, int64_t count, float* out);
+
+// "; did you mean 'module.conv_in.weight' for 'conv_in.weight'?": a name that has a prefix more, as wrappers of modules
+// put it, or one less. Empty: the source has none.
+std::string did_you_mean(const TensorSource& source, std::string_view missing);
 
 // The shape of a stored tensor, as a vector.
 std::vector<int64_t> shape_of(const Tensor& t);

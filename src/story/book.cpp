@@ -24,6 +24,11 @@ constexpr const char* kStory = "story.json";
 constexpr const char* kPage = "story.html";
 constexpr const char* kPngKey = "seedstory";
 
+// A path of the user's need not be UTF-8; what is not becomes U+FFFD.
+std::string json_text(const Json& json, int indent = -1, bool ascii = false) {
+  return json.dump(indent, ' ', ascii, Json::error_handler_t::replace);
+}
+
 std::string frame_file(int64_t index) {
   return fmt::format("{:03}.png", index);
 }
@@ -106,7 +111,7 @@ std::string a1111_parameters(const StoryRecord& record, const StoredFrame& frame
 // other ends.
 std::string difference(const StoryRecord& record, const nlohmann::json& stored) {
   using Json = nlohmann::json;  // the order of fields says nothing
-  const Json asked = Json::parse(head_json(record).dump());
+  const Json asked = Json::parse(json_text(head_json(record)));
   if (asked["seedstory"] != stored.value("seedstory", Json())) return "program version differs";
   if (asked["command"] != stored.value("command", Json())) return "command differs";
   const Json model = stored.value("model", Json::object());
@@ -408,7 +413,7 @@ std::string Book::frame_text(const StoredFrame& frame, bool is_start) const {
   Json json = head_json(record_);
   json["frame"] = frame_json(frame);
   if (is_start) json["frame"]["start"] = true;  // nothing here was drawn with these parameters
-  return json.dump(-1, ' ', true);
+  return json_text(json, -1, true);
 }
 
 StoredFrame Book::add(const Frame& frame, const Image& picture, bool is_start) {
@@ -487,7 +492,7 @@ void Book::write_json(bool complete) const {
   if (!sheets_.empty()) json["sheets"] = sheets_;
   json["frames"] = Json::array();
   for (const StoredFrame& frame : complete ? frames_ : all_frames()) json["frames"].push_back(frame_json(frame));
-  write_file_atomically(dir_ / kStory, json.dump(1) + "\n");
+  write_file_atomically(dir_ / kStory, json_text(json, 1) + "\n");
 }
 
 bool is_story_file(const std::string& name) {

@@ -36,8 +36,19 @@ fs::path pick(const fs::path& given, const fs::path& dir, const std::vector<std:
                          fmt::join(usual, " or "), flag));
 }
 
+// No tensor of the file is called so; maybe one is but for what a wrapper put in front.
+[[noreturn]] void fail_without(const TensorSource& file, const std::string& prefix) {
+  const auto names = file.names();
+  const auto wrapped = std::find_if(names.begin(), names.end(),
+                                    [&](const auto& name) { return name.find("." + prefix) != std::string::npos; });
+  fail_input(fmt::format("{}no tensor {}*{}", names.empty() ? "" : file.find(names[0])->file + ": ", prefix,
+                         wrapped == names.end() ? "" : fmt::format("; did you mean '{}'?", *wrapped)));
+}
+
 // The LLM file holds three networks; what belongs to none of them is left to the LLM's loader to complain of.
 void split_llm(const Source& file, ModelDir& model) {
+  for (const std::string prefix : {"input_resampler.", "output_resampler."})
+    if (!has_prefix(*file, prefix)) fail_without(*file, prefix);
   const bool peft = has_prefix(*file, "llm.");
   model.input_resampler = strip_prefix(file, "input_resampler.");
   model.output_resampler = strip_prefix(file, "output_resampler.");
@@ -176,11 +187,13 @@ ModelDir open_published(const ModelPaths& paths, const RunPart& run) {
   ModelDir model;
   model.published = true;
   ModelConfig& c = model.config;
-  const std::string weights = "stable-diffusion-xl-base-1.0/{}/diffusion_pytorch_model{}.safetensors{}";
-  const auto diffusers = [&](const char* part) {
-    return std::vector{fmt::format(fmt::runtime(weights), part, "", ""),
-                       fmt::format(fmt::runtime(weights), part, "", ".index.json"),
-                       fmt::format(fmt::runtime(weights), part, ".fp16", "")};
+  const auto diffusers = [](const char* part) {
+    std::vector<std::string> files;
+    for (const char* type : {"safetensors", "bin"})
+      for (const char* form : {".{}", ".{}.index.json", ".fp16.{}"})
+        files.push_back(fmt::format("stable-diffusion-xl-base-1.0/{}/diffusion_pytorch_model{}", part,
+                                    fmt::format(fmt::runtime(form), type)));
+    return files;
   };
   run("llm", [&](fs::path& file) {
     file = pick(paths.llm, dir, {"seed_story/george_sft/pytorch_model.bin"}, "--llm");
@@ -192,7 +205,8 @@ ModelDir open_published(const ModelPaths& paths, const RunPart& run) {
   run("vit", [&](fs::path& file) {
     // pretrained/ is where the file lies in the published Space.
     file = pick(paths.vit, dir,
-                {"visual_tokenizer/qwen_vit_G.pt", "QwenViT/qwen_vit_G.pt", "pretrained/qwen_vit_G.pt",
+                {"visual_tokenizer/qwen_vit_G.safetensors", "visual_tokenizer/qwen_vit_G.pt",
+                 "visual_tokenizer/qwen_vit_G.bin", "QwenViT/qwen_vit_G.pt", "pretrained/qwen_vit_G.pt",
                  "Qwen-VL-Chat/pytorch_model.bin.index.json", "Qwen-VL-Chat/model.safetensors.index.json"},
                 "--vit");
     model.vit = open_vit(file);

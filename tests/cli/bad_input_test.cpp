@@ -108,6 +108,21 @@ TEST_CASE("An output place that cannot be written is found out before anything i
   }
 }
 
+TEST_CASE("A model's path need not be UTF-8") {
+  const Desk desk;
+  REQUIRE(desk.shell("mv model \"$(printf 'm\\377')\"").code == 0);
+  const std::string model = " \"$(printf 'm\\377')\"";
+  const Run run = desk.shell("seedstory generate -p fox -n 2 --progress-json --json -o out --model" + model);
+  INFO(run.err);
+  CHECK(run.code == 0);
+  CHECK(desk.json("out/story.json")["model"]["flags"]["--model"] == "m\uFFFD");
+  CHECK(desk.shell("seedstory inspect out/000.png").code == 0);
+  CHECK(nlohmann::json::parse(desk.shell("seedstory inspect --json" + model).out)["model"] == "tiny");
+  CHECK(nlohmann::json::accept(desk.shell("seedstory doctor --json --model" + model).out));
+  CHECK(nlohmann::json::accept(desk.shell("seedstory plan --json --model" + model).out));
+  CHECK(desk.shell("seedstory generate -p fox -n 2 -o out --model" + model).code == 0);  // the same story again
+}
+
 TEST_CASE("A part may come from another file, and a wrong one is an error by name") {
   const Desk desk;
   REQUIRE(desk.shell("mkdir parts; mv model/vae.safetensors model/vit.safetensors parts/").code == 0);

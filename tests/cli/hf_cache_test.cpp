@@ -100,6 +100,31 @@ TEST_CASE("A story told from the cache is the model's, and knows how to be told 
   desk.expect_equal_folders("cached", "again");
 }
 
+TEST_CASE("Parts of the published layout are found as torch files, behind safetensors") {
+  const Desk desk;
+  const std::string base = "pretrained/stable-diffusion-xl-base-1.0/";
+  const auto found = [&](const char* part) {
+    const Run run = desk.shell("seedstory doctor --json --model pretrained");
+    const auto report = nlohmann::json::parse(run.out);
+    for (const auto& finding : report["findings"])
+      if (finding["group"] == "model" && finding["name"] == part) return finding["text"].get<std::string>();
+    return std::string("no finding");
+  };
+  fs::create_directories(desk / (base + "vae"));
+  fs::create_directories(desk / (base + "unet"));
+  fs::create_directories(desk / "pretrained/visual_tokenizer");
+  const char* files[] = {"vae/diffusion_pytorch_model.fp16.bin", "vae/diffusion_pytorch_model.bin",
+                         "vae/diffusion_pytorch_model.fp16.safetensors", "vae/diffusion_pytorch_model.safetensors"};
+  for (const char* file : files) {  // each goes before those that are there already
+    desk.write(base + file, "not weights");
+    CHECK_THAT(found("vae"), Catch::StartsWith(base + file + ": neither"));
+  }
+  desk.write(base + "unet/diffusion_pytorch_model.bin", "not weights");
+  CHECK_THAT(found("unet"), Catch::Contains("unet/diffusion_pytorch_model.bin: neither"));
+  desk.write("pretrained/visual_tokenizer/qwen_vit_G.bin", "not weights");
+  CHECK_THAT(found("vit"), Catch::Contains("visual_tokenizer/qwen_vit_G.bin: neither"));
+}
+
 TEST_CASE("A model that is not in the cache is exit 3, with the line that fetches it") {
   const Desk desk;
   put_into_cache(desk, "hub");

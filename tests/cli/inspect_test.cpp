@@ -40,6 +40,30 @@ TEST_CASE("inspect lists a weight file's tensors") {
   CHECK(json["bytes"] == 4 * parameters);
 }
 
+TEST_CASE("inspect lists and counts tensors that cannot be weights") {
+  const Desk desk;
+  const auto file = [](std::string header, size_t bytes) {
+    header.resize((header.size() + 7) / 8 * 8, ' ');
+    const uint64_t length = header.size();
+    return std::string(reinterpret_cast<const char*>(&length), 8) + header + std::string(bytes, '\0');
+  };
+  desk.write("f8.safetensors", file(R"({"w":{"dtype":"F8_E4M3","shape":[2,3],"data_offsets":[0,6]},)"
+                                    R"("b":{"dtype":"F32","shape":[2],"data_offsets":[6,14]}})",
+                                    14));
+  const Run run = desk.shell("seedstory inspect f8.safetensors");
+  CHECK(run.code == 0);
+  CHECK(run.out ==
+        "f32         [2]                  b\n"
+        "F8_E4M3     [2, 3]               w\n"
+        "2 tensors, 8 parameters, 14 bytes\n"
+        "1 of them cannot be weights, which are f32, f16, bf16 or i8 with scales, of at most 5 axes\n");
+  const auto json = nlohmann::json::parse(desk.shell("seedstory inspect --json f8.safetensors").out);
+  CHECK(json["tensors"] == 2);
+  CHECK(json["unread"] == 1);
+  CHECK(json["types"] == nlohmann::json{{"F8_E4M3", 1}, {"f32", 1}});
+  CHECK(json["list"][1] == nlohmann::json{{"name", "w"}, {"type", "F8_E4M3"}, {"shape", {2, 3}}, {"unread", true}});
+}
+
 TEST_CASE("inspect reads torch files, and refuses one that runs code") {
   const Desk desk;
   const std::string lora = quoted(std::string(SEEDSTORY_SOURCE_DIR) + "/tests/data/reference/lora_rank3.bin");

@@ -32,6 +32,9 @@ class MapSource final : public TensorSource {
     return at == stored_.end() ? nullptr : &at->second;
   }
 
+  UnreadTensors unread() const override { return unread_tensors; }
+  UnreadTensors unread_tensors;
+
  private:
   std::deque<std::vector<float>> values_;
   std::map<std::string, StoredTensor, std::less<>> stored_;

@@ -61,7 +61,12 @@ TEST_CASE("Sizes that cannot be read say which tensor is at fault", "[model]") {
   CHECK_THROWS_WITH(read_llama_sizes(source, llm), "made: model.embed_tokens.weight is f32(4), expected 2 axes");
   source.add("model.embed_tokens.weight", {2, 2}, std::vector<float>(4));
   CHECK_THROWS_WITH(read_llama_sizes(source, llm),
-                    "model.layers.0.self_attn.q_proj.weight: missing, the model's sizes cannot be read");
+                    "made: model.layers.0.self_attn.q_proj.weight: missing, the model's sizes cannot be read");
+  MapSource wrapped;
+  wrapped.add("module.model.embed_tokens.weight", {2, 2}, std::vector<float>(4));
+  CHECK_THROWS_WITH(read_llama_sizes(wrapped, llm),
+                    "made: model.embed_tokens.weight: missing, the model's sizes cannot be read; did you mean "
+                    "'module.model.embed_tokens.weight' for 'model.embed_tokens.weight'?");
 }
 
 TEST_CASE("Networks that hand on what the next cannot read are refused", "[model]") {

@@ -1,5 +1,7 @@
 #include "model/weights.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <cstring>
 #include <set>
@@ -182,6 +184,45 @@ TEST_CASE("A linear layer may go by another name and be stored as a 1x1 convolut
         Floats{1, 2, 3, 4});
   CHECK_THROWS_WITH(loaded(be, source, {{.name = "to_q", .shape = {2, 2}, .other_name = "query"}}),
                     "made: tensors of made: 1 wrong: to_q is f32(2, 2, 1, 1), expected (2, 2)");
+}
+
+TEST_CASE("A weight of a type that is not read is named with what came and what was expected", "[model]") {
+  MapSource source;
+  source.add("other", {1}, {0});
+  source.unread_tensors["w"] = {.type = "F64", .shape = {2, 3}, .bytes = 48, .file = "made"};
+  source.unread_tensors["steps"] = {.type = "I64", .shape = {}, .bytes = 8, .file = "made"};  // nobody asks for it
+  SilentBackend backend;
+  Tensor w, other;
+  WeightTable table;
+  table.add(w, {.name = "w", .shape = {2, 3}});
+  table.add(other, {.name = "other", .shape = {1}});
+  CHECK_THROWS_WITH(WeightLoader(backend, source, "vit").load(table),
+                    "vit: tensors of made: 1 wrong: w is F64(2, 3), expected f32, f16, bf16 or i8 of (2, 3)");
+}
+
+TEST_CASE("A name with a prefix more or less is named beside the missing one", "[model]") {
+  struct {
+    const char *has, *wants, *hint;
+  } cases[] = {
+      {"module.conv_in.weight", "conv_in.weight", "; did you mean 'module.conv_in.weight' for 'conv_in.weight'?"},
+      {"_orig_mod.module.conv_in.weight", "conv_in.weight",
+       "; did you mean '_orig_mod.module.conv_in.weight' for "
+       "'conv_in.weight'?"},
+      {"embed.weight", "model.embed.weight", "; did you mean 'embed.weight' for 'model.embed.weight'?"},
+      {"xconv_in.weight", "conv_in.weight", ""},
+      {"conv_out.weight", "conv_in.weight", ""},
+  };
+  for (const auto& [has, wants, hint] : cases) {
+    INFO(has);
+    MapSource source;
+    source.add(has, {1}, {0});
+    SilentBackend backend;
+    Tensor w;
+    WeightTable table;
+    table.add(w, {.name = wants, .shape = {1}});
+    CHECK_THROWS_WITH(WeightLoader(backend, source, "vit").load(table),
+                      fmt::format("vit: tensors of made: 1 missing: {}; 1 unexpected: {}{}", wants, has, hint));
+  }
 }
 
 TEST_CASE("What is missing, wrong or unexpected is reported at once", "[model]") {
