@@ -9,6 +9,7 @@
 #include "cli/flags.h"
 #include "cli/places.h"
 #include "cli/request.h"
+#include "cli/terminal.h"
 #include "io/machine.h"
 #include "seedstory/error.h"
 
@@ -107,7 +108,7 @@ void print_json(const Report& r) {
                      {"stolen_share", r.load.stolen},
                      {"iqr_over_median", r.spread()},
                      {"entries", list}};
-  fmt::print("{}\n", json.dump(1, ' ', false, Json::error_handler_t::replace));
+  fmt::print("{}\n", json_text(json, 1));
 }
 
 using Print = void (*)(const Report&);
@@ -135,7 +136,7 @@ int bench(const BenchFlags& f, const Backends& backends) {
                 .machine = fmt::format("{}, {} cores, {} threads", machine.cpu, cores, threads),
                 .backend = backend->name(),
                 .type = name_of(products),
-                .model = model.config.name,
+                .model = one_line(model.config.name),
                 .limits = measure_limits(threads, backends.cpu_set(f.cpu), products),
                 .entries = {},
                 .load = {}};

@@ -8,11 +8,14 @@
 
 namespace seedstory {
 
-// For a POSIX shell; text with control characters needs bash's $'...'.
+// One word for sh, bash, zsh and fish alike, whatever bytes it has. Control characters are spelled out.
 std::string shell_quote(std::string_view text);
 
-// `story` is the JSON in a frame or in story.json; `folder` is where its start picture lies. Long texts come as a here
-// document. ErrorKind::input if something is missing.
+// "again", or with a number where that is there already.
+std::string new_folder();
+
+// `story` is the JSON in a frame or in story.json; `folder` is where its start picture lies. Long texts come through a
+// pipe. ErrorKind::input if something is missing, or if its flags are not a model's.
 std::string command_line(const nlohmann::ordered_json& story, const std::filesystem::path& folder);
 
 }  // namespace seedstory

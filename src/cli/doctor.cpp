@@ -312,7 +312,7 @@ class Doctor {
       if (!f.curl.empty()) list.back()["curl"] = f.curl;
     }
     const Json json = {{"seedstory", SEEDSTORY_VERSION}, {"ready", exit_code() == 0}, {"findings", list}};
-    fmt::print("{}\n", json.dump(1, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", json_text(json, 1));
   }
 
   const DoctorFlags& flags_;

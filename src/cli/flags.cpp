@@ -3,7 +3,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <iostream>
 #include <map>
 #include <new>
 #include <set>
@@ -13,6 +17,7 @@
 #include "cli/exit_codes.h"
 #include "cli/manual.h"
 #include "cli/meant.h"
+#include "cli/number.h"
 #include "cli/outputs.h"
 #include "cli/places.h"
 #include "seedstory/error.h"
@@ -31,6 +36,19 @@ std::string footer() {
   return text +
          "\n$SEEDSTORY_STEPS is for --steps what steps = N is in the configuration file, and so for the other flags "
          "that say\nhow, not what. A flag wins over a variable, a variable over the file.";
+}
+
+// A number by our own rules: CLI11 reads 010 as eight and cuts 2^64 - 1.
+template <class T>
+CLI::Option* add_number(CLI::App& app, const std::string& names, T& value, const std::string& about) {
+  const std::string name = names.substr(names.find("--"));
+  const auto take = [&value, name](const std::string& text) {
+    if constexpr (std::is_same_v<T, std::optional<double>>)
+      value = parse_real(name, text);
+    else
+      value = parse_whole(name, text);
+  };
+  return app.add_option_function<std::string>(names, take, about)->type_name("N");
 }
 
 // CLI11's short flags have one letter; run_command_line() brings llama.cpp's -hf to it under its long name.
@@ -57,41 +75,48 @@ void add_model_flags(CLI::App& app, ModelFlags& f) {
   part("--tokenizer", f.tokenizer, "Use this tokenizer.model");
 }
 
-void add_story_flags(CLI::App& app, StoryFlags& f) {
+void add_seed_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Story";
-  app.add_option("-s,--seed", f.seed, "Seed of the pictures; -1 draws one (default 42)")->group(group);
+  add_number(app, "-s,--seed", f.seed, "Seed of the pictures; -1 draws one (default 42)")->group(group);
   app.add_flag("--seed-per-frame", f.seed_per_frame, "Add the frame's number to the seed: other noise in every frame")
       ->group(group);
+  app.add_option("--rng", f.rng, "Whose noise (default torch-cuda)")->type_name("torch-cuda|torch-cpu")->group(group);
+  add_number(app, "--max-tokens", f.max_tokens, "Most tokens of one frame, its picture included (default 500)")
+      ->group(group);
+}
+
+// What memory and time follow from.
+void add_size_flags(CLI::App& app, StoryFlags& f) {
+  const char* group = "Story";
   app.add_option("--policy", f.policy, "What the language model remembers")
       ->type_name("window|dense|sink|mm_sink|compat_vis")
       ->group(group);
-  app.add_option("--window", f.window, "Pictures it remembers whole")->type_name("N")->group(group);
-  app.add_option("--max-tokens", f.max_tokens, "Most tokens of one frame, its picture included (default 500)")
-      ->type_name("N")
-      ->group(group);
-
-  group = "Words (greedy unless --temp is over 0)";
-  app.add_option("--temp", f.temperature, "Temperature; 0 takes the likeliest token (default 0)")->group(group);
-  app.add_option("--top-k", f.top_k, "Of the K likeliest tokens; 0 is all (default 40)")->group(group);
-  app.add_option("--top-p", f.top_p, "Of the likeliest tokens that sum to P; 1 is all (default 0.95)")->group(group);
-  app.add_option("--min-p", f.min_p, "Of tokens at least P times as likely as the best; 0 is all (default 0.05)")
-      ->group(group);
-  app.add_option("--repeat-penalty", f.repeat_penalty, "Makes the last 64 tokens less likely; 1 is off (default 1)")
-      ->group(group);
+  add_number(app, "--window", f.window, "Pictures it remembers whole")->group(group);
 
   group = "Pictures";
-  app.add_option("--steps", f.steps, "Denoising steps")->type_name("N")->group(group);
-  app.add_option("--cfg-scale", f.cfg, "How strongly a picture follows the story; 1 is off")->group(group);
+  add_number(app, "--steps", f.steps, "Denoising steps")->group(group);
+  add_number(app, "--cfg-scale", f.cfg, "How strongly a picture follows the story; 1 is off")->group(group);
   // diffusers' names for the two, for commands that were written for it. Hidden; the description is whom it stands for.
-  app.add_option("--num-inference-steps", f.steps, "--steps")->group("");
-  app.add_option("--guidance-scale", f.cfg, "--cfg-scale")->group("");
-  app.add_option("-W,--width", f.width, "Width in pixels; most models take multiples of 32")
+  add_number(app, "--num-inference-steps", f.steps, "--steps")->group("");
+  add_number(app, "--guidance-scale", f.cfg, "--cfg-scale")->group("");
+  add_number(app, "-W,--width", f.width, "Width in pixels; most models take multiples of 32")
       ->type_name("PIXELS")
       ->group(group);
-  app.add_option("-H,--height", f.height, "Height in pixels; most models take multiples of 32")
+  add_number(app, "-H,--height", f.height, "Height in pixels; most models take multiples of 32")
       ->type_name("PIXELS")
       ->group(group);
-  app.add_option("--rng", f.rng, "Whose noise (default torch-cuda)")->type_name("torch-cuda|torch-cpu")->group(group);
+}
+
+// Where the words are given there is nothing to draw.
+void add_sampling_flags(CLI::App& app, StoryFlags& f) {
+  const char* group = "Words (greedy unless --temp is over 0)";
+  add_number(app, "--temp", f.temperature, "Temperature; 0 takes the likeliest token (default 0)")->group(group);
+  add_number(app, "--top-k", f.top_k, "Of the K likeliest tokens; 0 is all (default 40)")->group(group);
+  add_number(app, "--top-p", f.top_p, "Of the likeliest tokens that sum to P; 1 is all (default 0.95)")->group(group);
+  add_number(app, "--min-p", f.min_p, "Of tokens at least P times as likely as the best; 0 is all (default 0.05)")
+      ->group(group);
+  add_number(app, "--repeat-penalty", f.repeat_penalty, "Makes the last 64 tokens less likely; 1 is off (default 1)")
+      ->group(group);
 }
 
 void add_output_flags(CLI::App& app, StoryFlags& f) {
@@ -133,8 +158,7 @@ void add_terminal_flags(CLI::App& app, TerminalFlags& f) {
       ->group(group);
   app.add_flag("--progress-json", f.progress_json, "One JSON object a line on stderr instead of lines for a person")
       ->group(group);
-  app.add_option("--progress-fd", f.progress_fd, "The same to this file descriptor, and stderr stays as it is")
-      ->type_name("N")
+  add_number(app, "--progress-fd", f.progress_fd, "The same to this file descriptor, and stderr stays as it is")
       ->group(group);
   app.add_option("--log-file", f.log_file, "Append what stderr gets to FILE, each line with its time")
       ->type_name("FILE")
@@ -147,7 +171,7 @@ CLI::Option* add_device(CLI::App& app, std::string& device) {
 }
 
 CLI::Option* add_threads(CLI::App& app, int64_t& threads) {
-  return app.add_option("-t,--threads", threads, "CPU threads; 0 is one a core")->type_name("N");
+  return add_number(app, "-t,--threads", threads, "CPU threads; 0 is one a core");
 }
 
 CLI::Option* add_cpu(CLI::App& app, std::string& cpu) {
@@ -167,22 +191,28 @@ void add_machine_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Machine";
   add_device(app, f.device)->group(group);
   add_type(app, f.type)->group(group);
-  app.add_option("--fit", f.fit, "on: what does not fit into memory at once is done in stages; off: as if all did")
-      ->type_name("on|off")
-      ->group(group);
   add_threads(app, f.threads)->group(group);
   add_cpu(app, f.cpu)->group(group);
 }
 
+// Of all commands that read the configuration file.
 void add_shared_flags(CLI::App& sub, StoryFlags& f, Path& config) {
   sub.footer(footer());
-  add_story_flags(sub, f);
-  add_output_flags(sub, f);
+  add_size_flags(sub, f);
   add_terminal_flags(sub, f.terminal);
   add_model_flags(sub, f);
   add_machine_flags(sub, f);
   sub.add_option("--config", config, "Configuration file (default: $XDG_CONFIG_HOME/seedstory/config.toml)")
       ->type_name("FILE")
+      ->group("Machine");
+}
+
+// Of those that tell a story: what plan could only ignore.
+void add_telling_flags(CLI::App& sub, StoryFlags& f) {
+  add_seed_flags(sub, f);
+  add_output_flags(sub, f);
+  sub.add_option("--fit", f.fit, "on: what does not fit into memory at once is done in stages; off: as if all did")
+      ->type_name("on|off")
       ->group("Machine");
 }
 
@@ -199,7 +229,9 @@ CLI::App* add_generate(CLI::App& app, StoryFlags& f, Path& config) {
                   "Start from this picture (PNG, JPEG or WebP), which the prompt describes; - is stdin")
       ->type_name("FILE")
       ->group(group);
-  sub->add_option("-n,--frames", f.frames, "Pictures to make (default 10)")->type_name("N")->group(group);
+  add_number(*sub, "-n,--frames", f.frames, "Pictures to make (default 10)")->group(group);
+  add_sampling_flags(*sub, f);
+  add_telling_flags(*sub, f);
   add_shared_flags(*sub, f, config);
   return sub;
 }
@@ -207,7 +239,7 @@ CLI::App* add_generate(CLI::App& app, StoryFlags& f, Path& config) {
 CLI::App* add_visualize(CLI::App& app, StoryFlags& f, Path& config) {
   CLI::App* sub = app.add_subcommand("visualize", "Paint a story whose text is given");
   const char* group = "What to paint";
-  sub->add_option("--captions", f.captions, "JSON array of strings, one a frame; - is stdin")
+  sub->add_option("--captions", f.captions, "The texts, one a frame: paragraphs, or a JSON array; - is stdin")
       ->type_name("FILE")
       ->required()
       ->group(group);
@@ -215,9 +247,8 @@ CLI::App* add_visualize(CLI::App& app, StoryFlags& f, Path& config) {
                   "Start from this picture (PNG, JPEG or WebP), which the first caption describes; - is stdin")
       ->type_name("FILE")
       ->group(group);
-  sub->add_option("-n,--frames", f.frames, "Pictures to make at most (default: a caption each)")
-      ->type_name("N")
-      ->group(group);
+  add_number(*sub, "-n,--frames", f.frames, "Pictures to make at most (default: a caption each)")->group(group);
+  add_telling_flags(*sub, f);
   add_shared_flags(*sub, f, config);
   return sub;
 }
@@ -225,10 +256,11 @@ CLI::App* add_visualize(CLI::App& app, StoryFlags& f, Path& config) {
 CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p, Path& config) {
   CLI::App* sub = app.add_subcommand("plan", "Say what a story takes of memory and time before anything runs");
   const char* group = "What to plan for";
-  sub->add_option("-n,--frames", f.frames, "Pictures to make (default 10)")->type_name("N")->group(group);
+  add_number(*sub, "-n,--frames", f.frames, "Pictures to make (default 10)")->group(group);
   sub->add_option("-i,--image", f.image, "A story that starts from a picture")->type_name("FILE")->group(group);
   sub->add_option("--card", p.card, "Of a known card instead of this machine")->type_name(card_names())->group(group);
-  sub->add_option("--memory", p.memory, "GiB to fit into (default: what is free)")->type_name("GIB")->group(group);
+  add_number(*sub, "--memory", p.memory, "GiB to fit into (default: what is free)")->type_name("GIB")->group(group);
+  sub->add_flag("--json", f.json, "Print JSON")->group("Output");
   add_shared_flags(*sub, f, config);
   return sub;
 }
@@ -244,22 +276,13 @@ CLI::App* add_inspect(CLI::App& app, InspectFlags& f) {
   return sub;
 }
 
-// doctor and bench read no configuration file. Not by envname(): a variable must not exclude a flag.
-void add_model_variable(CLI::App& app, ModelFlags& f) {
-  app.parse_complete_callback([&f] {
-    const char* usual = std::getenv("SEEDSTORY_MODEL");
-    if (!f.model && !f.hf_repo && usual && *usual) f.model = usual;
-  });
-}
-
 CLI::App* add_doctor(CLI::App& app, DoctorFlags& f) {
   CLI::App* sub = app.add_subcommand("doctor", "Say what is there, what is missing, and the line that mends it");
   sub->footer(
       "Exit codes: 0 a story could be told now, 3 not with this model or place, 4 not in this memory or device.");
   sub->add_flag("--json", f.json, "Print JSON");
   add_model_flags(*sub, f);
-  add_model_variable(*sub, f);
-  add_device(*sub, f.device)->envname("SEEDSTORY_DEVICE");
+  add_device(*sub, f.device);
   return sub;
 }
 
@@ -269,12 +292,11 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   sub->add_flag("--stages", f.stages, "Only whole stages: from the ViT to a whole frame");
   sub->add_option("--filter", f.filter, "Only entries with this in their name")->type_name("NAME");
   sub->add_option("--format", f.format, "md (default), csv or json")->type_name("NAME");
-  sub->add_option("--repeat", f.repeat, "Rounds; medians are over these (default 5)")->type_name("N");
-  add_threads(*sub, f.threads)->envname("SEEDSTORY_THREADS");
-  add_cpu(*sub, f.cpu)->envname("SEEDSTORY_CPU");
+  add_number(*sub, "--repeat", f.repeat, "Rounds; medians are over these (default 5)");
+  add_threads(*sub, f.threads);
+  add_cpu(*sub, f.cpu);
   add_type(*sub, f.type);
   add_model_flags(*sub, f);
-  add_model_variable(*sub, f);
   return sub;
 }
 
@@ -285,6 +307,22 @@ std::vector<std::string> words(int argc, const char* const* argv, const CommandD
     if (word == "-hf" || word.starts_with("-hf=")) word.replace(0, 3, "--hf-repo");
   std::reverse(all.begin(), all.end());
   return all;
+}
+
+// A variable of the shell's that is not set leaves an empty word. CLI11 would take the word behind --flag= as its
+// value.
+void refuse_empty_flags(const CLI::App& app, const std::vector<std::string>& words) {
+  for (const std::string& word : words) {
+    const std::string flag = word.ends_with('=') ? word.substr(0, word.size() - 1) : "";
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+      if (flag.starts_with("--") && command->get_option_no_throw(flag)) fail_usage(flag + ": is empty");
+  }
+}
+
+void refuse_empty_values(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& value : option->results())
+      if (value.empty()) fail_usage(option->get_name() + ": is empty");
 }
 
 // A flag that a person may want every time. What only one story is about is not among them, nor what destroys.
@@ -305,6 +343,14 @@ std::string variable_of(const CLI::Option& option) {
   return name;
 }
 
+// doctor and bench, which read no file, know the variables of what they share with a story.
+bool is_setting_without_file(const CLI::Option& option) {
+  constexpr std::string_view kShared[] = {"model", "hf-repo",   "vit",    "llm",  "detokenizer", "unet",
+                                          "vae",   "tokenizer", "device", "type", "threads",     "cpu"};
+  return is_setting(option) &&
+         std::find(std::begin(kShared), std::end(kShared), option.get_lnames()[0]) != std::end(kShared);
+}
+
 // What a command's flags are when the command line does not give them. Not by CLI11's envname() and set_config(): those
 // let the file win over the environment, let a variable exclude a flag, and name neither in their errors.
 class Settings {
@@ -322,9 +368,15 @@ class Settings {
       read(command, *config);
     else if (const auto file = config_file())
       read(command, file->string());
-    for (CLI::Option* option : command.get_options(is_setting_of))
-      if (const char* value = std::getenv(variable_of(*option).c_str()); value && *value)
-        choose(option, {value, variable_of(*option), ErrorKind::usage});
+    read_variables(command, is_setting);
+    for (const auto& [option, given] : chosen_)
+      if (has_use(command, option->get_lnames()[0])) assign(*option, given);
+  }
+
+  void apply_variables(CLI::App& command) {
+    for (const CLI::Option* option : command.get_options([](const CLI::Option* o) { return o->count() > 0; }))
+      typed_.insert(option->get_name());
+    read_variables(command, is_setting_without_file);
     for (const auto& [option, given] : chosen_) assign(*option, given);
   }
 
@@ -344,7 +396,27 @@ class Settings {
     ErrorKind kind;
   };
 
-  static bool is_setting_of(const CLI::Option* option) { return is_setting(*option); }
+  void read_variables(CLI::App& command, bool (*is_read)(const CLI::Option&)) {
+    for (CLI::Option* option : command.get_options([&](const CLI::Option* o) { return is_read(*o); }))
+      if (const char* value = std::getenv(variable_of(*option).c_str())) {
+        if (!*value) fail_usage(variable_of(*option) + ": is empty");
+        choose(option, {value, variable_of(*option), ErrorKind::usage});
+      }
+  }
+
+  // What is said once for every story yields where this one cannot use it: with -o - stdout is a stream, else it is
+  // not; and --json has it for itself.
+  static bool has_use(CLI::App& command, const std::string& name) {
+    const auto typed = [&](const char* flag) {
+      const CLI::Option* option = command.get_option_no_throw(flag);
+      return option && option->count() > 0 ? option->results().back() : "";
+    };
+    const bool streams = typed("--output") == "-";
+    if (name == "stream") return streams;
+    if (name == "show") return !streams && typed("--json").empty();
+    if (name == "json") return !streams && typed("--show") != "on";
+    return name != "sheet" || !streams;
+  }
 
   static CLI::Option* find(CLI::App& command, const std::string& key) {
     CLI::Option* option = command.get_option_no_throw("--" + key);
@@ -357,6 +429,7 @@ class Settings {
       for (CLI::App* other : commands_) {
         if (!setting.table.empty() && setting.table != other->get_name()) continue;
         is_table = true;
+        if (setting.value.empty()) fail_input(setting.place + ": " + setting.key + ": is empty");
         CLI::Option* option = find(*other, setting.key);
         is_known = is_known || option;
         if (option && other == &command)
@@ -399,7 +472,11 @@ bool asks_for_json(int argc, const char* const* argv) {
          (variable && (variable == std::string_view("1") || variable == std::string_view("true")));
 }
 
-FlagDoc describe(const CLI::Option& option, bool reads_settings) {
+bool reads_model(const CLI::App& command) {
+  return command.get_option_no_throw("--model");
+}
+
+FlagDoc describe(const CLI::Option& option, bool has_variable) {
   FlagDoc doc{.type = takes_value(option) ? option.get_type_name() : "",
               .about = option.get_description(),
               .group = option.get_group(),
@@ -407,16 +484,19 @@ FlagDoc describe(const CLI::Option& option, bool reads_settings) {
   for (const std::string& name : option.get_snames()) doc.names.push_back("-" + name);
   for (const std::string& name : option.get_lnames()) doc.names.push_back("--" + name);
   if (doc.has_place) doc.names = {option.get_name(true)};
-  if (reads_settings && is_setting(option)) doc.environment = variable_of(option);
+  if (has_variable) doc.environment = variable_of(option);
   return doc;
 }
 
 // What is hidden from the help is hidden here.
 CommandDoc describe(const CLI::App& command) {
   CommandDoc doc{.name = command.get_name(), .about = command.get_description(), .flags = {}, .commands = {}};
-  const bool reads_settings = command.get_option_no_throw("--config");
+  const bool reads_file = command.get_option_no_throw("--config"), reads_variables = reads_model(command);
   for (const CLI::Option* option : command.get_options())
-    if (!option->get_group().empty()) doc.flags.push_back(describe(*option, reads_settings));
+    if (!option->get_group().empty())
+      doc.flags.push_back(describe(*option, reads_file        ? is_setting(*option)
+                                            : reads_variables ? is_setting_without_file(*option)
+                                                              : false));
   for (const CLI::App* sub : command.get_subcommands([](const CLI::App* a) { return !a->get_group().empty(); }))
     doc.commands.push_back(describe(*sub));
   return doc;
@@ -454,8 +534,15 @@ void refuse_flags_as_values(const CLI::App& command) {
   fail_usage(message + " (see " + command + " --help)");
 }
 
+// Of a full disk the C library speaks only when its buffer is written.
+void need_printed() {
+  std::cout.flush();
+  if (std::fflush(stdout) != 0) fail(std::string("standard output cannot be written: ") + std::strerror(errno));
+  if (std::ferror(stdout)) fail("standard output cannot be written");
+}
+
 int print(const std::string& text) {
-  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) fail("standard output cannot be written");
+  std::fputs(text.c_str(), stdout);
   return 0;
 }
 
@@ -480,8 +567,8 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
   CLI::App* visualize_app = add_visualize(app, painted, config);
   const CLI::App* inspect_app = add_inspect(app, inspected);
   CLI::App* plan_app = add_plan(app, planned, plan_flags, config);
-  const CLI::App* doctor_app = add_doctor(app, examined);
-  const CLI::App* bench_app = add_bench(app, timed);
+  CLI::App* doctor_app = add_doctor(app, examined);
+  CLI::App* bench_app = add_bench(app, timed);
   CLI::App* version_app = app.add_subcommand("version", "Say what this build is and can do");
   version_app->add_flag("--json", version_json, "Print JSON");
   std::string shell;
@@ -496,13 +583,18 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
 
   if (argc < 2) return print(front_page(describe(app)));
   try {
-    app.parse(words(argc, argv, describe(app)));
+    std::vector<std::string> all = words(argc, argv, describe(app));
+    refuse_empty_flags(app, all);
+    app.parse(std::move(all));
   } catch (const CLI::Success& asked_for_help) {
     return app.exit(asked_for_help);
   } catch (const CLI::ParseError& error) {
     refuse(app, error);
   }
-  for (const CLI::App* command : app.get_subcommands()) refuse_flags_as_values(*command);
+  for (const CLI::App* command : app.get_subcommands()) {
+    refuse_empty_values(*command);
+    refuse_flags_as_values(*command);
+  }
   Settings settings(app);
   try {
     for (const auto& [command, flags] :
@@ -512,18 +604,19 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
       need_distinct_files(*flags, config, flags->output.value_or("-") == "-" ? "" : *flags->output);
       terminal.set_up(flags->terminal);
     }
+    for (CLI::App* command : {doctor_app, bench_app})
+      if (command->parsed()) settings.apply_variables(*command);
     if (generate_app->parsed()) return told.dry_run ? plan(told, {}, backends) : generate(told, backends, terminal);
-    if (visualize_app->parsed())
-      return painted.dry_run ? plan(painted, {}, backends) : visualize(painted, backends, terminal);
+    if (visualize_app->parsed()) return visualize(painted, backends, terminal);
     if (plan_app->parsed()) return plan(planned, plan_flags, backends);
+    if (doctor_app->parsed()) return doctor(examined, backends);
+    if (bench_app->parsed()) return bench(timed, backends);
     if (completion_app->parsed()) return print(completion(describe(app), shell));
   } catch (const Error& error) {
     throw settings.blame(with_choice(error, describe(*app.get_subcommands().front())));
   }
   if (man_app->parsed()) return print(man_page(describe(app), SEEDSTORY_VERSION));
   if (inspect_app->parsed()) return inspect(inspected);
-  if (doctor_app->parsed()) return doctor(examined, backends);
-  if (bench_app->parsed()) return bench(timed, backends);
   return version(version_json, backends);
 }
 
@@ -536,8 +629,11 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
     return int(kind);
   };
   try {
+    hold_standard_streams();
     if (asks_for_json(argc, argv)) terminal.speak_json();
-    return run(argc, argv, backends, terminal);
+    const int code = run(argc, argv, backends, terminal);
+    if (code == 0) need_printed();
+    return code;
   } catch (const Error& error) {
     return complain(error.what(), error.kind);
   } catch (const std::bad_alloc&) {

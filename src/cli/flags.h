@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/cli.h"
 #include "cli/terminal.h"
@@ -58,7 +59,8 @@ struct BenchFlags : ModelFlags {
 
 int generate(const StoryFlags& flags, const Backends& backends, Terminal& terminal);
 int visualize(const StoryFlags& flags, const Backends& backends, Terminal& terminal);
-int plan(const StoryFlags& flags, const PlanFlags& plan, const Backends& backends);
+int plan(const StoryFlags& flags, const PlanFlags& plan, const Backends& backends,
+         const std::vector<std::string>& captions = {});
 int inspect(const InspectFlags& flags);
 int doctor(const DoctorFlags& flags, const Backends& backends);
 int bench(const BenchFlags& flags, const Backends& backends);

@@ -17,8 +17,9 @@ std::string without_last_newline(std::string text) {
 std::string read_prompt(const StoryFlags& flags) {
   if (!flags.prompt && !flags.prompt_file) fail_usage("generate: expected --prompt TEXT or --prompt-file FILE");
   const std::string prompt = flags.prompt ? *flags.prompt : without_last_newline(read_user_text(*flags.prompt_file));
-  if (!is_utf8(prompt)) fail_usage("--prompt: is not UTF-8 text");
-  if (prompt.find_first_not_of(" \t\r\n") == std::string::npos) fail_usage("--prompt: is empty");
+  const std::string wrong = wrong_in_text(prompt);
+  if (!wrong.empty() && flags.prompt) fail_usage("--prompt: " + wrong);
+  if (!wrong.empty()) fail_input(user_text_name(*flags.prompt_file) + ": " + wrong);
   return prompt;
 }
 

@@ -29,7 +29,7 @@ void print(const std::string& text) {
   fmt::print("{}\n", printable(text));
 }
 void print(const Json& json) {
-  fmt::print("{}\n", json.dump(1, ' ', false, Json::error_handler_t::replace));
+  fmt::print("{}\n", json_text(json, 1));
 }
 
 // 1234567 -> "1,234,567"
@@ -113,7 +113,7 @@ int inspect_weights(const fs::path& path, bool as_json) {
     return 0;
   }
   for (const auto& [name, row] : rows)
-    print(fmt::format("{:<11} {:<20} {}", row.type, fmt::format("[{}]", fmt::join(row.shape, ", ")), name));
+    print(fmt::format("{:<11} {:<20} {}", row.type, fmt::format("[{}]", fmt::join(row.shape, ", ")), one_line(name)));
   print(fmt::format("{} tensors, {} parameters, {} bytes", totals.tensors, grouped(totals.parameters),
                     grouped(totals.bytes)));
   if (totals.unread > 0)
@@ -191,9 +191,7 @@ Json parse_story(const std::string& text, const fs::path& path) {
 // Shared by frames and whole stories: what they were made with.
 void print_request(const Json& story) {
   const Json& r = story.at("request");
-  const auto text = [](const Json& value) {
-    return value.is_string() ? value.get<std::string>() : value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  };
+  const auto text = [](const Json& value) { return value.is_string() ? value.get<std::string>() : json_text(value); };
   print(fmt::format("made by    seedstory {}, {}, model {}", text(story.at("seedstory")), text(story.at("command")),
                     text(story.at("model").at("name"))));
   print(fmt::format("pictures   {}x{}, {} steps, cfg scale {}, rng {}", text(r.at("width")), text(r.at("height")),
@@ -229,7 +227,8 @@ int inspect_picture(const fs::path& path, const InspectFlags& flags) {
                {"story", nullptr}});
     return 0;
   }
-  print(fmt::format("{}: {}, {}x{} pixels, no story data", path.string(), facts.kind, facts.width, facts.height));
+  print(fmt::format("{}: {}, {}x{} pixels, no story data", one_line(path.string()), facts.kind, facts.width,
+                    facts.height));
   std::string made = fmt::format("a 000.png of {}x{} pixels", image.width, image.height);
   if (facts.orientation != 1) {
     print(fmt::format("orientation       {}: it is shown {}", facts.orientation, turned(facts.orientation)));
@@ -253,12 +252,13 @@ int inspect_png(const fs::path& path, const InspectFlags& flags) {
     return 0;
   }
   const Json& frame = story.at("frame");
-  print(fmt::format("{}: frame {} of a story{}", path.string(), frame.at("index").dump(),
+  print(fmt::format("{}: frame {} of a story{}", one_line(path.string()), frame.at("index").dump(),
                     frame.value("start", false) ? ", its start picture" : ""));
   print("text       " + first_line(frame.at("text").get<std::string>()));
   print("seed       " + frame.at("seed").dump());
   print_request(story);
-  fmt::print("\nThe same frame again, the same bytes, in again/{}:\n\n{}\n", path.filename().string(), command);
+  fmt::print("\nThe same frame again, the same bytes, in {}/{}:\n\n{}\n", new_folder(),
+             one_line(path.filename().string()), command);
   return 0;
 }
 
@@ -273,13 +273,13 @@ int inspect_story(const fs::path& path, const InspectFlags& flags) {
     return 0;
   }
   const Json& frames = story.at("frames");
-  print(fmt::format("{}: a story, {} frames{}", path.string(), frames.size(),
+  print(fmt::format("{}: a story, {} frames{}", one_line(path.string()), frames.size(),
                     story.value("complete", false) ? "" : ", not finished"));
   print_request(story);
   for (const Json& frame : frames)
-    print(
-        fmt::format("{}    {}", frame.at("file").get<std::string>(), first_line(frame.at("text").get<std::string>())));
-  fmt::print("\nThe same story again, the same bytes, in again/:\n\n{}\n", command);
+    print(fmt::format("{}    {}", one_line(frame.at("file").get<std::string>()),
+                      first_line(frame.at("text").get<std::string>())));
+  fmt::print("\nThe same story again, the same bytes, in {}/:\n\n{}\n", new_folder(), command);
   return 0;
 }
 

@@ -1,15 +1,19 @@
 #include "cli/places.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <cerrno>
+#include <cstring>
+#include <memory>
 
 #include "cli/hf_cache.h"
 #include "io/file.h"
 #include "seedstory/error.h"
 #include "story/published.h"
+#include "text/normal_text.h"
+#include "text/utf8.h"
 
 namespace seedstory {
 namespace {
@@ -17,21 +21,20 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMostText = 16 << 20;
-
+constexpr const char* kEmpty = "is empty";
 constexpr size_t kMostPicture = 256 << 20;
 
-std::string read_stream(std::istream& in, const std::string& name, size_t most) {
+std::string read_descriptor(int fd, const std::string& name, size_t most) {
   std::string text;
   char block[1 << 16];
-  while (in.read(block, sizeof block) || in.gcount()) {
-    text.append(block, size_t(in.gcount()));
+  for (;;) {
+    const ssize_t count = ::read(fd, block, sizeof block);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_input(fmt::format("{}: cannot be read: {}", name, std::strerror(errno)));
+    if (count == 0) return text;
+    text.append(block, size_t(count));
     if (text.size() > most) fail_input(fmt::format("{}: over {} bytes", name, most));
   }
-  return text;
-}
-
-std::string name_of_input(const std::string& path) {
-  return path == "-" ? "standard input" : path;
 }
 
 // Standard input, and pipes as <(command) gives them, cannot be mapped.
@@ -41,27 +44,11 @@ bool is_stream(const std::string& path) {
 }
 
 std::string read_stream(const std::string& path, size_t most) {
-  if (path == "-") return read_stream(std::cin, name_of_input(path), most);
-  std::ifstream in(path, std::ios::binary);
-  if (!in) fail_input(fmt::format("{}: cannot be read", path));
-  return read_stream(in, path, most);
-}
-
-// The length of the UTF-8 character that begins the text; 0: none does. Over-long forms and surrogates are none.
-size_t utf8_character(std::string_view text) {
-  const auto byte = [&](size_t i) { return uint32_t(uint8_t(text[i])); };
-  const uint32_t first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  uint32_t code = first & (0x7f >> length);
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-    code = code << 6 | (byte(i) & 0x3f);
-  }
-  constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = code >= 0xd800 && code < 0xe000;
-  return code < kLeast[length] || code > 0x10ffff || surrogate ? 0 : length;
+  if (path == "-") return read_descriptor(STDIN_FILENO, user_text_name(path), most);
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail_input(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  const std::unique_ptr<const int, void (*)(const int*)> closed(&fd, [](const int* open) { ::close(*open); });
+  return read_descriptor(fd, path, most);
 }
 
 }  // namespace
@@ -127,11 +114,23 @@ std::string story_folder(std::string_view text) {
   return "story" + words;
 }
 
+std::string user_text_name(const std::string& path) {
+  return path == "-" ? "standard input" : path;
+}
+
 std::string read_user_text(const std::string& path) {
   std::string text = is_stream(path) ? read_stream(path, kMostText) : read_text_file(path, kMostText);
   if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
-  if (!is_utf8(text)) fail_input(fmt::format("{}: is not UTF-8 text", name_of_input(path)));
+  if (const std::string wrong = wrong_in_text(text); !wrong.empty() && wrong != kEmpty)
+    fail_input(user_text_name(path) + ": " + wrong);
   return text;
+}
+
+std::string wrong_in_text(std::string_view text) {
+  if (!is_utf8(text)) return "is not UTF-8 text";
+  if (const size_t at = text.find('\0'); at != std::string_view::npos)
+    return fmt::format("has a NUL at byte {}, which no text has", at);
+  return is_blank(text) ? kEmpty : "";
 }
 
 Picture read_user_picture(const std::string& path, Pixels pixels) {
@@ -140,21 +139,12 @@ Picture read_user_picture(const std::string& path, Pixels pixels) {
     return read_picture(file.bytes(), path, pixels);
   }
   const std::string bytes = read_stream(path, kMostPicture);
-  return read_picture({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, name_of_input(path), pixels);
+  return read_picture({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, user_text_name(path), pixels);
 }
 
 void need_one_stdin(const std::optional<std::string>& image, const char* flag, const std::optional<std::string>& text) {
   if (image == "-" && text == "-")
     fail_usage(fmt::format("--image -: not with {} -, there is one standard input", flag));
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t length = utf8_character(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 }  // namespace seedstory

@@ -27,15 +27,18 @@ std::filesystem::path shipped_model();
 // "story-a-little-fox-finds-a-red": the folder of a story whose user names none.
 std::string story_folder(std::string_view text);
 
-// A user's text file, whole; "-" is stdin, and pipes will do. ErrorKind::input: unreadable, over 16 MiB, not UTF-8.
+// A user's text file, whole; "-" is stdin, and pipes will do. ErrorKind::input: unreadable, over 16 MiB, not UTF-8,
+// with a NUL.
 std::string read_user_text(const std::string& path);
+std::string user_text_name(const std::string& path);  // for messages
+
+// What is wrong with a text for a story: "is not UTF-8 text", "has a NUL at byte 3", "is empty"; empty: nothing.
+std::string wrong_in_text(std::string_view text);
 
 // A user's picture; "-" is stdin, and pipes will do. ErrorKind::input: see read_picture; over 256 MiB of a pipe.
 Picture read_user_picture(const std::string& path, Pixels pixels);
 
 // ErrorKind::usage where both flags are "-": there is one standard input.
 void need_one_stdin(const std::optional<std::string>& image, const char* flag, const std::optional<std::string>& text);
-
-bool is_utf8(std::string_view text);
 
 }  // namespace seedstory

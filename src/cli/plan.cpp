@@ -45,7 +45,7 @@ Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, DType type,
     machine = {.name = backend->name(), .free_bytes = backend->free_bytes(), .rates = measure_rates(*backend, type)};
   }
   if (plan.memory) {
-    if (!(*plan.memory > 0)) fail_usage(fmt::format("--memory {}: expected GiB over 0", *plan.memory));
+    need_range("--memory", *plan.memory, 1e-9, 1e6);
     machine.free_bytes = int64_t(*plan.memory * double(1 << 30));
   }
   return machine;
@@ -115,10 +115,13 @@ nlohmann::ordered_json to_json(const Plan& plan, const StoryRequest& request, co
 
 }  // namespace
 
-int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backends) {
+int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backends,
+         const std::vector<std::string>& captions) {
+  need_range("--threads", flags.threads, 0, 1024);
   const DType type = parse_type(flags.type, backends.cpu_type(flags.cpu));
   const ModelDir model = open_model_or_sizes(flags);
-  const StoryRequest request = make_request(flags, model.config, {});
+  StoryRequest request = make_request(flags, model.config, {.captions = captions});
+  if (flags.image) request.start = std::make_shared<const Image>(read_user_picture(*flags.image, Pixels::shown).image);
   const Machine machine = find_machine(flags, asked, type, backends);
   const Plan plan = make_plan(model, request, type, machine.rates);
   const DType other_type = type == DType::f32 ? DType::bf16 : DType::f32;
@@ -130,7 +133,7 @@ int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backen
       json["types"][name_of(in)] = {{"bytes_at_once", sums->bytes_at_once()},
                                     {"bytes_in_stages", sums->bytes_in_stages()}};
     if (asked.card) json["note"] = kNoCardYet;
-    fmt::print("{}\n", json.dump(2));
+    fmt::print("{}\n", json_text(json, 2));
   } else {
     fmt::print("{}{} in {} on {}\n\n", printable(model.config.name),
                model.tokenizer_model.empty() ? " (the published sizes; no file was read)" : "", name_of(type),

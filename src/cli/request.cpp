@@ -25,6 +25,9 @@ void take(const char* flag, const std::optional<T>& given, T least, T most, auto
   if (!given) return;
   check_range(flag, *given, least, most);
   value = std::remove_reference_t<decltype(value)>(*given);
+  // 1e-60 is over 0, and 0 in f32, which often means: off.
+  if (*given != 0 && value == 0)
+    fail_usage(fmt::format("{} {}: expected {} to {}, 0 or 1e-37 and more", flag, *given, least, most));
 }
 
 void take_size(const char* flag, const std::optional<int64_t>& given, const ModelConfig& config, int64_t& value) {
@@ -63,6 +66,10 @@ void take_sampling(const StoryFlags& f, SamplingParams& s) {
 }  // namespace
 
 void need_range(const char* flag, int64_t value, int64_t least, int64_t most) {
+  check_range(flag, value, least, most);
+}
+
+void need_range(const char* flag, double value, double least, double most) {
   check_range(flag, value, least, most);
 }
 
@@ -142,7 +149,7 @@ StoryRecord::Names given_model_flags(const ModelFlags& f) {
 std::string frame_line(const StoredFrame& frame, const fs::path& dir) {
   const nlohmann::ordered_json json = {
       {"frame", frame.index}, {"file", (dir / frame.file).string()}, {"text", frame.text}, {"seed", frame.seed}};
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(json);
 }
 
 }  // namespace seedstory

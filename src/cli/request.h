@@ -10,6 +10,7 @@ namespace seedstory {
 
 // ErrorKind::usage outside [least, most].
 void need_range(const char* flag, int64_t value, int64_t least, int64_t most);
+void need_range(const char* flag, double value, double least, double most);
 
 struct Device {
   bool cuda = false;

@@ -60,7 +60,7 @@ class JsonLines : public StoryStream {
   void picture(const StoredFrame& frame, std::string_view png) override {
     const nlohmann::ordered_json json = {
         {"frame", frame.index}, {"file", frame.file}, {"text", frame.text}, {"seed", frame.seed}, {"png", base64(png)}};
-    terminal_.bytes(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    terminal_.bytes(json_text(json) + "\n");
   }
   void end() override {}
 

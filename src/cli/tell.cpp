@@ -20,6 +20,7 @@
 #include "seedstory/error.h"
 #include "story/book.h"
 #include "story/plan.h"
+#include "text/normal_text.h"
 
 namespace seedstory {
 namespace {
@@ -170,7 +171,7 @@ class Telling {
     if (model_.words.empty()) return;
     std::string text = request_.prompt;
     for (const std::string& caption : request_.captions) text += "\n" + caption;
-    const std::vector<std::string> unknown = unknown_words(text, model_.words);
+    const std::vector<std::string> unknown = unknown_words(normal_text(text), model_.words);
     constexpr size_t kMost = 12;
     if (unknown.empty()) return;
     std::vector<std::string> shown(unknown.begin(), unknown.begin() + std::min(unknown.size(), kMost));

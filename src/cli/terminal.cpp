@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@
 #include "cli/stop.h"
 #include "io/file.h"
 #include "seedstory/error.h"
+#include "text/utf8.h"
 
 namespace seedstory {
 namespace {
@@ -45,16 +47,30 @@ std::string_view fitting(std::string_view line) {
   return line.substr(0, size.ws_col - 1);
 }
 
-// One line that a terminal can bear, whatever a file has for names.
-std::string one_line(std::string_view message) {
-  constexpr size_t kMost = 2000;
-  std::string line(message.substr(0, kMost));
-  for (char& c : line)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return message.size() > kMost ? line + "..." : line;
-}
+// While it lives, a reader that is gone is an error of write(), whatever the program does at SIGPIPE else.
+class NoPipeSignal {
+ public:
+  NoPipeSignal() {
+    ::sigemptyset(&pipe_);
+    ::sigaddset(&pipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~NoPipeSignal() {
+    const int error = errno;  // write()'s, for the caller
+    const timespec now{};
+    if (!::sigismember(&before_, SIGPIPE)) ::sigtimedwait(&pipe_, nullptr, &now);
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    errno = error;
+  }
+  NoPipeSignal(const NoPipeSignal&) = delete;
+  NoPipeSignal& operator=(const NoPipeSignal&) = delete;
+
+ private:
+  sigset_t pipe_, before_;
+};
 
 bool write_all(int fd, std::string_view bytes) {
+  const NoPipeSignal no_signal;
   while (!bytes.empty()) {
     const ssize_t n = ::write(fd, bytes.data(), bytes.size());
     if (n < 0 && errno == EINTR) continue;
@@ -126,7 +142,7 @@ void Terminal::bytes(std::string_view bytes) {
 
 void Terminal::say(std::string_view line) {
   if (quiet_)
-    log(line);  // which is for later, when nobody is disturbed
+    log(one_line(line));  // which is for later, when nobody is disturbed
   else
     print(kDim, line);
 }
@@ -142,17 +158,14 @@ void Terminal::warn(std::string_view line) {
 
 void Terminal::error(std::string_view line, int code) {
   std::fflush(stdout);
-  try {
-    event("error", {{"message", line}, {"code", code}});
-    print(kRed, fmt::format("seedstory: {}", one_line(line)));
-  } catch (const Error&) {
-    error(line, code);  // the place that cannot be written is not tried again
-  }
+  event("error", {{"message", line}, {"code", code}});
+  print(kRed, fmt::format("seedstory: {}", line));
 }
 
 void Terminal::live(std::string_view line) {
   if (!live_allowed_ || inside_line_ || events_ == STDERR_FILENO) return;
-  to_stderr(fmt::format("{}{}{}{}", kClearLine, color_ ? kDim : "", fitting(line), color_ ? kPlain : ""));
+  const std::string shown = one_line(line);
+  to_stderr(fmt::format("{}{}{}{}", kClearLine, color_ ? kDim : "", fitting(shown), color_ ? kPlain : ""));
   live_shown_ = true;
 }
 
@@ -160,11 +173,10 @@ void Terminal::event(const char* name, const Json& fields) {
   if (events_ < 0) return;
   Json json = {{"v", 1}, {"event", name}};
   json.update(fields);
-  const std::string line = json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-  if (write_all(events_, line) || events_ == STDERR_FILENO) return;
-  const int fd = std::exchange(events_, -1);
-  if (errno == EPIPE) return warn(fmt::format("--progress-fd {}: nobody reads it any more", fd));
-  fail(fmt::format("--progress-fd {}: cannot be written: {}", fd, std::strerror(errno)));
+  if (write_all(events_, json_text(json) + "\n") || events_ == STDERR_FILENO) return;
+  const int error = errno, fd = std::exchange(events_, -1);
+  if (error == EPIPE) return warn(fmt::format("--progress-fd {}: nobody reads it any more", fd));
+  warn(fmt::format("--progress-fd {}: cannot be written: {}; the story goes on without it", fd, std::strerror(error)));
 }
 
 void Terminal::clear_live() {
@@ -172,15 +184,14 @@ void Terminal::clear_live() {
   live_shown_ = false;
 }
 
-void Terminal::print(std::string_view style, std::string_view line) {
+void Terminal::print(std::string_view style, std::string_view text) {
+  const std::string line = one_line(text);
   log(line);
   if (events_ == STDERR_FILENO) return;
   clear_live();
-  if (inside_line_ && stderr_is_terminal_) {
-    to_stderr("\n");
-    inside_line_ = false;
-  }
-  to_stderr(fmt::format("{}{}{}\n", color_ ? style : "", line, color_ ? kPlain : ""));
+  const bool breaks = inside_line_ && stderr_is_terminal_;
+  if (breaks) inside_line_ = false;
+  to_stderr(fmt::format("{}{}{}{}\n", breaks ? "\n" : "", color_ ? style : "", line, color_ ? kPlain : ""));
 }
 
 void Terminal::log(std::string_view line) {
@@ -189,19 +200,71 @@ void Terminal::log(std::string_view line) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
   const std::tm utc = fmt::gmtime(std::chrono::system_clock::to_time_t(now));
   if (write_all(log_, fmt::format("{:%FT%T}.{:03}Z {}\n", utc, ms, line))) return;
-  log_ = -1;
-  fail_input(fmt::format("--log-file: cannot be written: {}", std::strerror(errno)));
+  const int error = errno;
+  ::close(std::exchange(log_, -1));
+  warn(fmt::format("--log-file: cannot be written: {}; the story goes on without it", std::strerror(error)));
 }
 
+namespace {
+
+// A character that moves or hides others: C0 and C1 controls, line separators, marks of direction.
+bool is_unprintable(uint32_t code) {
+  return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f ||
+         (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x206f);
+}
+
+// Calls keep() for what a terminal can bear and drop() for the other characters and for bytes that are none.
+template <class Keep, class Drop>
+void each_character(std::string_view text, Keep&& keep, Drop&& drop) {
+  while (!text.empty()) {
+    const Utf8Character c = first_character(text);
+    const std::string_view bytes = text.substr(0, std::max<size_t>(c.length, 1));
+    text.remove_prefix(bytes.size());
+    c.length == 0 || is_unprintable(c.code) ? drop(bytes, c) : keep(bytes);
+  }
+}
+
+}  // namespace
+
 void say_on_stderr(const std::string& line) {
-  if (!line.empty()) fmt::print(stderr, "{}\n", printable(line));
+  if (!line.empty()) to_stderr(printable(line) + "\n");
 }
 
 std::string printable(std::string_view text) {
-  std::string shown(text);
-  for (char& c : shown)
-    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f) c = '?';
+  std::string shown;
+  each_character(
+      text, [&](std::string_view bytes) { shown += bytes; },
+      [&](std::string_view bytes, const Utf8Character& c) {
+        shown += c.length && (c.code == '\n' || c.code == '\t') ? std::string(bytes) : "?";
+      });
   return shown;
+}
+
+std::string one_line(std::string_view text) {
+  constexpr size_t kMost = 2000;
+  std::string line;
+  each_character(
+      text, [&](std::string_view bytes) { line += bytes; },
+      [&](std::string_view, const Utf8Character&) { line += '?'; });
+  if (line.size() <= kMost) return line;
+  line.resize(kMost);
+  while (!is_utf8(line)) line.pop_back();  // not inside a character
+  return line + "...";
+}
+
+std::string json_text(const Json& json, int indent) {
+  std::string text;
+  each_character(
+      json.dump(indent, ' ', false, Json::error_handler_t::replace), [&](std::string_view bytes) { text += bytes; },
+      [&](std::string_view bytes, const Utf8Character& c) {
+        text += c.code == '\n' ? std::string(bytes) : fmt::format("\\u{:04x}", c.code);
+      });
+  return text;
+}
+
+void hold_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
 }
 
 }  // namespace seedstory

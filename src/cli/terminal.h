@@ -16,6 +16,7 @@ struct TerminalFlags {
   std::optional<std::string> log_file;
 };
 
+// What goes to stderr, the log and the events never fails: a story is worth more than the report of it.
 class Terminal {
  public:
   Terminal() = default;  // plain, until the flags are known
@@ -60,7 +61,16 @@ class Terminal {
 // A line for commands that have no flags for messages; nothing for an empty one.
 void say_on_stderr(const std::string& line);
 
-// What may stand in a terminal: control characters other than newline and tab become '?'.
+// What may stand in a terminal: control characters (C0, C1) other than newline and tab, marks that turn the direction
+// of text, and bytes that are no UTF-8 become '?'.
 std::string printable(std::string_view text);
+// The same without line breaks and tabs, 2000 bytes of it at most.
+std::string one_line(std::string_view text);
+// JSON whose strings have such characters as \uXXXX: the same value.
+std::string json_text(const nlohmann::ordered_json& json, int indent = -1);
+
+// To be called first: standard streams that came closed are opened on nothing that can be read or written, so that no
+// file of the program's gets their number.
+void hold_standard_streams();
 
 }  // namespace seedstory

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/flags.h"
+#include "cli/terminal.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
@@ -37,7 +38,7 @@ int version(bool as_json, const Backends& backends) {
       {"backends",
        {describe("cpu", [&] { return backends.cpu(0, "auto"); }), describe("cuda", [&] { return backends.cuda(0); })}}};
   if (as_json) {
-    fmt::print("{}\n", json.dump(1));
+    fmt::print("{}\n", json_text(json, 1));
     return 0;
   }
   fmt::print("{}\n", build_line());

@@ -132,7 +132,10 @@ std::string difference(const StoryRecord& record, const nlohmann::json& stored) 
   return "";
 }
 
+// Somebody's 1.5 is no frame's number, though the library would make 1 of it.
 StoredFrame stored_frame(const nlohmann::json& json) {
+  for (const char* key : {"index", "seed"})
+    if (!json.at(key).is_number_unsigned()) fail_input(fmt::format("{}: {} is no whole number", kStory, key));
   return {.index = json.at("index"), .file = json.at("file"), .text = json.at("text"), .seed = json.at("seed")};
 }
 
@@ -401,11 +404,10 @@ void Book::begin(bool force) {
 }
 
 StoredFrame Book::describe(const Frame& frame) const {
-  const StoryRequest& r = record_.request;
   return {.index = frame.index,
           .file = frame_file(frame.index),
           .text = frame.text,
-          .seed = r.seed + (r.seed_per_frame ? uint64_t(frame.index) : 0)};
+          .seed = frame_seed(record_.request, frame.index)};
 }
 
 // What stands in a frame's file: all that its pixels follow from.

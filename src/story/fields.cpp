@@ -1,5 +1,7 @@
 #include "story/fields.h"
 
+#include <cmath>
+
 #include "io/file.h"
 
 namespace seedstory {
@@ -62,7 +64,10 @@ void Fields::get(const std::string& key, double& value) const {
 void Fields::get(const std::string& key, float& value) const {
   double wide = value;
   get(key, wide);
-  if (has(key)) value = float(wide);
+  if (!has(key)) return;
+  value = float(wide);
+  if (!std::isfinite(value) || (wide != 0 && value == 0))
+    wrong(key, shown(json_[key]) + " came, which f32 cannot hold");
 }
 
 void Fields::get(const std::string& key, bool& value) const {

@@ -43,7 +43,7 @@ struct Painter::Impl {
         work(engine.backend, dry_run_bytes([&](Backend& be, Arena& arena) { dry_run(be, arena); })) {
     make_persistent(persistent);
     upload_constants();
-    see_nothing();
+    if (is_guided() || trace) see_nothing();
   }
 
   int64_t factor() const { return int64_t(1) << (engine.config.vae.channels.size() - 1); }
@@ -58,7 +58,13 @@ struct Painter::Impl {
     timesteps = arena.make(DType::f32, {steps});
     time_ids = arena.make(DType::f32, {6});
     conditioning = engine.unet->make_conditioning(arena, engine.config.adapter.queries);
+    conditional.kv.clear();
+    for (const Tensor& kv : conditioning.kv) conditional.kv.push_back(kv.slice(0, 1, 2));
+    conditional.added = conditioning.added.slice(0, 1, 2);
   }
+
+  // Without guidance the unconditional half counts nothing.
+  bool is_guided() const { return request.cfg != 1; }
 
   void upload_constants() {
     engine.backend.upload(sigmas, schedule.sigmas.data());
@@ -89,12 +95,22 @@ struct Painter::Impl {
     const Tensor sigma = sigmas.slice(0, j, j + 2);
     const Tensor x = arena.make(DType::f32, {2, latent_h(), latent_w(), channels()});
     be.run(ScaleModelInput{.y = x, .x = latent, .sigma = sigma});
-    const Tensor m = engine.unet->forward(be, arena, x, timesteps.slice(0, j, j + 1), conditioning);
+    const Tensor t = timesteps.slice(0, j, j + 1);
+    const Tensor m = is_guided() ? engine.unet->forward(be, arena, x, t, conditioning) : predict_alone(be, arena, x, t);
     be.run(EulerStep{.x = latent,
                      .m = m,
                      .sigma = sigma,
                      .guidance = float(request.cfg),
                      .prediction = engine.config.scheduler.prediction});
+  }
+
+  // The conditional half of x for both: their difference, which is what guidance weighs, is then 0.
+  Tensor predict_alone(Backend& be, Arena& arena, const Tensor& x, const Tensor& t) const {
+    const Tensor both = arena.make(x.dtype, {2, latent_h(), latent_w(), engine.config.unet.out_channels});
+    Arena::Scope scope(arena);
+    const Tensor m = engine.unet->forward(be, arena, x.slice(0, 1, 2), t, conditional);
+    for (const int64_t half : {0, 1}) be.run(Copy{.y = both.slice(0, half, half + 1), .x = m});
+    return both;
   }
 
   void dry_run(Backend& be, Arena& arena) {
@@ -133,8 +149,7 @@ struct Painter::Impl {
   }
 
   void start_from_noise(int64_t index) {
-    const uint64_t seed = request.seed + (request.seed_per_frame ? uint64_t(index) : 0);
-    std::vector<float> noise = to_nhwc(draw_noise(request.rng, seed, latent.numel()), channels());
+    std::vector<float> noise = to_nhwc(draw_noise(request.rng, frame_seed(request, index), latent.numel()), channels());
     engine.backend.upload(latent, noise.data());
     if (trace) trace->record(engine.backend, "denoise.noise", latent, Layout::nhwc);
     for (float& x : noise) x *= schedule.init_noise_sigma;
@@ -177,12 +192,16 @@ struct Painter::Impl {
   StoryListener& listener;
   Trace* trace;
   const Schedule schedule;
-  Tensor latent;             // f32 (1, h, w, c)
-  Tensor sigmas, timesteps;  // f32 (steps + 1), (steps)
-  Tensor time_ids;           // f32 (6)
-  UnetConditioning conditioning;
+  Tensor latent;                               // f32 (1, h, w, c)
+  Tensor sigmas, timesteps;                    // f32 (steps + 1), (steps)
+  Tensor time_ids;                             // f32 (6)
+  UnetConditioning conditioning, conditional;  // both halves; the second alone
   Arena persistent, work;
 };
+
+uint64_t frame_seed(const StoryRequest& request, int64_t index) {
+  return request.seed + (request.seed_per_frame ? uint64_t(index) : 0);
+}
 
 void check_size(const ModelConfig& config, const StoryRequest& request) {
   const int64_t factor = int64_t(1) << (config.vae.channels.size() - 1);

@@ -33,6 +33,9 @@ struct StoryRequest {
   SamplingParams sampling;
 };
 
+// Whose noise a frame starts from: the same for every frame, unless seed_per_frame.
+uint64_t frame_seed(const StoryRequest& request, int64_t index);
+
 // What the model's defaults make of it: policy, window, steps, cfg, size.
 StoryRequest default_request(const ModelConfig& config);
 

@@ -4,6 +4,7 @@
 #include "model/sizing.h"
 #include "story/context.h"
 #include "story/story.h"
+#include "text/normal_text.h"
 
 namespace seedstory {
 namespace {
@@ -23,6 +24,21 @@ std::vector<float> see(Engine& engine, const Image& image, Trace* trace) {
   engine.enter(Stage::see);
   const Trace::Listening listening(trace, engine.backend);
   return look_at(engine, vit_input(image, engine.config.vit.image_size));
+}
+
+int64_t token_count(const Engine& engine, const std::string& text) {
+  return int64_t(engine.tokenizer.encode({{text, -1}}).size());
+}
+
+// The positions that call `call` takes at least: what a policy surely remembers, the text and its picture. A text among
+// others may have a space mark or two less.
+int64_t least_positions(const std::vector<int64_t>& texts, int64_t call, int64_t picture, const StoryRequest& request) {
+  const bool window = request.policy == Policy::window || request.policy == Policy::compat_vis;
+  const int64_t remembered = window ? request.window : request.policy == Policy::dense ? call : 0;
+  int64_t positions = 1;
+  for (int64_t i = std::max<int64_t>(call - remembered, 0); i <= call; ++i)
+    positions += std::max<int64_t>(texts[size_t(i)] - 2, 0) + picture;
+  return positions;
 }
 
 std::string with_left(std::string prefix, int64_t left) {
@@ -57,6 +73,23 @@ struct Storyteller::Impl {
         voice(engine, session, this->request, listener) {
     if (request.policy == Policy::compat_vis && request.captions.empty())
       fail_usage("--policy: compat_vis came, which is for visualize; expected window, dense, sink or mm_sink");
+    check_captions();
+  }
+
+  // Texts that are given and cannot be read are found out before anything is painted.
+  void check_captions() const {
+    if (request.captions.empty()) return;
+    std::vector<int64_t> texts;
+    for (const std::string& caption : request.captions) texts.push_back(token_count(engine, as_read(caption)));
+    const int64_t picture = int64_t(picture_ids(engine.tokenizer).size()), most = engine.config.llm.max_positions;
+    const int64_t first = request.start ? 1 : 0;
+    for (int64_t call = first; call < first + frames(); ++call)
+      if (const int64_t least = least_positions(texts, call, picture, request); least > most)
+        fail_input(
+            fmt::format("caption {}: has {} tokens, and with what is remembered before it {}; the model has {} "
+                        "positions; shorten it, "
+                        "or use a smaller --window (--policy window)",
+                        call, texts[size_t(call)], least, most));
   }
 
   int64_t frames() const {
@@ -66,9 +99,9 @@ struct Storyteller::Impl {
 
   void begin() {
     const bool given = !request.captions.empty();
-    Opening opening{.text = given ? "" : request.prompt, .rows = {}};
+    Opening opening{.text = given ? "" : as_read(request.prompt), .rows = {}};
     if (request.start) {
-      if (given) opening.text = request.captions[0];
+      if (given) opening.text = as_read(request.captions[0]);
       opening.rows = session.make_rows(start, trace);
     }
     const ContextParts parts{engine, session, voice, request, trace};
@@ -81,15 +114,20 @@ struct Storyteller::Impl {
     ++call;
     Ask ask{.call = call, .index = call - (request.start ? 0 : 1), .prefix = "", .caption = {}};
     ask.prefix = with_left(engine.config.call_prefix, frames() - call + 1);
-    if (!request.captions.empty()) ask.caption = request.captions[ask.index];
+    if (!request.captions.empty()) ask.caption = as_read(request.captions[ask.index]);
     return ask;
+  }
+
+  // A given text as the model reads it. compat_vis repeats what the published script does, which reads it as it stands.
+  std::string as_read(const std::string& text) const {
+    return request.policy == Policy::compat_vis ? text : normal_text(text);
   }
 
   std::optional<Frame> next() {
     if (over || call >= frames()) return {};
     if (!context) begin();
     const Ask ask = next_ask();
-    if (ask.caption) listener.on_text(ask.index, *ask.caption);
+    if (ask.caption) listener.on_text(ask.index, request.captions[ask.index]);
     Said said = context->call(ask);
     listener.on_text_end(ask.index);
     if (!said.feature) {
@@ -100,7 +138,7 @@ struct Storyteller::Impl {
     record(*said.feature);
     const std::string text = clean_text(engine.tokenizer.decode(said.ids));
     return Frame{.index = ask.index,
-                 .text = ask.caption ? *ask.caption : display_text(text, engine.config.call_prefix),
+                 .text = ask.caption ? request.captions[ask.index] : display_text(text, engine.config.call_prefix),
                  .feature = std::move(*said.feature)};
   }
 

@@ -53,6 +53,15 @@ TEST_CASE("Pictures, prompts and captions that cannot be read are named in one l
   desk.write("latin1.txt", "caf\xe9");
   desk.write("numbers.json", "[1, 2]");
   desk.write("object.json", "{\"captions\": []}");
+  desk.write("string.json", "\"one\"");
+  desk.write("nul.json", R"(["one", "a\u0000b"])");
+  desk.write("nul.txt", std::string("fox\0red", 7));
+  desk.write("unseen.json", "[\"\u200b\u00a0\"]");
+  desk.write("unseen.txt", "\u200b\ufeff\u00a0\n");
+  desk.write("nothing.txt", " \n\r\n\t");
+  desk.write("zero", "");
+  desk.write("surrogate.json", R"(["\ud800"])");
+  desk.write("nested.json", R"([{"caption": "one"}])");
   desk.write("none.json", "[]");
   desk.write("blank.json", "[\"a\", \" \"]");
   desk.write("broken.json", "[\"a\",");
@@ -65,20 +74,37 @@ TEST_CASE("Pictures, prompts and captions that cannot be read are named in one l
                    {"-p fox -i cut.png", "cut.png"},
                    {"-p fox -i .", "."},
                    {"-f nowhere.txt", "nowhere.txt: no such file"},
-                   {"-f latin1.txt", "latin1.txt: is not UTF-8 text"}};
+                   {"-f latin1.txt", "latin1.txt: is not UTF-8 text"},
+                   {"-f nul.txt", "nul.txt: has a NUL at byte 3, which no text has"},
+                   {"-f nothing.txt", "nothing.txt: is empty"},
+                   {"-f unseen.txt", "unseen.txt: is empty"},
+                   {"-f zero", "zero: is empty"},
+                   {"-f - <zero", "standard input: is empty"}};
   for (const auto& [flags, message] : generates) {
     INFO(flags);
     expect_refused(desk, desk.generate(std::string(flags) + " -o out"), message);
   }
   struct {
     const char *flags, *message;
-  } visualizes[] = {{"numbers.json", "numbers.json: item 0 is not a string"},
-                    {"object.json", "object.json: "},
-                    {"none.json", "none.json: 0 captions; nothing is left to paint"},
-                    {"one.json -i start.png", "one.json: 1 captions; nothing is left to paint"},
-                    {"blank.json", "blank.json: item 1 is empty"},
-                    {"broken.json", "broken.json"},
-                    {"nowhere.json", "nowhere.json: no such file"}};
+  } visualizes[] = {
+      {"numbers.json", "numbers.json: item 0 is not a string"},
+      {"object.json",
+       "object.json: an array of texts was expected, [\"first page\", \"second page\"], and an object came"},
+      {"string.json", "string.json: an array of texts was expected, [\"first page\", \"second page\"], and a string"},
+      {"nul.json", "nul.json: item 1 has a NUL at byte 1, which no text has"},
+      {"nul.txt", "nul.txt: has a NUL at byte 3, which no text has"},
+      {"unseen.json", "unseen.json: item 0 is empty"},
+      {"nothing.txt", "nothing.txt: is empty"},
+      {"zero", "zero: is empty"},
+      {"latin1.txt", "latin1.txt: is not UTF-8 text"},
+      {"surrogate.json", "surrogate.json: not valid JSON"},
+      {"nested.json", "nested.json: item 0 is not a string, nor an object with a \"text\""},
+      {"- <zero", "standard input: is empty"},
+      {"none.json", "none.json: 0 captions; nothing is left to paint"},
+      {"one.json -i start.png", "one.json: 1 captions; nothing is left to paint"},
+      {"blank.json", "blank.json: item 1 is empty"},
+      {"broken.json", "broken.json"},
+      {"nowhere.json", "nowhere.json: no such file"}};
   for (const auto& [flags, message] : visualizes) {
     INFO(flags);
     expect_refused(desk, desk.shell("seedstory visualize --model model -o out --captions " + std::string(flags)),

@@ -28,7 +28,6 @@ TEST_CASE("A flag wins over a variable, a variable over the file, the file over 
   CHECK(asked(desk, generate, "cfg_scale") == 4.5);
   CHECK(asked(desk, generate, "seed_per_frame") == true);
   CHECK(asked(desk, "SEEDSTORY_STEPS=4 " + generate, "steps") == 4);
-  CHECK(asked(desk, "SEEDSTORY_STEPS= " + generate, "steps") == 3);
   CHECK(asked(desk, "SEEDSTORY_SEED_PER_FRAME=false " + generate, "seed_per_frame") == false);
   CHECK(asked(desk, "SEEDSTORY_STEPS=4 " + generate + "--steps 5", "steps") == 5);
   CHECK(asked(desk, "SEEDSTORY_STEPS=4 " + generate + "--num-inference-steps 5", "steps") == 5);
@@ -58,6 +57,20 @@ TEST_CASE("A table is for its command only and comes after what is for all") {
   CHECK(asked(desk, "seedstory visualize --captions captions.json --config c.toml", "steps") == 4);
 }
 
+TEST_CASE("What the file says of stdout yields where this story has no use for it") {
+  const Desk desk;
+  desk.write("c.toml", "stream = 'jsonl'\nsheet = 'all.png'\nshow = 'on'\n");
+  CHECK(desk.generate("-p fox -n 1 --config c.toml --json -o out").code == 0);
+  CHECK(std::filesystem::exists(desk / "out/all.png"));
+  CHECK_THAT(desk.generate("-p fox -n 1 --config c.toml -o -").out, Catch::StartsWith("{\"frame\":0,"));
+  CHECK_THAT(desk.shell("SEEDSTORY_JSON=1 seedstory generate -p fox --model model -n 1 -o -").out,
+             Catch::StartsWith("MIME-Version: 1.0"));
+  CHECK(desk.shell("SEEDSTORY_STREAM=jsonl seedstory generate -p fox --model model -n 1 -o out2").code == 0);
+  const Run run = desk.generate("-p fox -n 1 --stream jsonl -o out3");
+  CHECK(run.code == 2);
+  CHECK(run.err == "seedstory: --stream: is for -o -\n");
+}
+
 TEST_CASE("A flag wins over what excludes it in the file or the environment") {
   const Desk desk;
   desk.write("c.toml", "quiet = true\n");
@@ -75,7 +88,14 @@ TEST_CASE("What is wrong in the file is one line with file, line and key, and ex
       {"steps = 3\nstepz = 3\n", "c.toml:2: stepz: no such setting (see seedstory man)"},
       {"prompt = \"fox\"\n", "c.toml:1: prompt: no such setting (see seedstory man)"},
       {"guidance-scale = 2\n", "c.toml:1: guidance-scale: no such setting (see seedstory man)"},
-      {"steps = \"many\"\n", "c.toml:1: steps many: expected a value for --steps N"},
+      {"steps = \"many\"\n", "c.toml:1: steps many: expected a whole number"},
+      {"steps = 1e1\n", "c.toml:1: steps 1e1: expected a whole number"},
+      {"seed = +5\n", "c.toml:1: seed +5: expected a whole number"},
+      {"seed = 18446744073709551615\n",
+       "c.toml:1: seed 18446744073709551615: expected a whole number from -9223372036854775808 to 9223372036854775807"},
+      {"\nmodel = \"\"\n", "c.toml:2: model: is empty"},
+      {"[visualize]\nrng = ''\n", "c.toml:2: rng: is empty"},
+      {"quiet = ''\n", "c.toml:1: quiet: is empty"},
       {"\nsteps = 0\n", "c.toml:2: steps 0: expected 1 to 1000"},
       {"policy = 'best'\n", "c.toml:1: policy best: expected window, dense, sink, mm_sink or compat_vis"},
       {"color = 'red'\n", "c.toml:1: color red: expected on, off or auto"},
@@ -106,7 +126,7 @@ TEST_CASE("What is wrong in the environment is one line with the variable, and e
   struct {
     const char *variable, *message;
   } cases[] = {{"SEEDSTORY_STEPS=0", "SEEDSTORY_STEPS 0: expected 1 to 1000"},
-               {"SEEDSTORY_STEPS=many", "SEEDSTORY_STEPS many: expected a value for --steps N"},
+               {"SEEDSTORY_STEPS=many", "SEEDSTORY_STEPS many: expected a whole number"},
                {"SEEDSTORY_DEVICE=tpu", "SEEDSTORY_DEVICE tpu: expected auto, cpu, cuda or cuda:N"},
                {"SEEDSTORY_JSON=maybe", "SEEDSTORY_JSON maybe: expected true or false"}};
   for (const auto& [variable, message] : cases) {

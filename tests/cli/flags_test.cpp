@@ -14,19 +14,19 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
       {"seedstory generate --model model -p ''", "--prompt: is empty"},
       {"seedstory generate --model model -p ' \n '", "--prompt: is empty"},
       {"seedstory generate --model model -p \"$(printf '\\377')\"", "--prompt: is not UTF-8 text"},
+      {"seedstory generate --model model -p \"$(printf '\\342\\200\\213 ')\"", "--prompt: is empty"},
       {"seedstory generate --model model -p x -f y", "--prompt excludes --prompt-file (see seedstory generate --help)"},
       {"seedstory generate --model model -p x --paint",
        "generate: there is no flag --paint (see seedstory generate --help)"},
       {"seedstory generate --model model -p x -n 0", "--frames 0: expected 1 to 10000"},
       {"seedstory generate --model model -p x -n -3", "--frames -3: expected 1 to 10000"},
       {"seedstory generate --model model -p x -n 99999999", "--frames 99999999: expected 1 to 10000"},
-      {"seedstory generate --model model -p x -n three",
-       "Could not convert: --frames = three (see seedstory generate --help)"},
+      {"seedstory generate --model model -p x -n three", "--frames three: expected a whole number"},
       {"seedstory generate --model model -p x --steps 0", "--steps 0: expected 1 to 1000"},
       {"seedstory generate --model model -p x --steps 1001", "--steps 1001: expected 1 to 1000"},
       {"seedstory generate --model model -p x --num-inference-steps 0", "--steps 0: expected 1 to 1000"},
       {"seedstory generate --model model -p x --cfg-scale -1", "--cfg-scale -1: expected 0 to 100"},
-      {"seedstory generate --model model -p x --guidance-scale nan", "--cfg-scale nan: expected 0 to 100"},
+      {"seedstory generate --model model -p x --guidance-scale nan", "--guidance-scale nan: expected a number"},
       {"seedstory generate --model model -p x --width 100", "--width 100: expected a multiple of 16, 16 to 8192"},
       {"seedstory generate --model model -p x --height 0", "--height 0: expected 16 to 8192"},
       {"seedstory generate --model model -p x --height 1000000", "--height 1000000: expected 16 to 8192"},
@@ -164,6 +164,125 @@ TEST_CASE("A text without a command is a prompt for generate") {
   CHECK(desk.shell("SEEDSTORY_MODEL=model seedstory '雪の中の狐' --dry-run").code == 0);
 }
 
+TEST_CASE("Numbers are decimal, whole where they count, and never another number than the one that came") {
+  const Desk desk;
+  const std::vector<std::string> counts = {"--seed",
+                                           "--frames",
+                                           "--steps",
+                                           "--width",
+                                           "--height",
+                                           "--max-tokens",
+                                           "--window",
+                                           "--top-k",
+                                           "--progress-fd",
+                                           "--threads",
+                                           "--num-inference-steps"},
+                                 scales = {"--temp",           "--top-p",     "--min-p",
+                                           "--repeat-penalty", "--cfg-scale", "--guidance-scale"};
+  const auto refused = [&](const std::string& flag, const std::string& value) {
+    INFO(flag << " " << value);
+    const Run run = desk.shell("seedstory generate --model model -p x " + flag + "=" + quoted(value));
+    CHECK(run.code == 2);
+    CHECK_THAT(run.err, Catch::StartsWith("seedstory: " + flag + " " + value + ": expected "));
+    CHECK(run.out.empty());
+  };
+  for (const char* value : {"0x10", "1e3", "1.5", " 5", "5 ", "+5", "1,5", "nan", "inf", "5a", "1_000",
+                            "18446744073709551615", "-9223372036854775809"})
+    for (const std::string& flag : counts) refused(flag, value);
+  for (const char* value : {"0x10", " 5", "5 ", "+5", "1,5", "nan", "inf", "-inf", "5a", "1e999", "."})
+    for (const std::string& flag : scales) refused(flag, value);
+  CHECK(desk.shell("seedstory generate --model model -p x --temp 1e-60").code == 2);
+  CHECK_THAT(desk.shell("SEEDSTORY_SEED=0x2 seedstory generate --model model -p x").err,
+             Catch::StartsWith("seedstory: SEEDSTORY_SEED 0x2: expected a whole number"));
+  CHECK_THAT(desk.shell("SEEDSTORY_THREADS=0x2 seedstory bench --model model").err,
+             Catch::StartsWith("seedstory: SEEDSTORY_THREADS 0x2: expected a whole number"));
+  for (const char* line : {"plan --model model -t 4294967297", "plan --model model --memory 1e300",
+                           "bench --model model --repeat 1e1", "bench --model model -t 4294967297"}) {
+    INFO(line);
+    CHECK(desk.shell("seedstory " + std::string(line)).code == 2);
+  }
+  REQUIRE(desk.shell("SEEDSTORY_STEPS=01 seedstory generate --model model -p x -n 01 -s 0042 -o out").code == 0);
+  CHECK(desk.json("out/story.json")["request"]["seed"] == 42);
+  CHECK(desk.json("out/story.json")["request"]["frames"] == 1);
+  CHECK(desk.json("out/story.json")["request"]["steps"] == 1);
+}
+
+TEST_CASE("An empty value is refused by name, whatever the command and wherever it stands") {
+  const Desk desk;
+  for (const char* flag : {"--output", "--model",  "--hf-repo", "--vae",     "--image",      "--trace", "--sheet",
+                           "--stream", "--policy", "--rng",     "--seed",    "--steps",      "--temp",  "--log-file",
+                           "--config", "--device", "--type",    "--show",    "--order",      "--color", "--prompt-file",
+                           "--prompt", "--cpu",    "--fit",     "--threads", "--progress-fd"})
+    for (const char* form : {" ''", "=", "=''"}) {
+      const std::string prompt = std::string(flag).starts_with("--prompt") ? "" : " -p fox";
+      INFO(flag << form);
+      const Run run = desk.shell("seedstory generate -n 1" + prompt + " " + flag + form + " -o out");
+      CHECK(run.code == 2);
+      CHECK(run.err == "seedstory: " + std::string(flag) + ": is empty\n");
+      CHECK(run.out.empty());
+    }
+  struct {
+    const char *line, *message;
+  } cases[] = {{"seedstory generate -p fox -o ''", "--output: is empty"},
+               {"seedstory visualize --captions ''", "--captions: is empty"},
+               {"seedstory plan --card ''", "--card: is empty"},
+               {"seedstory inspect ''", "path: is empty"},
+               {"seedstory doctor --model ''", "--model: is empty"},
+               {"seedstory bench --filter ''", "--filter: is empty"},
+               {"seedstory completion ''", "shell: is empty"},
+               {"SEEDSTORY_MODEL= seedstory generate -p fox", "SEEDSTORY_MODEL: is empty"},
+               {"SEEDSTORY_STEPS= seedstory generate -p fox", "SEEDSTORY_STEPS: is empty"},
+               {"SEEDSTORY_QUIET= seedstory generate -p fox", "SEEDSTORY_QUIET: is empty"},
+               {"SEEDSTORY_MODEL= seedstory doctor", "SEEDSTORY_MODEL: is empty"},
+               {"SEEDSTORY_CPU= seedstory bench", "SEEDSTORY_CPU: is empty"}};
+  for (const auto& [line, message] : cases) {
+    INFO(line);
+    const Run run = desk.shell(line);
+    CHECK(run.code == 2);
+    CHECK(run.err == "seedstory: " + std::string(message) + "\n");
+    CHECK(run.out.empty());
+  }
+  CHECK(desk.files(".") == std::vector<std::string>{"line.sh", "model", "stderr", "stdout"});
+}
+
+TEST_CASE("A command refuses flags that it could only ignore") {
+  const Desk desk;
+  desk.write("c.json", R"(["one"])");
+  desk.write("all.toml", "temp = 0.5\nseed = 3\nsheet = 'x.png'\nfit = 'off'\nsteps = 1\n");
+  for (const char* line : {"visualize --captions c.json --temp 0.5",
+                           "visualize --captions c.json --top-k 3",
+                           "visualize --captions c.json --repeat-penalty 2",
+                           "plan --seed 3",
+                           "plan --seed-per-frame",
+                           "plan --rng torch-cpu",
+                           "plan --temp 1",
+                           "plan -o out",
+                           "plan --force",
+                           "plan --trace t",
+                           "plan --sheet",
+                           "plan --stream jsonl",
+                           "plan --show on",
+                           "plan --order text-first",
+                           "plan --fit off",
+                           "plan --max-tokens 5",
+                           "plan --dry-run",
+                           "doctor --threads 2",
+                           "bench --device cpu",
+                           "version --model model",
+                           "inspect model --model model"}) {
+    INFO(line);
+    const Run run = desk.shell("seedstory " + std::string(line));
+    CHECK(run.code == 2);
+    CHECK_THAT(run.err, Catch::Contains("there is no flag "));
+  }
+  // What is said once for all commands counts where it can.
+  CHECK(desk.shell("seedstory plan --model model --config all.toml").code == 0);
+  CHECK(desk.shell("SEEDSTORY_TEMP=2 seedstory visualize --model model --captions c.json --config all.toml -o out")
+            .code == 0);
+  CHECK(desk.json("out/story.json")["request"]["sampling"]["temp"] == 0.0);
+  CHECK(desk.json("out/story.json")["request"]["seed"] == 3);
+}
+
 TEST_CASE("Help and version answer on stdout") {
   const Desk desk;
   Run run = desk.shell("seedstory --version");
@@ -224,6 +343,71 @@ TEST_CASE("The environment names model, device and threads, and flags win") {
   CHECK(run.code == 2);
   run = desk.shell("SEEDSTORY_THREADS=-1 seedstory generate -p fox --model model");
   CHECK(run.code == 2);
+}
+
+TEST_CASE("One prompt is one story, whatever typed it, and is kept as it came") {
+  const Desk desk;
+  const std::string plain = "The fox's \"red\" lantern - in the snow...\nIt is caf\u00e9.";
+  const std::string typed[] = {
+      plain, "The fox's \"red\" lantern - in the snow...\r\nIt is caf\u00e9.",
+      "\ufeffThe fox\u2019s \u201cred\u201d\u00a0lantern\u2009\u2014 in the snow\u2026\nIt is cafe\u0301.",
+      "The fo\u00adx's \u201ered\u201f lantern \u2013\u2002in the\u200b snow...\u2028It is caf\u00e9."};
+  for (const char* flags : {"", "--policy dense"}) {
+    std::vector<std::string> pictures, warnings;
+    for (const std::string& text : typed) {
+      desk.write("prompt.txt", text);
+      const Run run = desk.generate("-f prompt.txt -q --force -o out " + std::string(flags));
+      REQUIRE(run.code == 0);
+      pictures.push_back(desk.json("out/story.json")["frames"].dump());
+      warnings.push_back(run.err);
+      const std::string kept = desk.json("out/story.json")["request"]["prompt"];
+      CHECK(kept == (text.starts_with("\ufeff") ? text.substr(3) : text));  // a file's byte order mark is not its text
+    }
+    for (size_t i = 1; i < pictures.size(); ++i) {
+      CHECK(pictures[i] == pictures[0]);
+      CHECK(warnings[i] == warnings[0]);
+    }
+  }
+}
+
+TEST_CASE("Captions are paragraphs, strings, or objects with a text") {
+  const Desk desk;
+  const std::vector<std::string> expected = {"The fox \u201cfinds\u201d a lantern.", "It is red."};
+  const std::pair<const char*, std::string> files[] = {
+      {"a.json", R"(["The fox \u201cfinds\u201d a lantern.", "It is red."])"},
+      {"b.json", R"([{"text": "The fox \u201cfinds\u201d a lantern.", "file": "000.png"}, "It is red."])"},
+      {"c.txt", "The fox \u201cfinds\u201d a lantern.\n\nIt is red.\n"},
+      {"d.txt", "\ufeff\r\n\r\n  The fox \u201cfinds\u201d\r\na lantern.\r\n \t\r\n\r\nIt\r\nis red.   "},
+      {"e", "The fox \u201cfinds\u201d a lantern.\r\rIt is red."},
+  };
+  for (const auto& [file, text] : files) {
+    INFO(file);
+    desk.write(file, text);
+    const Run run = desk.shell("seedstory visualize --model model --force -o out --captions " + std::string(file));
+    REQUIRE(run.code == 0);
+    CHECK(desk.json("out/story.json")["request"]["captions"] == expected);
+    CHECK(desk.json("out/story.json")["frames"][0]["text"] == expected[0]);
+    CHECK(desk.shell("seedstory visualize --model model --force -o out2 --captions - <" + std::string(file)).code == 0);
+    desk.expect_equal_folders("out", "out2");
+  }
+  desk.write("bracket.txt", "[Page 1] The fox.\n\n[Page 2] The snow.");
+  CHECK(desk.shell("seedstory visualize --model model -o bracket --captions bracket.txt").code == 0);
+}
+
+TEST_CASE("A caption that does not fit is refused before the first picture") {
+  const Desk desk;
+  std::string words;
+  for (int i = 0; i < 2000; ++i) words += "fox ";
+  desk.write("long.json", nlohmann::json({"the fox", "the snow", words}).dump());
+  for (const char* flags : {"", "--policy dense", "--policy mm_sink", "--policy compat_vis", "--order text-first"}) {
+    INFO(flags);
+    const Run run =
+        desk.shell("rm -rf out; seedstory visualize --model model -o out --captions long.json " + std::string(flags));
+    CHECK(run.code == 3);
+    CHECK_THAT(run.err, Catch::Contains("seedstory: caption 2: has ") && Catch::Contains(" positions; shorten it"));
+    CHECK_FALSE(std::filesystem::exists(desk / "out/000.png"));
+  }
+  CHECK(desk.shell("rm -rf out; seedstory visualize --model model -o out -n 2 --captions long.json").code == 0);
 }
 
 TEST_CASE("The prompt comes from a file, stdin or a pipe, byte order mark and last line break aside") {

@@ -145,7 +145,7 @@ TEST_CASE("JSON of a million levels is refused wherever JSON is read") {
   };
   desk.write("deep.json", deep);
   expect_refused(desk, "seedstory visualize --model model --captions deep.json -o out",
-                 "deep.json: nested deeper than 1");
+                 "deep.json: nested deeper than 8");
   expect_refused(desk, "seedstory inspect deep.json", "deep.json: nested deeper than 8");
   desk.write("deep.index.json", "{\"weight_map\":" + deep + "}");
   expect_refused(desk, tell("--llm deep.index.json"), "deep.index.json: nested deeper than 8");

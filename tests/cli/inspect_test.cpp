@@ -1,4 +1,5 @@
 // inspect: models, weight files, frames, stories, and the command that makes a frame again.
+#include "cli/command_line.h"
 #include "io/image.h"
 #include "program.h"
 
@@ -87,19 +88,124 @@ TEST_CASE("The command inside a frame and a story makes the same bytes") {
       "seedstory visualize --model model --captions captions.json -i start.png -n 1",
       "seedstory generate --model model --vae model/vae.safetensors --max-tokens 20 -n 1 -p fox",
   };
+  std::vector<std::string> shells = {"sh"};
+  for (const char* shell : {"bash", "zsh", "fish"}) shells.push_back(has(desk, shell) ? shell : "sh");
+  REQUIRE(desk.shell("mkdir -p config/seedstory").code == 0);
+  size_t run = 0;
   for (const std::string& line : lines) {
     INFO(line);
-    REQUIRE(desk.shell("rm -rf out again; " + line + " -o out").code == 0);
+    REQUIRE(desk.shell("rm -rf out again config/seedstory/*; " + line + " -o out").code == 0);
     const Run command =
         desk.shell("seedstory inspect --command out/001.png || seedstory inspect --command out/000.png");
     desk.write("again.sh", command.out);
-    const Run again = desk.shell("bash again.sh");
+    // Neither a variable nor the configuration file may change what is told.
+    desk.write("config/seedstory/config.toml", "steps = 5\ntemp = 1.5\nrepeat-penalty = 2\nmodel = 'nowhere'\n");
+    const Run again = desk.shell("export SEEDSTORY_SEED_PER_FRAME=1 SEEDSTORY_TEMP=2 SEEDSTORY_TOP_K=2; " +
+                                 shells[++run % 4] + " again.sh");
     INFO(command.out << again.err);
     CHECK(again.code == 0);
     desk.expect_equal_folders("out", "again");
-    CHECK(desk.shell("seedstory inspect --command out").out == command.out);
-    CHECK(desk.shell("seedstory inspect --command out/story.json").out == command.out);
+    // The next one goes elsewhere, and says so.
+    CHECK(desk.shell("seedstory inspect --command out").out == command.out.substr(0, command.out.size() - 1) + "-2\n");
+    CHECK_THAT(desk.shell("seedstory inspect out").out, Catch::Contains("the same bytes, in again-2/:\n"));
+    CHECK_THAT(desk.shell("seedstory inspect --command out/story.json").out, Catch::EndsWith("-o again-2\n"));
   }
+}
+
+TEST_CASE("A quoted word arrives byte for byte in sh, bash, zsh and fish") {
+  std::string all;
+  for (int c = 1; c < 256; ++c) all += char(c);
+  const std::vector<std::string> texts = {"",
+                                          "fox",
+                                          "the fox's \"red\" lantern",
+                                          "'; echo PWNED #",
+                                          "\\'; echo PWNED; echo \\'",
+                                          "$(echo PWNED) `echo PWNED` $HOME ${HOME} (echo PWNED)",
+                                          "a\nb\n\n",
+                                          "\n",
+                                          "trailing \\",
+                                          "\\",
+                                          "\\\\n \\x41 %s %d %",
+                                          "!history !! !$",
+                                          "-n",
+                                          "--force",
+                                          "~",
+                                          "~/fox",
+                                          "=ls",
+                                          "%self",
+                                          "a=~",
+                                          "* ? [a] {a,b} a{1..3}",
+                                          "& | ; < > ^ # \t",
+                                          "''",
+                                          "\x1b[2J\r\x7f\x1b[201~",
+                                          "caf\u00e9 \u201cquoted\u201d \u00a0 \u0085 \u009b31m \u202e evil \U0001F98A",
+                                          "caf\xe9",
+                                          "\xff\xfe",
+                                          "-n\x1b-",
+                                          "\x1b",
+                                          "\x1b\n\n",
+                                          all,
+                                          std::string(5000, '\''),
+                                          "end",
+                                          "and"};
+  const Desk desk;
+  std::string line = "env printf '%s|'", expected;
+  for (const std::string& text : texts) {
+    line += " " + shell_quote(text);
+    expected += text + "|";
+  }
+  for (const char c : line) CHECK((uint8_t(c) >= 0x20 || c == '\n'));  // harmless to paste
+  desk.write("words", line + "\n");
+  desk.write("history", "set -o history -H\n" + line + "\n");
+  desk.write("rcquotes", "setopt rc_quotes extended_glob magic_equal_subst\n" + line + "\n");
+  for (const char* shell : {"sh words", "bash words", "bash history", "zsh words", "zsh rcquotes", "fish words"}) {
+    if (!has(desk, std::string(shell).substr(0, std::string(shell).find(' ')))) continue;
+    INFO(shell);
+    const Run run = desk.shell("export LC_ALL=C.UTF-8; " + std::string(shell));
+    CHECK(run.err == "");
+    CHECK(run.code == 0);
+    CHECK((run.out == expected));
+  }
+}
+
+TEST_CASE("A stranger's frame prints a command that only tells its story") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p fox -n 1 -o out").code == 0);
+  const nlohmann::ordered_json honest = nlohmann::ordered_json::parse(desk.read("out/story.json"));
+  // What lies in a frame, and what of it is said.
+  const auto inspect = [&](const nlohmann::ordered_json& story) {
+    desk.write("frame.png", encode_png({.width = 1, .height = 1, .rgb = {1, 2, 3}}, {{"seedstory", story.dump()}}));
+    return desk.shell("seedstory inspect --command frame.png");
+  };
+  nlohmann::ordered_json story = honest;
+  story["frame"] = honest["frames"][0];
+  for (const char* flag : {"--trace", "--force", "-o=", "-o", "--output", "--log-file", "--config", "; touch ran"}) {
+    INFO(flag);
+    story["model"]["flags"] = {{"--model", "model"}, {flag, "victim"}};
+    const Run run = inspect(story);
+    CHECK(run.code == 3);
+    CHECK(run.out.empty());
+    CHECK_THAT(run.err, Catch::Contains(flag));
+  }
+  story["model"]["flags"] = {{"--model", "--force"}};
+  CHECK_THAT(inspect(story).out, Catch::Contains(" --model=--force "));
+  story["command"] = "completion";
+  CHECK(inspect(story).code == 3);
+  story["command"] = "generate";
+  story["request"]["prompt"] = "\\'; touch ran; echo \\'";
+  story["model"]["flags"] = {{"--model", "model"}};
+  const Run run = inspect(story);
+  REQUIRE(run.code == 0);
+  desk.write("again.sh", run.out);
+  for (const char* shell : {"sh", "bash", "zsh", "fish"}) {
+    if (!has(desk, shell)) continue;
+    INFO(shell);
+    CHECK(desk.shell("rm -rf again; " + std::string(shell) + " again.sh").code == 0);
+    CHECK_FALSE(std::filesystem::exists(desk / "ran"));
+    CHECK(desk.json("again/story.json")["request"]["prompt"] == story["request"]["prompt"]);
+  }
+  story["model"]["flags"] = nlohmann::ordered_json::object();
+  CHECK_THAT(inspect(story).out, Catch::Contains("weights/nano") || Catch::Contains("share/seedstory/nano"));
 }
 
 TEST_CASE("inspect tells a person and a program what a frame is") {

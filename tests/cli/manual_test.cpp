@@ -46,12 +46,6 @@ Names flags_of_readme() {
   return names;
 }
 
-bool has(const Desk& desk, const std::string& program) {
-  const bool there = desk.shell("command -v " + program).code == 0;
-  if (!there) WARN("skipped: " << program << " is not installed");
-  return there;
-}
-
 // What bash would offer after these words; the last one is being typed.
 std::vector<std::string> offered(const Desk& desk, const std::string& words) {
   const Run run = desk.shell(

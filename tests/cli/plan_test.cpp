@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catch.h"
+#include "io/image.h"
 #include "program.h"
 
 using namespace seedstory;
@@ -28,6 +29,28 @@ TEST_CASE("plan says what the stages take", "[cli]") {
   CHECK(dry.code == 0);
   CHECK(nlohmann::json::parse(dry.out)["bytes_at_once"] == plan["bytes_at_once"]);
   CHECK_FALSE(std::filesystem::exists(desk / "out"));
+}
+
+TEST_CASE("plan counts the picture that a story starts from, and the captions that there are", "[cli]") {
+  const Desk desk;
+  desk.write("start.png", encode_png({.width = 4, .height = 4, .rgb = std::vector<uint8_t>(48)}));
+  desk.write("captions.json", R"(["one", "two", "three"])");
+  const auto plan = [&](const std::string& line) {
+    const Run run = desk.shell("seedstory " + line + " --json --model model --card t4");
+    INFO(run.err);
+    REQUIRE(run.code == 0);
+    return nlohmann::json::parse(run.out);
+  };
+  const auto plain = plan("plan"), with = plan("plan -i start.png");
+  CHECK(with["seconds"].get<double>() ==
+        Approx(plain["seconds"].get<double>() + plain["stages"]["see"]["seconds"].get<double>()));
+  CHECK(desk.shell("seedstory plan --model model -i nowhere.png").code == 3);
+  const auto dry = [&](const std::string& flags) {
+    return desk.shell("seedstory visualize --model model --dry-run --captions captions.json " + flags).out;
+  };
+  CHECK_THAT(dry(""), Catch::Contains("\n3 frames of "));
+  CHECK_THAT(dry("-i start.png --policy compat_vis"), Catch::Contains("\n2 frames of "));
+  CHECK(desk.shell("seedstory visualize --model model --dry-run --captions nowhere.json").code == 3);
 }
 
 TEST_CASE("plan: too little memory is exit 4 with what helps", "[cli]") {

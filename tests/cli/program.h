@@ -108,4 +108,10 @@ class Desk {
   TempDir dir_;
 };
 
+inline bool has(const Desk& desk, const std::string& program) {
+  const bool there = desk.shell("command -v " + program).code == 0;
+  if (!there) WARN("skipped: " << program << " is not installed");
+  return there;
+}
+
 }  // namespace seedstory

@@ -171,7 +171,7 @@ TEST_CASE("Events go where --progress-fd says, and stderr stays the person's") {
   } cases[] = {{"--progress-fd 9", "--progress-fd 9: is not open", 2},
                {"--progress-fd 1", "--progress-fd 1: expected 2 or more; stdout is the story's", 2},
                {"--progress-fd 99999999999", "--progress-fd 99999999999: expected", 2},
-               {"--progress-fd 3 3>/dev/full", "--progress-fd 3: cannot be written: No space left on device", 1}};
+               {"--progress-fd 0x3 3>events", "--progress-fd 0x3: expected a whole number", 2}};
   for (const auto& [flags, message, code] : cases) {
     INFO(flags);
     const Run wrong = desk.generate("-p x -o wrong -q " + std::string(flags));
@@ -200,10 +200,121 @@ TEST_CASE("The file of --log-file gets what stderr gets, with times, and the nex
 
   CHECK(desk.generate("-p fox -o quiet -q --log-file quiet.log").err.empty());
   CHECK_THAT(desk.read("quiet.log"), Catch::Contains("Z frame 002 -> quiet/002.png\n"));
+}
 
-  const Run full = desk.generate("-p fox -o full --log-file /dev/full");
-  CHECK(full.code == 3);
-  CHECK_THAT(full.err, Catch::Contains("seedstory: --log-file: cannot be written: No space left on device"));
+TEST_CASE("A report that cannot be written is said once, and the story goes on") {
+  const Desk desk;
+  const Run plain = desk.generate("-p 'fox zebra' -q -o plain");
+  REQUIRE(plain.code == 0);
+  struct {
+    const char *flags, *message;
+  } cases[] = {
+      {"--log-file /dev/full", "--log-file: cannot be written: No space left on device"},
+      {"--progress-fd 3 3>/dev/full", "--progress-fd 3: cannot be written: No space left on device"},
+      {"--progress-fd 3 3</dev/null", "--progress-fd 3: cannot be written: Bad file descriptor"},
+      {"2>/dev/full", ""},
+      {"2>&-", ""},
+      {"2>pipe", ""},
+      {"--progress-json 2>/dev/full", ""},
+      {"--progress-json 2>&-", ""},
+      {"--log-file log 2>&-", ""},
+  };
+  for (const auto& [flags, message] : cases) {
+    INFO(flags);
+    // A pipe whose reader goes away before the first line.
+    const Run run = desk.shell(
+        "rm -rf out pipe; mkfifo pipe; { : <pipe; } & seedstory generate --model model -n 3 -p 'fox zebra' -q -o out " +
+        std::string(flags));
+    CHECK(run.code == 0);
+    CHECK(run.out == plain.out);
+    CHECK_THAT(run.err, Catch::Contains(*message ? message + std::string("; the story goes on without it\n") : ""));
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') <= 2);
+    desk.expect_equal_folders("plain", "out");
+  }
+  // What goes wrong has its own code, also where nobody can be told.
+  CHECK(desk.generate("-p fox --steps 0 2>/dev/full").code == 2);
+  CHECK(desk.generate("-p fox --steps 0 2>&-").code == 2);
+  CHECK(desk.generate("-p fox -i nowhere.png --log-file /dev/full 2>&-").code == 3);
+}
+
+TEST_CASE("Standard streams that come closed are nobody's files") {
+  const Desk desk;
+  const Run plain = desk.generate("-p fox -o plain");
+  CHECK(desk.generate("-p fox -o out <&- 2>&-").code == 0);
+  desk.expect_equal_folders("plain", "out");
+  Run run = desk.generate("-p fox -o out2 >&-");
+  CHECK(run.code == 1);
+  CHECK_THAT(run.err, Catch::Contains("seedstory: standard output cannot be written"));
+  CHECK(desk.generate("-p fox -o out3 <&- >&- 2>&-").code == 1);
+  run = desk.generate("-f - -o out4 <&-");
+  CHECK(run.code == 3);
+  CHECK(run.err == "seedstory: standard input: cannot be read: Bad file descriptor\n");
+  run = desk.generate("-f - -o out4 <.");
+  CHECK(run.code == 3);
+  CHECK(run.err == "seedstory: standard input: cannot be read: Is a directory\n");
+}
+
+TEST_CASE("What was asked for and cannot be printed is an error") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p fox -o out").code == 0);
+  for (const char* line :
+       {"inspect model", "inspect out", "inspect out/000.png --json", "inspect out --command", "plan --model model",
+        "plan --model model --json", "doctor --model model", "doctor --model model --json", "version", "version --json",
+        "--version", "--help", "generate --help", "generate --model model -p fox --dry-run", "completion bash", "man",
+        "bench --model model --ops --filter Copy --repeat 1", "generate --model model -n 3 -p fox -o out",
+        "generate --model model -p fox -o - -n 1"})
+    for (const char* place : {">/dev/full", ">&-"}) {
+      INFO(line << place);
+      const Run run = desk.shell("seedstory " + std::string(line) + " " + place);
+      CHECK(run.code == 1);
+      CHECK_THAT(run.err, Catch::Contains("seedstory: ") && Catch::Contains("cannot"));
+      CHECK(lines(run.err.substr(run.err.find("seedstory: "))).size() == 1);
+    }
+}
+
+TEST_CASE("Nothing that moves the cursor or turns the text reaches a person") {
+  const Desk desk;
+  // ESC [ 2 J; CSI as one character of Latin 1 and of UTF-8; right-to-left override; isolate; a line separator.
+  const std::vector<std::string> hostile = {"\x1b[2J",
+                                            "\x9b"
+                                            "2J",
+                                            "\u009b2J",
+                                            "\u202e",
+                                            "\u2066",
+                                            "\u200f",
+                                            "\u2028",
+                                            "\x7f",
+                                            "\r"};
+  const auto harmless = [&](const std::string& text) {
+    for (const std::string& mark : hostile) CHECK(text.find(mark) == std::string::npos);
+  };
+  for (const std::string& mark : hostile) {
+    const std::string name = "a" + mark + "b";
+    desk.write(name + ".png", "no picture");
+    for (const char* line : {"seedstory inspect a*.png", "seedstory generate --model model -p fox -o out -i a*.png"}) {
+      const Run run = desk.shell(line);
+      CHECK(run.code == 3);
+      harmless(run.err);
+      CHECK_THAT(run.err, Catch::StartsWith("seedstory: a?") && Catch::Contains("b.png: "));
+    }
+    REQUIRE(desk.shell("rm a*.png").code == 0);
+  }
+  std::string prompt = "The fox";
+  for (const std::string& mark : hostile)
+    if (mark[0] != '\x9b') prompt += mark;
+  prompt += ".";
+  desk.write("prompt.txt", prompt);
+  const Run told = desk.generate("-f prompt.txt -o out --progress-json");
+  REQUIRE(told.code == 0);
+  harmless(told.err);
+  CHECK(desk.json("out/story.json")["request"]["prompt"] == prompt);
+  for (const char* line : {"inspect out", "inspect out --json", "inspect out --command", "inspect out/000.png"}) {
+    INFO(line);
+    const Run run = desk.shell("seedstory " + std::string(line));
+    CHECK(run.code == 0);
+    harmless(run.out);
+  }
+  CHECK(Json::parse(desk.shell("seedstory inspect out --json").out)["story"]["request"]["prompt"] == prompt);
 }
 
 TEST_CASE("A listener who leaves does not end the story") {

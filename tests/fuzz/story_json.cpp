@@ -1,11 +1,11 @@
 // A story's data, in story.json and inside a frame, as inspect reads it and as a new run finds it in its folder.
 
 #include "cli/cli.h"
-#include "cli/places.h"
 #include "fuzz.h"
 #include "io/image.h"
 #include "io/temp_folder.h"
 #include "story/book.h"
+#include "text/utf8.h"
 
 using namespace seedstory;
 

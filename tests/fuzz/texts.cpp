@@ -4,6 +4,7 @@
 #include "cli/places.h"
 #include "cli/tell.h"
 #include "fuzz.h"
+#include "text/normal_text.h"
 #include "text/tokenizer.h"
 
 using namespace seedstory;
@@ -20,6 +21,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   take_or_refuse([&] {
     const std::string text = read_user_text(path);
     unknown_words(text, {"fox", "the"});
+    const std::string normal = normal_text(text);
+    if (normal_text(normal) != normal) std::abort();  // once is enough
+    is_blank(text);
     story_folder(text);
     shell_quote(text);
     display_text(clean_text(text), "[INST]{left}|");

@@ -89,6 +89,31 @@ TEST_CASE("Weights in bf16 stay near those in f32", "[engine]") {
   CHECK(got.images[0].rgb == again.images[0].rgb);
 }
 
+TEST_CASE("Without guidance the UNet sees one half, and the picture is the same", "[engine]") {
+  TempDir dir;
+  const ModelDir model = tiny(dir);
+  const auto backend = make_cpu_backend(1);
+  Engine engine(*backend, model);
+  StoryRequest request = short_story(model);
+  request.cfg = 1 + 1e-12;  // 1 in f32: both halves, and the formula
+  const Made guided = make(engine, request);
+  request.cfg = 1;
+  const Made alone = make(engine, request);
+  REQUIRE(alone.images.size() == 2);
+  for (size_t i = 0; i < alone.images.size(); ++i) {
+    REQUIRE(alone.images[i].rgb.size() == guided.images[i].rgb.size());
+    for (size_t p = 0; p < alone.images[i].rgb.size(); ++p)
+      REQUIRE(std::abs(alone.images[i].rgb[p] - guided.images[i].rgb[p]) <= 1);
+  }
+  // And a plan counts what is run.
+  const auto seconds = [&](double cfg, int64_t steps) {
+    request.cfg = cfg;
+    request.steps = steps;
+    return make_plan(model, request, DType::f32, {.flops = 1e9, .bytes = 1e9})[Stage::paint].seconds;
+  };
+  CHECK(seconds(1, 9) - seconds(1, 1) < 0.75 * (seconds(2, 9) - seconds(2, 1)));
+}
+
 TEST_CASE("A plan says what the stages take before anything is read", "[engine]") {
   TempDir dir;
   const ModelDir model = tiny(dir);

@@ -1,0 +1,105 @@
+#include "text/normal_text.h"
+
+#include <utf8proc.h>
+
+#include <cstdlib>
+#include <memory>
+
+#include "seedstory/error.h"
+#include "text/utf8.h"
+
+namespace seedstory {
+namespace {
+
+struct Range {
+  uint32_t first, last;
+  std::string_view as;  // empty: left out
+};
+// What word processors, telephones and web pages write for a key.
+constexpr Range kRanges[] = {
+    {0x85, 0x85, "\n"},       // next line
+    {0xa0, 0xa0, " "},        // no-break space
+    {0xad, 0xad, ""},         // soft hyphen
+    {0x2bc, 0x2bc, "'"},      // modifier letter apostrophe
+    {0x61c, 0x61c, ""},       // Arabic letter mark
+    {0x1680, 0x1680, " "},    // ogham space mark
+    {0x180e, 0x180e, ""},     // Mongolian vowel separator
+    {0x2000, 0x200a, " "},    // spaces by width
+    {0x200b, 0x200b, ""},     // zero width space
+    {0x200e, 0x200f, ""},     // marks of direction
+    {0x2010, 0x2015, "-"},    // hyphens and dashes
+    {0x2018, 0x201b, "'"},    // single quotes
+    {0x201c, 0x201f, "\""},   // double quotes
+    {0x2026, 0x2026, "..."},  // ellipsis
+    {0x2028, 0x2029, "\n"},   // line and paragraph separator
+    {0x202a, 0x202e, ""},     // embeddings and overrides of direction
+    {0x202f, 0x202f, " "},    // narrow no-break space
+    {0x2032, 0x2032, "'"},    // prime
+    {0x2033, 0x2033, "\""},   // double prime
+    {0x205f, 0x205f, " "},    // mathematical space
+    {0x2060, 0x206f, ""},     // word joiner, isolates, invisible operators
+    {0x2212, 0x2212, "-"},    // minus sign
+    {0x3000, 0x3000, " "},    // ideographic space
+    {0xfeff, 0xfeff, ""},     // byte order mark
+    {0xe0001, 0xe0001, ""},   // language tag
+};
+
+constexpr bool is_joiner(uint32_t code) {
+  return code == 0x200c || code == 0x200d;
+}
+
+const Range* range_of(uint32_t code) {
+  for (const Range& range : kRanges)
+    if (code >= range.first && code <= range.last) return &range;
+  return nullptr;
+}
+
+std::string composed(const std::string& text) {
+  utf8proc_uint8_t* out = nullptr;
+  const auto options = utf8proc_option_t(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
+  const utf8proc_ssize_t length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                                               utf8proc_ssize_t(text.size()), &out, options);
+  const std::unique_ptr<utf8proc_uint8_t, void (*)(void*)> owned(out, std::free);
+  if (length < 0) fail(std::string("text: ") + utf8proc_errmsg(length));
+  return {reinterpret_cast<const char*>(out), size_t(length)};
+}
+
+}  // namespace
+
+std::string normal_text(std::string_view text) {
+  constexpr uint32_t kJoining = 0x600;  // from Arabic on, and in emoji, joiners are seen
+  std::string out;
+  uint32_t before = 0;
+  while (!text.empty()) {
+    const Utf8Character c = first_character(text);
+    if (c.length == 0) fail("text: is not UTF-8");
+    const std::string_view bytes = text.substr(0, c.length);
+    text.remove_prefix(c.length);
+    if (const Range* range = range_of(c.code)) {
+      out += range->as;
+    } else if (c.code == '\r') {
+      if (!text.starts_with('\n')) out += '\n';
+    } else if (!is_joiner(c.code) || before >= kJoining) {
+      out += bytes;
+      before = c.code;
+    }
+  }
+  return composed(out);
+}
+
+bool is_blank(std::string_view text) {
+  constexpr Range kBlank[] = {{0, 0x20, ""},        {0x7f, 0x9f, ""},     {0x34f, 0x34f, ""},    {0x115f, 0x1160, ""},
+                              {0x17b4, 0x17b5, ""}, {0x200c, 0x200d, ""}, {0x2800, 0x2800, ""},  {0x3164, 0x3164, ""},
+                              {0xfe00, 0xfe0f, ""}, {0xffa0, 0xffa0, ""}, {0xe0000, 0xe0fff, ""}};
+  while (!text.empty()) {
+    const Utf8Character c = first_character(text);
+    const Range* range = range_of(c.code);
+    bool seen = c.length == 0 || !range || (range->as != "" && range->as != " " && range->as != "\n");
+    for (const Range& blank : kBlank) seen = seen && !(c.length && c.code >= blank.first && c.code <= blank.last);
+    if (seen) return false;
+    text.remove_prefix(c.length);
+  }
+  return true;
+}
+
+}  // namespace seedstory

@@ -1,0 +1,45 @@
+#include "text/normal_text.h"
+
+#include "catch.h"
+
+using namespace seedstory;
+
+TEST_CASE("The same text is the same text however it was typed", "[text]") {
+  struct {
+    const char *typed, *normal;
+  } cases[] = {
+      {"", ""},
+      {"A fox's \"red\" lantern - and...\n\tsnow ~^`", "A fox's \"red\" lantern - and...\n\tsnow ~^`"},
+      {"one\r\ntwo\rthree\u2028four\u0085five\r\n", "one\ntwo\nthree\nfour\nfive\n"},
+      {"The fox\u2019s \u201cred\u201d \u2018lantern\u2019", "The fox's \"red\" 'lantern'"},
+      {"snow\u2014and \u2013 ice\u2011cold \u22125", "snow-and - ice-cold -5"},
+      {"and then\u2026", "and then..."},
+      {"a\u00a0little\u2009fox\u3000runs\u202f!", "a little fox runs !"},
+      {"\ufeffa fo\u00adx\u200b ru\u2060ns\u200d", "a fox runs"},
+      {"\u202ea fox\u202c \u2066runs\u2069\u200e", "a fox runs"},
+      {"cafe\u0301", "caf\u00e9"},
+      {"\u212bngstro\u0308m", "\u00c5ngstr\u00f6m"},
+      {"e\u200b\u0301", "\u00e9"},
+      {"\u1112\u1161\u11ab", "\ud55c"},
+      {"\u0646\u200c\u0646", "\u0646\u200c\u0646"},                  // Persian: the joiner is seen
+      {"\U0001F468\u200d\U0001F469", "\U0001F468\u200d\U0001F469"},  // and in a family
+      {"\u00ab\u4e00\u00bb \u00df \ufb01 \uff21", "\u00ab\u4e00\u00bb \u00df \ufb01 \uff21"},  // other characters
+  };
+  for (const auto& [typed, normal] : cases) {
+    INFO(typed);
+    CHECK(normal_text(typed) == normal);
+    CHECK(normal_text(normal) == normal);
+  }
+}
+
+TEST_CASE("A text of spaces and of what cannot be seen is blank", "[text]") {
+  for (const char* blank : {"", " ", "\t\r\n", "\u00a0\u2003\u3000", "\u200b\u200d\ufeff", "\u00ad", "\u202e\u2066",
+                            "\x01\x1b", "\u2800\u3164", "\U000E0041", "\u0085\u009b"}) {
+    INFO(blank);
+    CHECK(is_blank(blank));
+  }
+  for (const char* seen : {"a", " . ", "\u200bx", "\u2026", "\u2019", "\xff", "\u00e9", "\U0001F98A"}) {
+    INFO(seen);
+    CHECK_FALSE(is_blank(seen));
+  }
+}
