@@ -60,4 +60,7 @@ PngText read_png_text(const std::filesystem::path& path);
 // Pillow 10.2's Image.resize(size, BILINEAR): antialiased, fixed-point, horizontal pass first.
 Image resize_bilinear(const Image& image, int width, int height);
 
+// The same with LANCZOS: for eyes. Large pictures shrink without moire, small ones grow without steps.
+Image resize_lanczos(const Image& image, int width, int height);
+
 }  // namespace seedstory

@@ -1,12 +1,14 @@
-// Pillow's src/libImaging/Resample.c, the 8-bit path with the triangle filter.
+// Pillow's src/libImaging/Resample.c, the 8-bit path with the triangle and the Lanczos filter.
 //
-// For each axis: output pixel i is the weighted mean of the input pixels under a triangle of half-width S = max(1, in /
-// out) round (i + 0.5) * in / out. Weights are rounded to 22 fractional bits; the result of the horizontal pass is
-// rounded to 8 bits before the vertical one. The double arithmetic follows Pillow's order, so the weights are its bits.
+// For each axis: output pixel i is the weighted mean of the input pixels under a filter of half-width S = radius *
+// max(1, in / out) round (i + 0.5) * in / out. Weights are rounded to 22 fractional bits; the result of the horizontal
+// pass is rounded to 8 bits before the vertical one. The double arithmetic follows Pillow's order, so the weights are
+// its bits.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "io/image.h"
 #include "seedstory/error.h"
@@ -21,10 +23,27 @@ struct Taps {
   std::vector<int32_t> weights;
 };
 
-std::vector<Taps> triangle_taps(int in, int out) {
+struct Filter {
+  double radius;  // in input pixels, where the picture grows
+  double (*weight)(double x);
+};
+
+double triangle(double x) {
+  return std::max(0.0, 1.0 - std::abs(x));
+}
+
+double sinc(double x) {
+  return x == 0 ? 1.0 : std::sin(std::numbers::pi * x) / (std::numbers::pi * x);
+}
+
+double lanczos(double x) {
+  return std::abs(x) < 3 ? sinc(x) * sinc(x / 3) : 0.0;
+}
+
+std::vector<Taps> make_taps(int in, int out, const Filter& filter) {
   const double scale = double(in) / out;
-  const double support = std::max(scale, 1.0);
-  const double inverse = 1.0 / support;
+  const double support = filter.radius * std::max(scale, 1.0);
+  const double inverse = 1.0 / std::max(scale, 1.0);
   std::vector<Taps> all(static_cast<size_t>(out));
   std::vector<double> exact;
   for (int i = 0; i < out; ++i) {
@@ -34,7 +53,7 @@ std::vector<Taps> triangle_taps(int in, int out) {
     exact.clear();
     double sum = 0;
     for (int x = first; x < last; ++x) {
-      const double weight = std::max(0.0, 1.0 - std::abs((x - center + 0.5) * inverse));
+      const double weight = filter.weight((x - center + 0.5) * inverse);
       exact.push_back(weight);
       sum += weight;
     }
@@ -42,7 +61,7 @@ std::vector<Taps> triangle_taps(int in, int out) {
     taps.first = first;
     for (double weight : exact) {
       const double share = sum == 0 ? weight : weight / sum;
-      taps.weights.push_back(int32_t(0.5 + share * (1 << kWeightBits)));
+      taps.weights.push_back(int32_t(std::copysign(0.5, share) + share * (1 << kWeightBits)));
     }
   }
   return all;
@@ -70,17 +89,15 @@ Image blank(int width, int height) {
   return {.width = width, .height = height, .rgb = std::vector<uint8_t>(size_t(width) * size_t(height) * 3)};
 }
 
-}  // namespace
-
-Image resize_bilinear(const Image& image, int width, int height) {
+Image resize(const Image& image, int width, int height, const Filter& filter, const char* name) {
   if (image.width < 1 || image.height < 1 || width < 1 || height < 1)
-    fail(fmt::format("resize_bilinear: from {}x{} to {}x{}, sizes must be at least 1", image.width, image.height, width,
+    fail(fmt::format("{}: from {}x{} to {}x{}, sizes must be at least 1", name, image.width, image.height, width,
                      height));
   if (width == image.width && height == image.height) return image;
   Image narrowed;
   if (width != image.width) {
     narrowed = blank(width, image.height);
-    const auto taps = triangle_taps(image.width, width);
+    const auto taps = make_taps(image.width, width, filter);
     for (int y = 0; y < image.height; ++y)
       filter_line(&image.rgb[size_t(y) * size_t(image.width) * 3], &narrowed.rgb[size_t(y) * size_t(width) * 3], 3,
                   taps);
@@ -88,10 +105,20 @@ Image resize_bilinear(const Image& image, int width, int height) {
   if (height == image.height) return narrowed;
   const Image& wide = width == image.width ? image : narrowed;
   Image out = blank(width, height);
-  const auto taps = triangle_taps(image.height, height);
+  const auto taps = make_taps(image.height, height, filter);
   for (int x = 0; x < width; ++x)
     filter_line(&wide.rgb[size_t(x) * 3], &out.rgb[size_t(x) * 3], ptrdiff_t(width) * 3, taps);
   return out;
+}
+
+}  // namespace
+
+Image resize_bilinear(const Image& image, int width, int height) {
+  return resize(image, width, height, {.radius = 1, .weight = triangle}, "resize_bilinear");
+}
+
+Image resize_lanczos(const Image& image, int width, int height) {
+  return resize(image, width, height, {.radius = 3, .weight = lanczos}, "resize_lanczos");
 }
 
 }  // namespace seedstory

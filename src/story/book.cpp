@@ -11,7 +11,6 @@
 #include "io/json.h"
 #include "seedstory/error.h"
 #include "story/page.h"
-#include "story/page_picture.h"
 #include "story/sheet.h"
 
 namespace seedstory {
@@ -93,6 +92,12 @@ Json head_json(const StoryRecord& record) {
 
 Json frame_json(const StoredFrame& frame) {
   return {{"index", frame.index}, {"file", frame.file}, {"text", frame.text}, {"seed", frame.seed}};
+}
+
+// What one picture of so many may take in the page, before base64: of eleven or fewer, a page of 2 MB.
+size_t page_picture_bytes(size_t pictures) {
+  constexpr size_t kPage = 1'350'000, kLeast = 48'000, kMost = 384'000;
+  return std::clamp(kPage / std::max<size_t>(pictures, 1), kLeast, kMost);
 }
 
 // The line that AUTOMATIC1111's web UI writes, and many viewers show.
@@ -454,14 +459,15 @@ void Book::finish(bool complete) {
 std::string Book::page(const std::vector<StoredFrame>& frames) const {
   const StoryRequest& r = record_.request;
   const std::string title = story_title(record_.command == "generate" ? r.prompt : r.captions.at(0));
-  const std::string colophon =
-      fmt::format("Told and painted by {} with seedstory {}, seed {}.", record_.model, record_.version, r.seed);
+  const Colophon colophon = {
+      .made = fmt::format("Told and painted by {} with seedstory {}, seed {}.", record_.model, record_.version, r.seed),
+      .again = "To make it again, in the folder that it was made in:",
+      .command = record_.again};
   std::vector<Page> pages;
   pages.reserve(frames.size());
-  for (const StoredFrame& frame : frames) {
-    const bool is_start = frame.index == 0 && !record_.start_print.empty();
-    pages.push_back({.text = frame.text, .picture = is_start ? page_picture(png(frame)) : png(frame)});
-  }
+  for (const StoredFrame& frame : frames)
+    pages.push_back({.text = frame.text,
+                     .picture = page_picture(read_image(dir_ / frame.file), page_picture_bytes(frames.size()))});
   return story_page(title, colophon, pages);
 }
 
@@ -499,6 +505,10 @@ void Book::write_json(bool complete) const {
 
 bool is_story_file(const std::string& name) {
   return name == kStory || name == kPage || is_frame_file(name);
+}
+
+std::string story_head(const StoryRecord& record) {
+  return json_text(head_json(record));
 }
 
 std::optional<std::string> read_frame_json(const fs::path& png) {

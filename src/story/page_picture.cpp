@@ -4,31 +4,29 @@
 #include <cmath>
 #include <utility>
 
-#include "io/image.h"
 #include "io/jpeg.h"
 
 namespace seedstory {
 namespace {
 
-constexpr int kMostSide = 1600;
-constexpr size_t kMostBytes = 384 << 10;
+constexpr int kLeastSide = 768, kMostSide = 1600;
+constexpr int kTinySide = 64;  // smaller than this no budget makes a picture
 
-Image shrunk(const Image& image, int most_side) {
-  const double scale = std::min(1.0, double(most_side) / std::max(image.width, image.height));
-  const auto scaled = [&](int side) { return std::max(1, int(std::lround(side * scale))); };
-  return resize_bilinear(image, scaled(image.width), scaled(image.height));
+Image scaled(const Image& image, double scale) {
+  const auto side = [scale](int pixels) { return std::max(1, int(std::lround(pixels * scale))); };
+  return resize_lanczos(image, side(image.width), side(image.height));
 }
 
 }  // namespace
 
-std::string page_picture(std::string png) {
-  Image image = read_picture({reinterpret_cast<const uint8_t*>(png.data()), png.size()}, "000.png").image;
-  if (std::max(image.width, image.height) <= kMostSide && png.size() <= kMostBytes) return png;
-  for (int side = kMostSide;; side = side * 3 / 4) {
-    image = shrunk(image, side);
-    for (const int quality : {88, 78, 65}) {
+PagePicture page_picture(Image image, size_t most_bytes) {
+  const double longest = std::max(image.width, image.height);
+  image = scaled(image, std::clamp(longest, double(kLeastSide), double(kMostSide)) / longest);
+  for (;; image = scaled(image, 0.8)) {
+    for (const int quality : {90, 82, 74, 66}) {
       std::string jpeg = encode_jpeg(image, quality);
-      if (jpeg.size() <= kMostBytes) return jpeg;
+      if (jpeg.size() <= most_bytes || std::max(image.width, image.height) <= kTinySide)
+        return {.width = image.width, .height = image.height, .jpeg = std::move(jpeg)};
     }
   }
 }

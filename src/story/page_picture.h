@@ -1,12 +1,21 @@
-// What the page shows of the user's own picture.
+// What the page shows of a frame.
 #pragma once
 
+#include <cstddef>
 #include <string>
+
+#include "io/image.h"
 
 namespace seedstory {
 
-// `png` itself, or, of a large one, a JPEG copy: at most 1600 pixels a side and 384 KiB, so that a page with a photo
-// can still be sent. Same input, same bytes.
-std::string page_picture(std::string png);
+struct PagePicture {
+  int width = 0, height = 0;
+  std::string jpeg;
+};
+
+// A copy for a page that is sent and read at any size: a small picture is enlarged to 768 pixels a side, so that no
+// screen shows its pixels as steps; a large one is shrunk to 1600. What still takes more than `most_bytes` gets less
+// quality, then fewer pixels. Same input, same bytes.
+PagePicture page_picture(Image image, size_t most_bytes);
 
 }  // namespace seedstory

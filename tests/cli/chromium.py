@@ -84,7 +84,7 @@ class Chromium:
         while not any(e.get("method") == event for e in self.events):
             self.events.append(self._receive(deadline))
 
-    def open(self, url, width, height, script=True, dark=False, reduced_motion=True):
+    def open(self, url, width, height, script=True, dark=False, reduced_motion=True, before=""):
         """A fresh page; what it does is in `events` from here on."""
         self.session = None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -98,6 +98,8 @@ class Chromium:
             {"name": "prefers-reduced-motion", "value": "reduce" if reduced_motion else "no-preference"}])
         self.call("Emulation.setTouchEmulationEnabled", enabled=width < 600)
         self.call("Emulation.setScriptExecutionDisabled", value=not script)
+        if before:
+            self.call("Page.addScriptToEvaluateOnNewDocument", source=before)
         self.events = []
         self.call("Page.navigate", url=url)
         self.wait_for("Page.loadEventFired")
@@ -120,11 +122,23 @@ class Chromium:
 
     def press(self, key, **more):
         codes = {"ArrowLeft": 37, "ArrowRight": 39, "ArrowUp": 38, "ArrowDown": 40, "Home": 36, "End": 35, "PageUp": 33,
-                 "PageDown": 34, "Tab": 9, "Enter": 13}
+                 "PageDown": 34, "Tab": 9, "Enter": 13, " ": 32}
         for kind in ("keyDown", "keyUp"):
-            text = {"text": "\r"} if key == "Enter" and kind == "keyDown" else {}
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=codes[key], **text,
+            text = {"text": {"Enter": "\r", " ": " "}[key]} if key in ("Enter", " ") and kind == "keyDown" else {}
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code="Space" if key == " " else key, windowsVirtualKeyCode=codes[key], **text,
                       **more)
+
+    def click(self, x, y):
+        for kind in ("mousePressed", "mouseReleased"):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def wheel(self, x, y, down):
+        self.call("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=down)
+
+    def heard(self):
+        """What a screen reader meets, in order: role and name, without what is inside of what it has read."""
+        nodes = self.call("Accessibility.getFullAXTree")["nodes"]
+        return [(n["role"]["value"], n.get("name", {}).get("value", "")) for n in nodes if not n.get("ignored")]
 
     def swipe(self, start, end, y):
         def touch(kind, *points):

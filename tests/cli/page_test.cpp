@@ -1,6 +1,7 @@
 // The page in a real browser, with a story that was written to break it.
 #include "story/page.h"
 
+#include "io/image.h"
 #include "program.h"
 
 using namespace seedstory;
@@ -33,10 +34,13 @@ void check_hash(const Desk& desk, const std::string& page, const std::string& ta
 
 TEST_CASE("The page's policy allows its own style and script, by hash") {
   const Desk desk;
-  const std::string page = story_page("T", "c", {{.text = "a", .picture = "b"}});
+  const auto make = [] {
+    return story_page("T", {}, {{.text = "a", .picture = {.width = 1, .height = 1, .jpeg = "b"}}});
+  };
+  const std::string page = make();
   check_hash(desk, page, "style");
   check_hash(desk, page, "script");
-  CHECK(page == story_page("T", "c", {{.text = "a", .picture = "b"}}));
+  CHECK(page == make());
 }
 
 TEST_CASE("The cover has the story's first sentence") {
@@ -60,9 +64,40 @@ TEST_CASE("The cover has the story's first sentence") {
 TEST_CASE("A browser shows the book: sizes, keys, swipes, contrast, print, no script, no network") {
   const Desk desk;
   desk.write("captions.json", R"(["A little fox finds a red lantern in the snow. She takes it home.",
-    "The fox\nand her friends.", "The lantern glows.", "The end."])");
+    "The fox\nand her friends.", "The lantern glows.", "\"Good night...\" -- it's late.", "A", "The end."])");
   REQUIRE(desk.shell("seedstory visualize --model model --captions captions.json -o out").code == 0);
-  check_page(desk, "phone,tablet,desktop");
+  check_page(desk, "phone,tablet,desktop,small-desktop,large-desktop");
+  CHECK_THAT(desk.read("out/story.html"),
+             Catch::Contains("<p dir=\"auto\">\u201cGood night\u2026\u201d \u2014 it\u2019s late.</p>"));
+}
+
+TEST_CASE("A browser shows long texts and pictures of every shape whole") {
+  const Desk desk;
+  std::string some, many;
+  for (int i = 0; i < 60; ++i) some += "The fox walks on. ";
+  for (int i = 0; i < 1000; ++i) many += "The fox walks on. ";
+  desk.write("captions.json", nlohmann::json({"The fox", some.substr(0, 250), some, many}).dump());
+  for (const auto& [width, height] : {std::pair(300, 100), std::pair(100, 300)}) {
+    Image start{.width = width, .height = height, .rgb = std::vector<uint8_t>(size_t(width * height) * 3, 90)};
+    desk.write("start.png", encode_png(start));
+    REQUIRE(desk.shell("seedstory visualize --model model --captions captions.json -i start.png --force -o out").code ==
+            0);
+    if (!check_page(desk, "phone,tablet,desktop")) return;
+  }
+}
+
+TEST_CASE("The last page says how the book was made, without this machine's paths") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p 'The fox' --seed 7 -o out").code == 0);
+  const std::string page = desk.read("out/story.html");
+  const size_t about = page.find("id=\"about\"");
+  REQUIRE(about != std::string::npos);
+  CHECK(page.find("id=\"3\"") < about);
+  const std::string last = page.substr(about);
+  CHECK_THAT(last, Catch::Contains("Told and painted by tiny with seedstory 0.1.0, seed 7."));
+  CHECK_THAT(last, Catch::Contains("seedstory generate --prompt 'The fox' --frames 3 --seed 7"));
+  CHECK_THAT(last, !Catch::Contains("--model"));
+  CHECK(page.find("Told and painted") > about);
 }
 
 TEST_CASE("A browser shows hostile texts as texts") {
@@ -79,8 +114,8 @@ TEST_CASE("A browser shows hostile texts as texts") {
 
 TEST_CASE("A text of a megabyte is a page like another, under a short title") {
   std::string text = "A fox" + std::string(1 << 20, '"');
-  const std::string page = story_page(story_title(text), "c", {{.text = text, .picture = "b"}});
-  CHECK(page.size() < (3 * 6 + 1) << 20);
-  CHECK(page.find("<title>A fox&quot;") != std::string::npos);
+  const std::string page = story_page(story_title(text), {}, {{.text = text, .picture = {}}});
+  CHECK(page.size() < (3 + 1) << 20);
+  CHECK(page.find("<title>A fox\u201d") != std::string::npos);
   CHECK(story_title(text).size() < 110);
 }

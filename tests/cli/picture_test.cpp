@@ -119,8 +119,4 @@ TEST_CASE("The page of a story that starts from a large photo can be sent, and 0
   CHECK(read_image(desk / "out/000.png").width == 4000);
   CHECK(std::filesystem::file_size(desk / "out/story.html") < 2'000'000);
   CHECK(desk.read("out/story.html").find("data:image/jpeg;base64,/9j/") != std::string::npos);
-  // A small one is in the page as it is.
-  desk.write("small.png", encode_png(photo(40, 30)));
-  REQUIRE(desk.generate("-p fox -i small.png -o small").code == 0);
-  CHECK(desk.read("small/story.html").find("data:image/jpeg") == std::string::npos);
 }

@@ -42,7 +42,7 @@ TEST_CASE("The first signal ends the story after the frame in work, and the same
     CHECK(desk.files(kOut) == std::vector<std::string>{"000.png", "001.png", "story.html", "story.json"});
     CHECK(desk.json(kOut + "/story.json")["complete"] == false);
     CHECK(desk.json(kOut + "/story.json")["frames"].size() == 2);
-    CHECK_THAT(desk.read(kOut + "/story.html"), Catch::Contains("data:image/png"));
+    CHECK_THAT(desk.read(kOut + "/story.html"), Catch::Contains("data:image/jpeg"));
     const std::string heard = desk.read("heard");
     CHECK_THAT(heard, Catch::Contains("stopped after 2 of 4 frames; the same command goes on from there"));
     CHECK_THAT(heard, Catch::EndsWith("\"frames\":2,\"code\":" + std::to_string(code) + "}\n"));
