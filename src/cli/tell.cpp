@@ -9,7 +9,6 @@
 #include <set>
 #include <thread>
 
-#include "cli/command_line.h"
 #include "cli/exit_codes.h"
 #include "cli/model_print.h"
 #include "cli/narrator.h"
@@ -27,15 +26,6 @@ namespace seedstory {
 namespace {
 
 namespace fs = std::filesystem;
-
-// For the page, which is sent to others: without this machine's paths, and no longer than a line should be.
-std::string command_for_page(StoryRecord record) {
-  constexpr size_t kMost = 1000;
-  if (record.command != "generate" || record.request.prompt.size() > kMost)
-    return "seedstory inspect story.json --command";
-  record.model_flags.clear();
-  return command_line(nlohmann::ordered_json::parse(story_head(record)), "");
-}
 
 // A word may be as long as a prompt.
 std::string shortened(const std::string& word) {
@@ -126,7 +116,6 @@ class Telling {
     record_.request = request_;
     record_.counts_frames =
         request_.policy == Policy::compat_vis || model_.config.call_prefix.find("{left}") != std::string::npos;
-    record_.again = command_for_page(record_);
   }
 
   // The story's folder, made and locked. One that the program names itself is numbered where another story has the

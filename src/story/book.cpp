@@ -461,8 +461,8 @@ std::string Book::page(const std::vector<StoredFrame>& frames) const {
   const std::string title = story_title(record_.command == "generate" ? r.prompt : r.captions.at(0));
   const Colophon colophon = {
       .made = fmt::format("Told and painted by {} with seedstory {}, seed {}.", record_.model, record_.version, r.seed),
-      .again = "To make it again, in the folder that it was made in:",
-      .command = record_.again};
+      .again = "For the line that makes it again, in the folder that it was made in:",
+      .command = "seedstory inspect story.json --command"};
   std::vector<Page> pages;
   pages.reserve(frames.size());
   for (const StoredFrame& frame : frames)
@@ -505,10 +505,6 @@ void Book::write_json(bool complete) const {
 
 bool is_story_file(const std::string& name) {
   return name == kStory || name == kPage || is_frame_file(name);
-}
-
-std::string story_head(const StoryRecord& record) {
-  return json_text(head_json(record));
 }
 
 std::optional<std::string> read_frame_json(const fs::path& png) {

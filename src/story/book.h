@@ -31,7 +31,6 @@ struct StoryRecord {
   std::string start_print;  // fingerprint of the start picture; empty: there is none
   StoryRequest request;
   bool counts_frames = false;  // the model is told how many frames are left: a longer story is another one
-  std::string again;  // for the page: the line to type for the same story
 };
 
 struct StoredFrame {
@@ -133,9 +132,6 @@ class Book {
 
 // story.json, story.html, NNN.png: the names that a story's folder needs for itself.
 bool is_story_file(const std::string& name);
-
-// story.json without what was made.
-std::string story_head(const StoryRecord& record);
 
 // Of a frame's file: the text under "seedstory", or nothing. Of a folder or story.json: its text.
 std::optional<std::string> read_frame_json(const std::filesystem::path& png);
