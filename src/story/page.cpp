@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 
 #include "io/base64.h"
@@ -129,6 +130,7 @@ button[aria-disabled=true] { opacity: 0.3; cursor: default; }
   .spread .plate { flex: 60 1 max(50vw, min(100%, var(--tall))); padding: 0;
     height: min(100vw - 16mm, var(--full), max(64vh, var(--wide))); }
   .spread .text { flex: 40 1 max(28vw, min(100%, var(--tall))); padding: 2mm 2mm 2mm 8mm; }
+  .longer .text p { font-size: max(11pt, 0.4 * var(--type)); }
   pre { font-size: 9pt; } }
 )css";
 
@@ -174,8 +176,8 @@ addEventListener("DOMContentLoaded", () => {
   nav.append(back, where, next);
   document.body.append(nav);
   // Browsers let Tab stop at what scrolls, also on pages that are not open: the book alone is a stop.
+  for (const scroller of book.querySelectorAll("h1, .sheet, .text")) scroller.tabIndex = -1;
   const readers = pages.map((section) => section.querySelector(".text"));
-  for (const reader of readers) if (reader) reader.tabIndex = -1;
   // How far the open page's text can be scrolled on (1) or back (-1).
   const rest = (step) => {
     const reader = readers[page];
@@ -249,13 +251,22 @@ addEventListener("DOMContentLoaded", () => {
 )js";
 
 // SHA-256 of the two, as a Content-Security-Policy wants it. tests/cli/page_test.cpp says the right ones.
-constexpr const char* kStyleHash = "xxqPvKRXfQj7Kqab2ou6PE7D6YvqCKFNVyuH+wkqdXs=";
-constexpr const char* kScriptHash = "pK8Wj0hX//I/ARA76IQwuiEzVCR6n3VladtszPaZf+w=";
+constexpr const char* kStyleHash = "DJmSQB6DN1diIi3yY+6Wx3Rqc0K8l3K6IeKPqPM6sPA=";
+constexpr const char* kScriptHash = "xjXNLWtMPfu6zjNRJ7W+AaXrhJc1V7E26Txo0Ey9uMI=";
 
 // A text in the type of `long` and `longer` fits beside its picture in most windows; what does not fit scrolls.
 const char* length_class(std::string_view text) {
   constexpr size_t kLong = 180, kLonger = 420;  // bytes
   return text.size() > kLonger ? " longer" : text.size() > kLong ? " long" : "";
+}
+
+// A large first letter is two lines high. Not for "A fox": who listens would hear "Afox", since the space behind a
+// letter that floats is gone.
+bool has_initial(std::string_view text) {
+  constexpr size_t kTwoLines = 60;  // bytes, in any window
+  const std::string_view word = text.substr(0, text.find(' '));
+  return text.size() >= kTwoLines &&
+         std::count_if(word.begin(), word.end(), [](unsigned char c) { return std::isalpha(c); }) > 1;
 }
 
 // The first picture is an <svg>, so that the cover can show it as well without its bytes a second time.
@@ -275,8 +286,8 @@ std::string spread(const Page& page, size_t number, size_t pages) {
   return fmt::format(
       "<section id=\"{0}\" class=\"spread{1}{2}\" role=\"group\" aria-label=\"Page {0} of {3}\"><div class=\"sheet\">\n"
       "<div class=\"plate\">{4}</div>\n<div class=\"text\"><p dir=\"auto\">{5}</p></div>\n</div></section>\n",
-      number, number == 1 ? " first" : "", length_class(page.text), pages, plate(page.picture, number),
-      escape(typeset(page.text)));
+      number, number == 1 && has_initial(page.text) ? " first" : "", length_class(page.text), pages,
+      plate(page.picture, number), escape(typeset(page.text)));
 }
 
 std::string about(const std::string& shown_title, const Colophon& colophon) {

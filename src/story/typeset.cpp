@@ -69,7 +69,7 @@ class Typesetter {
       out_ += '"';
       return;
     }
-    open_ = !open_ && (opens() || !is_space(after(1)));
+    open_ = !open_ && (opens() || (!is_space(after(1)) && !is_letter(before())));
     if (!open_ && is_space(before()) && !is_space(after(1))) open_ = true;  // the last one was never ended
     out_ += open_ ? "\u201c" : "\u201d";
   }

@@ -337,7 +337,7 @@ TEST_CASE("A reader who leaves ends the story after a frame, without a word") {
   CHECK(run.code == 0);
   CHECK(run.err.empty());
   CHECK(desk.read("code") == "141\n");
-  CHECK_THAT(desk.read("out/story.html"), Catch::Contains("data:image/png"));
+  CHECK_THAT(desk.read("out/story.html"), Catch::Contains("data:image/jpeg"));
   const auto story = desk.json("out/story.json");
   CHECK(story["complete"] == false);
   CHECK(story["frames"].size() + 2 == desk.files("out").size());

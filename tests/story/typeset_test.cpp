@@ -25,6 +25,7 @@ TEST_CASE("Displayed texts have a printer's quotes, dashes and ellipses", "[stor
       {"\"She counted to 10\"", "“She counted to 10”"},
       {"שלום \"狐\" “already”", "שלום “狐” “already”"},
       {"", ""},
+      {"A fox\" is", "A fox” is"},
       {"\"", "“"},
   };
   for (const auto& [text, shown] : cases) {
