@@ -311,8 +311,21 @@ TEST_CASE("Every place is looked at before anything is painted, and nothing is l
   CHECK_FALSE(fs::exists(desk / "t"));
   CHECK(desk.generate("-p fox -o a/out --device cuda:99").code == 4);
   CHECK_FALSE(fs::exists(desk / "a"));
+  expect_refused(desk, "-o a/out --progress-fd 3 3<file", 2, "--progress-fd 3: is open for reading only");
+  CHECK_FALSE(fs::exists(desk / "a"));
   // A name as long as a file may have.
   const std::string longest = "./" + std::string(255, 's');
   CHECK(desk.generate("-p fox -o out --sheet " + longest + " --trace " + std::string(250, 't')).code == 0);
   CHECK(fs::exists(desk / longest));
+}
+
+TEST_CASE("A stream that was closed is never another file's") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p fox -o whole --sheet").code == 0);
+  REQUIRE(desk.generate("-p fox -o out --sheet 2>&-").code == 0);
+  desk.expect_equal_folders("whole", "out");
+  const Run run = desk.generate("-p fox -o closed --log-file log >&- 2>&-");
+  CHECK(run.code == 1);
+  CHECK_THAT(desk.read("log"), Catch::EndsWith("seedstory: standard output cannot be written: Bad file descriptor\n"));
+  CHECK_THAT(desk.read("log"), !Catch::Contains(kSaid));
 }
