@@ -6,12 +6,11 @@
 
 namespace seedstory::cpu {
 
-// The largest int64_t: no group says anything.
 struct GroupLimits {
   explicit GroupLimits(const std::filesystem::path& root = "/");  // of /proc and /sys; another one for tests
 
-  int64_t free_bytes;  // before the kernel kills
-  double cores;        // of CPU time a second; at most, infinity
+  int64_t free_bytes;  // before the kernel kills; the largest int64_t where no group says
+  double cores;        // seconds of CPU time a second; infinity where no group says
 };
 
 // Cores that this process may use: its affinity mask, and not more than its groups' quota of CPU time rounded up.

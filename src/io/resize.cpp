@@ -71,17 +71,32 @@ uint8_t rounded(int32_t sum) {
   return uint8_t(std::clamp(sum >> kWeightBits, 0, 255));
 }
 
-// One pass along a line of pixels that are `step` bytes apart; the input's and the output's steps are equal.
-void filter_line(const uint8_t* in, uint8_t* out, ptrdiff_t step, const std::vector<Taps>& all) {
+// Along a line of pixels.
+void filter_line(const uint8_t* in, uint8_t* out, const std::vector<Taps>& all) {
   for (const Taps& taps : all) {
-    const uint8_t* pixel = in + taps.first * step;
+    const uint8_t* pixel = in + taps.first * 3;
     int32_t sum[3] = {1 << (kWeightBits - 1), 1 << (kWeightBits - 1), 1 << (kWeightBits - 1)};
     for (int32_t weight : taps.weights) {
       for (int channel = 0; channel < 3; ++channel) sum[channel] += pixel[channel] * weight;
-      pixel += step;
+      pixel += 3;
     }
     for (int channel = 0; channel < 3; ++channel) out[channel] = rounded(sum[channel]);
-    out += step;
+    out += 3;
+  }
+}
+
+// Across lines of `count` numbers, a whole output line at a time: memory is read in order.
+void filter_lines(const uint8_t* in, uint8_t* out, size_t count, const std::vector<Taps>& all) {
+  std::vector<int32_t> sums(count);
+  for (const Taps& taps : all) {
+    std::fill(sums.begin(), sums.end(), 1 << (kWeightBits - 1));
+    const uint8_t* line = in + size_t(taps.first) * count;
+    for (int32_t weight : taps.weights) {
+      for (size_t i = 0; i < count; ++i) sums[i] += line[i] * weight;
+      line += count;
+    }
+    for (size_t i = 0; i < count; ++i) out[i] = rounded(sums[i]);
+    out += count;
   }
 }
 
@@ -99,15 +114,12 @@ Image resize(const Image& image, int width, int height, const Filter& filter, co
     narrowed = blank(width, image.height);
     const auto taps = make_taps(image.width, width, filter);
     for (int y = 0; y < image.height; ++y)
-      filter_line(&image.rgb[size_t(y) * size_t(image.width) * 3], &narrowed.rgb[size_t(y) * size_t(width) * 3], 3,
-                  taps);
+      filter_line(&image.rgb[size_t(y) * size_t(image.width) * 3], &narrowed.rgb[size_t(y) * size_t(width) * 3], taps);
   }
   if (height == image.height) return narrowed;
   const Image& wide = width == image.width ? image : narrowed;
   Image out = blank(width, height);
-  const auto taps = make_taps(image.height, height, filter);
-  for (int x = 0; x < width; ++x)
-    filter_line(&wide.rgb[size_t(x) * 3], &out.rgb[size_t(x) * 3], ptrdiff_t(width) * 3, taps);
+  filter_lines(wide.rgb.data(), out.rgb.data(), size_t(width) * 3, make_taps(image.height, height, filter));
   return out;
 }
 

@@ -9,7 +9,7 @@
 namespace seedstory {
 namespace {
 
-constexpr int kLeastSide = 768, kMostSide = 1600;
+constexpr int kLeastSide = 512, kMostSide = 1600;
 constexpr int kTinySide = 64;  // smaller than this no budget makes a picture
 
 Image scaled(const Image& image, double scale) {

@@ -13,7 +13,7 @@ struct PagePicture {
   std::string jpeg;
 };
 
-// A copy for a page that is sent and read at any size: a small picture is enlarged to 768 pixels a side, so that no
+// A copy for a page that is sent and read at any size: a small picture is enlarged to 512 pixels a side, so that no
 // screen shows its pixels as steps; a large one is shrunk to 1600. What still takes more than `most_bytes` gets less
 // quality, then fewer pixels. Same input, same bytes.
 PagePicture page_picture(Image image, size_t most_bytes);

@@ -265,7 +265,7 @@ TEST_CASE("The page holds every picture, escapes the texts and asks the network 
     REQUIRE(desk.shell("base64 -d <base64 >picture.jpg").code == 0);
     const Image small = read_image(desk / ("out/00" + std::to_string(pictures) + ".png"));
     const Image shown = read_image(desk / "picture.jpg");
-    CHECK((shown.width == 768 && shown.height == 768));
+    CHECK((shown.width == 512 && shown.height == 512));
     const Image back = resize_bilinear(shown, small.width, small.height);
     double difference = 0;
     for (size_t i = 0; i < small.rgb.size(); ++i) difference += std::abs(int(back.rgb[i]) - int(small.rgb[i]));
