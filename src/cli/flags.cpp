@@ -77,7 +77,7 @@ void add_model_flags(CLI::App& app, ModelFlags& f) {
 
 void add_seed_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Story";
-  add_number(app, "-s,--seed", f.seed, "Seed of the pictures; -1 draws one (default 42)")->group(group);
+  add_number(app, "-s,--seed", f.seed, "Seed of pictures and of drawn words; -1 draws one (default 42)")->group(group);
   app.add_flag("--seed-per-frame", f.seed_per_frame, "Add the frame's number to the seed: other noise in every frame")
       ->group(group);
   app.add_option("--rng", f.rng, "Whose noise (default torch-cuda)")->type_name("torch-cuda|torch-cpu")->group(group);
@@ -109,12 +109,11 @@ void add_size_flags(CLI::App& app, StoryFlags& f) {
 
 // Where the words are given there is nothing to draw.
 void add_sampling_flags(CLI::App& app, StoryFlags& f) {
-  const char* group = "Words (greedy unless --temp is over 0)";
-  add_number(app, "--temp", f.temperature, "Temperature; 0 takes the likeliest token (default 0)")->group(group);
-  add_number(app, "--top-k", f.top_k, "Of the K likeliest tokens; 0 is all (default 40)")->group(group);
-  add_number(app, "--top-p", f.top_p, "Of the likeliest tokens that sum to P; 1 is all (default 0.95)")->group(group);
-  add_number(app, "--min-p", f.min_p, "Of tokens at least P times as likely as the best; 0 is all (default 0.05)")
-      ->group(group);
+  const char* group = "Words (the likeliest ones at --temp 0; what is not given is the model's)";
+  add_number(app, "--temp", f.temperature, "Temperature; 0 takes the likeliest token")->group(group);
+  add_number(app, "--top-k", f.top_k, "Of the K likeliest tokens; 0 is all")->group(group);
+  add_number(app, "--top-p", f.top_p, "Of the likeliest tokens that sum to P; 1 is all")->group(group);
+  add_number(app, "--min-p", f.min_p, "Of tokens at least P times as likely as the best; 0 is all")->group(group);
   add_number(app, "--repeat-penalty", f.repeat_penalty, "Makes the last 64 tokens less likely; 1 is off (default 1)")
       ->group(group);
 }

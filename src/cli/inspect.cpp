@@ -128,7 +128,11 @@ Json defaults_json(const Defaults& d) {
           {"steps", d.steps},
           {"cfg_scale", d.cfg},
           {"width", d.width},
-          {"height", d.height}};
+          {"height", d.height},
+          {"temp", d.temperature},
+          {"top_k", d.top_k},
+          {"top_p", d.top_p},
+          {"min_p", d.min_p}};
 }
 
 int inspect_model(const ModelPaths& paths, bool as_json) {
@@ -167,8 +171,8 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
   print(fmt::format("{} ({} layout)", model.config.name, layout));
   if (!model.licence.empty()) print("licence        " + model.licence);
   if (!model.training_data.empty()) print("training data  " + model.training_data);
-  print(fmt::format("defaults       policy {}, window {}, {} steps, cfg scale {}, {}x{}", policy_name(d.policy),
-                    d.window, d.steps, d.cfg, d.width, d.height));
+  print(fmt::format("defaults       policy {}, window {}, {} steps, cfg scale {}, {}x{}, temp {}",
+                    policy_name(d.policy), d.window, d.steps, d.cfg, d.width, d.height, d.temperature));
   print(fmt::format("vocabulary     {} tokens{}", model.config.llm.vocab,
                     model.words.empty() ? "" : fmt::format(", {} words of its world", model.words.size())));
   print(fmt::format("\n{:<16} {:>8} {:>15} {:>17}  {}", "part", "tensors", "parameters", "bytes", "types"));

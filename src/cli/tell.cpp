@@ -167,7 +167,7 @@ class Telling {
 
   void warn_of_request() {
     if (request_.sampling.temperature == 0 && (flags_.top_k || flags_.top_p || flags_.min_p))
-      terminal_.warn("--top-k, --top-p and --min-p change nothing without --temp: the likeliest word is taken");
+      terminal_.warn("--top-k, --top-p and --min-p change nothing at --temp 0: the likeliest word is taken");
     if (model_.words.empty()) return;
     std::string text = request_.prompt;
     for (const std::string& caption : request_.captions) text += "\n" + caption;

@@ -14,6 +14,12 @@ void only(const Fields& fields, const std::string& key, const T& expected) {
   if (value != expected) fields.wrong(key, fmt::format("{} came, only {} is supported", value, expected));
 }
 
+// From 0 to `most`.
+void get_between(const Fields& fields, const std::string& key, double most, double& value) {
+  fields.get(key, value);
+  if (!(value >= 0 && value <= most)) fields.wrong(key, fmt::format("{} came, expected 0 to {}", value, most));
+}
+
 // block_types such as ["DownBlock2D", "CrossAttnDownBlock2D"]: which have attention?
 void read_blocks(const Fields& fields, const std::string& key, const std::string& plain, const std::string& attention,
                  size_t levels, std::vector<bool>& out) {
@@ -149,6 +155,10 @@ void read_defaults(const Fields& fields, Defaults& defaults) {
   fields.get("cfg", defaults.cfg);
   fields.get("width", defaults.width, 1, 16384);
   fields.get("height", defaults.height, 1, 16384);
+  get_between(fields, "temp", 100, defaults.temperature);
+  fields.get("top_k", defaults.top_k, 0);
+  get_between(fields, "top_p", 1, defaults.top_p);
+  get_between(fields, "min_p", 1, defaults.min_p);
 }
 
 void check_config(const ModelConfig& c, const std::string& where) {

@@ -36,7 +36,7 @@ struct StoryRequest {
 // Whose noise a frame starts from: the same for every frame, unless seed_per_frame.
 uint64_t frame_seed(const StoryRequest& request, int64_t index);
 
-// What the model's defaults make of it: policy, window, steps, cfg, size.
+// What the model's defaults make of it: policy, window, steps, cfg, size, sampling.
 StoryRequest default_request(const ModelConfig& config);
 
 struct Frame {

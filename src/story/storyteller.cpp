@@ -59,6 +59,10 @@ StoryRequest default_request(const ModelConfig& config) {
   request.cfg = d.cfg;
   request.width = d.width;
   request.height = d.height;
+  request.sampling.temperature = float(d.temperature);
+  request.sampling.top_k = int(d.top_k);
+  request.sampling.top_p = float(d.top_p);
+  request.sampling.min_p = float(d.min_p);
   return request;
 }
 

@@ -29,6 +29,8 @@ TEST_CASE("A model that is missing or broken is named in one line") {
       {"head -c 100 model/vae.safetensors >x; mv x model/vae.safetensors", "model/vae.safetensors"},
       {"printf 'PK\\003\\004 broken' >model/llm.safetensors", "model/llm.safetensors"},
       {"cp model/vit.safetensors model/vae.safetensors", "vae"},
+      {"sed -i 's/\"window\": 3/&, \"temp\": -1/' model/model.json",
+       "model.json: defaults.temp: -1 came, expected 0 to 100"},
       {"sed -i 's/\"hidden\": 128/\"hidden\": 64/' model/model.json", "llm.hidden is 64"},
       {"printf '\\200\\002cos\\nsystem\\n(S\"touch ran\"\\ntR.' >model/vit.safetensors", "model/vit.safetensors"},
   };

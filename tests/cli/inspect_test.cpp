@@ -11,7 +11,8 @@ TEST_CASE("inspect says what a model is made of") {
   CHECK(run.code == 0);
   for (const char* line :
        {"tiny (seedstory layout)\n", "licence        Apache-2.0\n", "training data  none: random weights\n",
-        "defaults       policy window, window 3, 2 steps, cfg scale 2, 32x32\n", "9 words of its world\n", "\nunet "})
+        "defaults       policy window, window 3, 2 steps, cfg scale 2, 32x32, temp 0\n", "9 words of its world\n",
+        "\nunet "})
     CHECK_THAT(run.out, Catch::Contains(line));
   CHECK(desk.shell("seedstory inspect model/model.json").out == run.out);
 

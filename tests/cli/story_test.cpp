@@ -162,10 +162,31 @@ TEST_CASE("Each flag of the words has its effect") {
   }
 }
 
-TEST_CASE("A --top-k without --temp is told to change nothing") {
+TEST_CASE("A model whose words are drawn tells another story from another seed") {
+  const Desk desk(random_model());
+  desk.shell(
+      "sed -i 's/\"policy\": \"window\"/&, \"temp\": 5, \"top_k\": 0, \"top_p\": 1, \"min_p\": 0/' model/model.json");
+  const std::string ask = "-p fox --max-tokens 16 --force -o ";
+  const std::string drawn = desk.generate(ask + "a").out;
+  CHECK(desk.json("a/story.json")["request"]["sampling"] ==
+        nlohmann::json({{"temp", 5.0}, {"top_k", 0}, {"top_p", 1.0}, {"min_p", 0.0}, {"repeat_penalty", 1.0}}));
+  CHECK(desk.generate(ask + "again").out == drawn);
+  desk.expect_equal_folders("a", "again");
+  CHECK(desk.generate(ask + "other -s 7").out != drawn);
+
+  // --temp 0 is asked for by name, in the flags and in the command that makes the story again.
+  const std::string greedy = desk.generate(ask + "greedy --temp 0").out;
+  CHECK(greedy != drawn);
+  CHECK(desk.generate(ask + "greedy7 --temp 0 -s 7").out == greedy);
+  desk.write("again.sh", desk.shell("rm -rf again; seedstory inspect --command greedy").out);
+  CHECK(desk.shell("bash again.sh").code == 0);
+  desk.expect_equal_folders("greedy", "again");
+}
+
+TEST_CASE("A --top-k at --temp 0 is told to change nothing") {
   const Desk desk;
   CHECK_THAT(desk.generate("-p fox --top-k 3 -q -o out").err,
-             Catch::Contains("change nothing without --temp: the likeliest word is taken"));
+             Catch::Contains("change nothing at --temp 0: the likeliest word is taken"));
 }
 
 TEST_CASE("A seed of -1 is drawn, printed and stored") {

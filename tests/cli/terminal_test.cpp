@@ -137,7 +137,7 @@ TEST_CASE("With --progress-json warnings and errors are events too, also those o
   const Desk desk;
   auto all = events(desk.generate("-p fox --top-k 3 --progress-json -o out").err);
   REQUIRE(named(all, "warn").size() == 1);
-  CHECK_THAT(named(all, "warn")[0]["message"].get<std::string>(), Catch::Contains("change nothing without --temp"));
+  CHECK_THAT(named(all, "warn")[0]["message"].get<std::string>(), Catch::Contains("change nothing at --temp 0"));
   struct {
     const char *flags, *message;
     int code;
