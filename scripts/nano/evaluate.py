@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Measures an exported model on held-out stories and writes its model card.
 
-    evaluate.py --model weights/nano --data DIR --work DIR [--card figures.md]
+    evaluate.py --model weights/nano --program build/seedstory [--told stories.json]
+    evaluate.py --model weights/nano --data DIR --work DIR [--program build/seedstory] [--card figures.md]
+
+With --program the real program tells the sixty free prompts of prompts.txt, ten frames each, and judge.py reads its texts: the gates
+come out as a table. --told keeps the stories, with what is wrong in each caption, for reading.
 
 --work holds the checkpoints before quantisation (for what that costs) and the ViT's attribute reader, which reads true, decoded and
 generated pictures alike: its answers on the true ones say how far it can be trusted. It is the reader the ViT was trained with, not an
@@ -17,6 +21,7 @@ import torch
 
 from common import Data
 from export import load_model, newest
+import judge
 from models import CONFIG, Agent, Detokenizer, ViT, make_vae, vae_input, vit_input
 from story import Sampler
 from tokens import Tokenizer
@@ -47,7 +52,7 @@ Data: {stories} stories with {frames} pictures, made by `scripts/nano/make_data.
 | --- | --- |
 {figures}
 
-Attributes read off pictures by the ViT's own reader on {pictures} pictures (share of right answers; the first column says how far the
+{gates}Attributes read off pictures by the ViT's own reader on {pictures} pictures (share of right answers; the first column says how far the
 reader can be trusted). `Held` and `ground` are mostly `none`, so that .9 there says little:
 
 | attribute | true picture | VAE round trip | generated from true features | generated from the story text |
@@ -87,17 +92,41 @@ def unquantised(work, part, stages, key, module):
     return module.eval().requires_grad_(False)
 
 
+def judge_free_prompts(args):
+    """The gates as a Markdown table."""
+    asked = judge.read_prompts(os.path.join(os.path.dirname(os.path.abspath(__file__)), "prompts.txt"))
+    stories = judge.tell_all(args.program, args.model, [a["prompt"] for a in asked], flags=args.flags.split())
+    with open(os.path.join(args.model, "words.txt")) as words:
+        figures, broken = judge.judge(asked, stories, words.read().split())
+    if args.told:
+        with open(args.told, "w") as out:
+            for a, captions, faults in zip(asked, stories, broken):
+                print("#", a["prompt"], file=out)
+                for k, caption in enumerate(captions):
+                    print("  ", caption, *[f"<<< {what}" for at, what in faults if at == k], file=out)
+    print(judge.report(figures), flush=True)
+    return f"Sixty free prompts (`scripts/nano/prompts.txt`), ten frames each, told by the program and read by `scripts/nano/judge.py`:\n\n{judge.report(figures)}\n\n"
+
+
 @torch.no_grad()
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True)
-    parser.add_argument("--data", required=True, help="held-out stories")
-    parser.add_argument("--work", required=True)
+    parser.add_argument("--data", help="held-out stories")
+    parser.add_argument("--work")
+    parser.add_argument("--program", help="the built seedstory, which tells the free prompts")
+    parser.add_argument("--flags", default="", help="for the program, such as \"--temp 0\"")
+    parser.add_argument("--told", help="write the stories of the free prompts here")
     parser.add_argument("--card", help="write the model card here")
     parser.add_argument("--pictures", type=int, default=96, help="pictures to generate")
     parser.add_argument("--stories", type=int, default=60)
     parser.add_argument("--hardware", default="a shared 2-core AVX2 CPU, no GPU")
     args = parser.parse_args()
+    if not args.program and not (args.data and args.work):
+        parser.error("--program, or --data and --work")
+    gates = judge_free_prompts(args) if args.program else ""
+    if not (args.data and args.work):
+        return
     config, made = load_model(args.model)
     data, tok = Data(args.data), Tokenizer(args.model)
     figures = []
@@ -154,7 +183,7 @@ def main():
         with open(args.card, "w") as f:
             f.write(CARD.format(training=f"On {args.hardware}, one thread a stage, f32. Steps count all runs of a stage; minutes are wall time of its\nlast run, on a machine with other work.\n\n{stages}",
                                 stories=1800, frames=20314, seed=card["provenance"]["data_seed"], date=card["provenance"]["date"],
-                                figures="\n".join(f"| {a} | {b} |" for a, b in figures), attributes="\n".join(rows), pictures=args.pictures, limits=limits, notice=NOTICE))
+                                figures="\n".join(f"| {a} | {b} |" for a, b in figures), gates=gates, attributes="\n".join(rows), pictures=args.pictures, limits=limits, notice=NOTICE))
 
 
 if __name__ == "__main__":

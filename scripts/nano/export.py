@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 
 from models import CONFIG, Agent, Detokenizer, ViT, make_vae
 from tokens import ADDED
-from world import SYLLABLES, tell
+from world import CENSUS, PLAIN_NAMES, SYLLABLES, tell
 
 BLOCK = 32
 FILES = {"vit": "vit.safetensors", "llm": "llm.safetensors", "detokenizer": "detokenizer.safetensors", "vae": "vae.safetensors"}
@@ -110,15 +110,19 @@ def sha256(path):
 
 
 def words_of_the_world():
-    """Every word of captions and prompts, without the names that are made of syllables: told often enough, a real word comes up often."""
-    rng, count = random.Random(99), Counter()
+    """Every word of captions, the plain names, and what prompts often say: not typos, nor the names and the strange words that prompts
+    have so that the model stands them."""
+    rng, told, starts, asked = random.Random(99), set(), set(), Counter()
     for _ in range(4000):
         story = tell(rng)
-        for text in story["captions"] + [story["prompt"]]:
-            count.update(re.findall(r"[a-z]+", text.lower()))
-    syllables = set(SYLLABLES)
-    made_up = lambda w: len(w) in (4, 6) and all(w[i:i + 2] in syllables for i in range(0, len(w), 2)) and count[w] < 60
-    return sorted(w for w in count if not made_up(w))
+        for caption in story["captions"]:
+            told.update(re.findall(r"(?<![A-Za-z'])[a-z]+", caption))
+            starts.update(re.findall(r"(?<![A-Za-z'])[A-Z][a-z]*", caption))
+        asked.update(re.findall(r"(?<![A-Za-z'])[a-z]+", story["prompt"]))
+    names, syllables = set(CENSUS), set(SYLLABLES)
+    made_up = lambda w: len(w) in (4, 6) and all(w[i:i + 2] in syllables for i in range(0, len(w), 2))
+    said = told | {w.lower() for w in starts - names if not made_up(w.lower())}
+    return sorted(said | {w for w, n in asked.items() if n >= 20 and w.capitalize() not in names} | {n.lower() for n in PLAIN_NAMES})
 
 
 def newest(work, *stages):
@@ -171,7 +175,7 @@ def main():
             "training_data": "Synthetic stories and pictures of scripts/nano/make_data.py; heads and objects from Fluent Emoji (flat), MIT, Microsoft.",
             "files": FILES, "tokenizer": {"model": "tokenizer.model", "added_tokens": "added_tokens.json", "legacy": False}, "words": "words.txt",
             **config, "call_ends": "eoi", "call_prefix": "[INST]{left}|", "spans": [2, 2, 2, 2],
-            "defaults": {"policy": "window", "window": 8, "steps": 12, "cfg": 2.5, "width": 128, "height": 128},
+            "defaults": {"policy": "window", "window": 8, "steps": 12, "cfg": 2.5, "width": 128, "height": 128, "temp": 0.8},
             "vit_sha256": vit_hash, "trained_with_vit": {"llm": vit_hash, "detokenizer": vit_hash}}
     json.dump(card, open(os.path.join(args.out, "model.json"), "w"), indent=1)
     if args.card:

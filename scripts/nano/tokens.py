@@ -96,9 +96,9 @@ def chunk(tok, story, rng, pictures=True, longest=9, first=None, start_picture=N
     picture rows out but keeps their positions: the language alone, for half the work."""
     captions, n = story["captions"], len(story["captions"])
     if first is None:
-        first = rng.randrange(1, n - 8) if n >= 10 and rng.random() < 0.5 else 0
+        first = rng.randrange(1, n - 8) if n >= 10 and rng.random() < 0.35 else 0
     if start_picture is None:
-        start_picture = first == 0 and rng.random() < 0.12 and n >= 2
+        start_picture = first == 0 and rng.random() < 0.08 and n >= 2
     last = min(n, first + longest)
     c = Chunk()
     c.text([BOS], [-100])

@@ -75,8 +75,9 @@ def train(args, config):
     data, held = Data(args.data), Data(args.held)
     agent = Agent(config).to(args.device)
     text_path = os.path.join(args.work, "llm-text.pt")
-    if not text_only and os.path.exists(text_path) and not os.path.exists(os.path.join(args.work, "llm.pt")):
-        agent.load_state_dict(torch.load(text_path, map_location=args.device, weights_only=False)["average.agent"][0])
+    warm = args.warm or (text_path if not text_only and os.path.exists(text_path) else None)
+    if warm and not os.path.exists(os.path.join(args.work, args.stage + ".pt")):
+        agent.load_state_dict(torch.load(warm, map_location=args.device, weights_only=False)["average.agent"][0])
     run = Run(args, args.stage, {"agent": agent}, averaged=("agent",))
     optimizer = Optimizer(agent, args.rate or 2e-3)
     features = predicted = known = None

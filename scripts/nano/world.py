@@ -1,24 +1,50 @@
 """The story world: from a random generator to a story with its truth, frame by frame.
 
-A story is a chain of beats. A beat changes the state (place, time, weather, what is held, who is there), chooses one of several
-phrasings, and records what the picture must show. Everything discrete that the picture shows is in the caption, inherited from an
-earlier one, or fixed by the beat: the model regresses a picture's feature from the text, and the mean over what the text leaves open
-would be a blur.
+A story is a chain of beats (beats.py has them as data). A beat changes the state (place, time, weather, what is held, who is there),
+chooses one of several sentences, and records what the picture must show. Everything discrete that the picture shows is in the caption,
+inherited from an earlier one, or fixed by the beat: the model regresses a picture's feature from the text, and the mean over what the
+text leaves open would be a blur. ask.py writes what a user may have typed to get the story.
 
     story = tell(random.Random(7))
     story["prompt"], story["captions"], story["truth"]
 """
+import importlib.util
 import random
 import re
+import sys
 
-from draw import INDOORS, OBJECTS, PLACES, SHIRTS, SPECIES, WORN
+import beats
+from draw import INDOORS, PLACES, SHIRTS, WORN
 
-NAMES = ("Mia Tom Lily Max Bella Leo Daisy Milo Ruby Oscar Rosie Toby Nora Finn Poppy Sam Molly Ben Lucy Hugo Clara Otto Emma Felix Ella "
-         "Jack Luna Theo Anna Charlie Ivy Noah Zoe Oliver Maya Henry Hazel Jasper Pippa Teddy Nina Rory Alma Bruno Olive Gus Sophie Kit "
-         "Willa Ned Tilly Archie Mabel Rex Penny Hank Dora Louie Greta Ollie Sunny Pip Coco Benny Fern Barney Honey Dot Biscuit Pepper "
-         "Clover Bramble Maple Willow Peanut Ginger Juniper Rusty Misty Bobby").split()
 SYLLABLES = "ba be bi bo da de di do fa fi ga ka ki ko la le li lo lu ma me mi mo mu na ni no pa pe pi po ra ri ro sa si so ta ti to tu va vi za zo".split()
+PLAIN_NAMES = ("Mia Tom Lily Max Bella Leo Daisy Milo Ruby Oscar Rosie Toby Nora Finn Poppy Sam Molly Ben Lucy Hugo Clara Otto Emma Felix Ella "
+               "Jack Luna Theo Anna Charlie Ivy Noah Zoe Oliver Maya Henry Hazel Jasper Pippa Teddy Nina Rory Alma Bruno Olive Gus Sophie Kit "
+               "Willa Ned Tilly Archie Mabel Rex Penny Hank Dora Louie Greta Ollie Sunny Pip Coco Benny Fern Barney Honey Dot Biscuit Pepper "
+               "Clover Bramble Maple Willow Peanut Ginger Juniper Rusty Misty Bobby").split()
 
+
+def common_names(most):
+    """The commonest first names of the package `names` (US census), in training only; without it the eighty above are all."""
+    if importlib.util.find_spec("names") is None:
+        print("the package `names` is not installed: stories have the 80 names of world.py and made-up ones", file=sys.stderr)
+        return []
+    import os
+    import names
+    found = []
+    for path in names.FILES.values():
+        if "last" in path:
+            continue
+        with open(os.path.join(os.path.dirname(names.__file__), path)) as lines:
+            found.append([line.split()[0].capitalize() for line in lines])
+    mixed = [n for pair in zip(*found) for n in pair if 3 <= len(n) <= 9]
+    return list(dict.fromkeys(mixed))[:most]
+
+
+CENSUS = common_names(2400)
+NAMES = list(dict.fromkeys(PLAIN_NAMES + CENSUS[:340]))
+
+# the animals that the shipped pictures know; draw.py has more, for pictures to come. A new one needs its words in ask.py too.
+HEROES = ("fox", "rabbit", "bear", "cat", "dog", "mouse", "frog", "panda", "pig", "koala")
 # how a place is entered, where one is in it, what there is to look at
 PLACE = {
     "meadow": ("the meadow", "in the meadow", "the bright flowers"), "forest": ("the forest", "in the forest", "the tall trees"),
@@ -29,44 +55,50 @@ PLACE = {
     "kitchen": ("the kitchen", "in the kitchen", "the teapot"), "bedroom": ("the bedroom", "in the bedroom", "the picture on the wall"),
 }
 OUTDOORS = tuple(p for p in PLACES if p not in INDOORS)
-# the object with its adjective, and the bare noun
+# the object with its adjective
 THING = {"lantern": "red lantern", "balloon": "red balloon", "kite": "bright kite", "key": "golden key", "map": "blue map", "star": "yellow star",
          "gift": "big gift", "ball": "blue ball", "book": "blue book", "flower": "pink flower", "apple": "red apple", "bell": "golden bell",
          "shell": "grey shell", "cake": "sweet cake", "umbrella": "purple umbrella", "teddy": "teddy bear"}
-QUEST = ("lantern", "balloon", "kite", "key", "star", "gift", "ball", "book", "bell", "shell", "teddy", "map", "flower", "apple")
 WEAR = {"none": "", "scarf": "a red scarf", "tall hat": "a tall hat", "straw hat": "a straw hat", "crown": "a golden crown", "bow": "a red bow"}
-GOALS = ("find", "lost", "journey", "friend", "party")
-TALKING_OF = ("the long way", "the stars", "a funny dream", "the sea", "the best games", "a secret place")
+HERO_IS = ("little", "small", "kind", "brave", "young", "happy", "clever", "cheerful", "")
+FRIEND_IS = ("friendly", "cheerful", "quiet", "funny", "gentle", "kind", "merry", "shy", "")
+WHEN = {("day", "clear"): ("one sunny day", "one bright morning", "one fine day", "one day", "on a warm day"), ("day", "rain"): ("on a rainy day", "one rainy day", "one day in the rain"),
+        ("day", "snowfall"): ("one day, as snow fell", "on a snowy day"), ("sunset", "clear"): ("one evening at sunset", "as the sun went down", "at sunset"),
+        ("night", "clear"): ("one starry night", "one night, under the moon", "one night", "late at night"), ("night", "snowfall"): ("one night, as snow fell", "on a snowy night"),
+        ("night", "rain"): ("one rainy night", "on a rainy night")}
+OPEN_AIR = ("fly", "plant", "stars", "picnic", "share", "race", "hide", "play")
 
 
 def a(noun):
     return ("an " if noun[0] in "aeiou" else "a ") + noun
 
 
-def made_up_name(rng):
-    return "".join(rng.choice(SYLLABLES) for _ in range(rng.choice((2, 2, 3)))).capitalize()
-
-
-def draw_name(rng, other=""):
+def draw_name(rng, others=()):
     while True:
-        name = made_up_name(rng) if rng.random() < .25 else rng.choice(NAMES)
-        if name != other:
+        p = rng.random()
+        if p < .2:
+            name = "".join(rng.choice(SYLLABLES) for _ in range(rng.choice((2, 2, 3)))).capitalize()
+        elif p < .45 and CENSUS:
+            name = rng.choice(CENSUS)
+        else:
+            name = rng.choice(NAMES)
+        if name not in others:
             return name
 
 
-def usual_name(rng, species, is_friend, other):
-    """Half of the foxes who are heroes have one name, a quarter another: told word by word, the likeliest, a name is then one of these. If
-    all were as likely, the hero's own name, in so many places the right word, would be likelier for the friend than any other."""
-    while True:
-        name = NAMES[(8 * list(SPECIES).index(species) + 4 * is_friend + int(rng.expovariate(0.7))) % len(NAMES)]
-        if name != other:
-            return name
+def draw_person(rng, others):
+    """Someone who differs from all others in name, species, shirt, and what is worn."""
+    free = lambda options, key: [o for o in options if o not in [p[key] for p in others]]
+    colour = rng.choice(free(sorted(SHIRTS), "colour"))
+    worn = rng.choice([w for w in WORN if w == "none" or w not in [p["worn"] for p in others]])
+    if worn == "scarf" and colour == "red":  # red on red
+        worn = "none"
+    return dict(name=draw_name(rng, [p["name"] for p in others]), species=rng.choice(free(sorted(HEROES), "species")), colour=colour, worn=worn)
 
 
-def name_whom_the_prompt_does_not(rng, plan, prompt):
-    for who, other in ("HF", "FH"):
-        if not re.search(rf"\b{plan[who]['name']}\b", prompt, re.IGNORECASE):
-            plan[who]["name"] = usual_name(rng, plan[who]["species"], who == "F", plan[other]["name"])
+def parse_plot(text):
+    """("see", 1, False), ("pick", 2, True), ...: name, rank, does it follow the one before at once?"""
+    return [(name.strip("+"), int(rank), name.startswith("+")) for name, rank in (b.split() for b in text.split(", "))]
 
 
 class Teller:
@@ -74,478 +106,265 @@ class Teller:
 
     def __init__(self, rng, plan, frames):
         self.rng, self.plan, self.n = rng, plan, frames
-        self.place, self.time, self.weather = plan["place"], plan["time"], plan["weather"]
+        self.place, self.time, self.weather, self.object = plan["place"], plan["time"], plan["weather"], plan["object"]
+        self.hero, self.friend, self.gone = plan["H"], plan["F"], None
         self.met = False         # is the friend with the hero?
         self.held = {"H": "none", "F": "none"}
         self.captions, self.truth = [], []
-        self.visited = [self.place]
+        self.visited, self.said, self.last = [self.place], set(), ""
+        self.fright = "the dark" if self.time == "night" and rng.random() < .7 else rng.choice(beats.FRIGHTS)
+        self.everyone = [self.hero, self.friend] + ([plan["T"]] if plan.get("T") else [])
 
     # --- words ------------------------------------------------------------------------------------------------------
 
-    def fill(self, text, thing=None):
-        """Puts names and things into a phrase. {H} and {F} sometimes carry the species, a reminder for readers and models."""
-        plan, rng = self.plan, self.rng
-        words = {"hs": plan["H"]["species"], "fs": plan["F"]["species"], "h": plan["H"]["name"], "f": plan["F"]["name"],
-                 "to": PLACE[self.place][0], "at": PLACE[self.place][1], "view": PLACE[self.place][2],
-                 "o": THING[plan["object"]], "ao": a(THING[plan["object"]]), "dest": PLACE[plan["dest"]][0],
-                 "t": THING[thing] if thing else "", "at_": a(THING[thing]) if thing else "", "talk": rng.choice(TALKING_OF)}
-        words["wear_h"], words["wear_f"] = self.wear("H"), self.wear("F")
-        for who, key in (("H", "{H}"), ("F", "{F}")):
-            name = plan[who]["name"]
-            reminder = f"{name} the {plan[who]['species']}" if rng.random() < .4 else name
-            text = text.replace(key, reminder, 1).replace(key, name)
-        return text.format(**words)
+    def sentence(self, templates):
+        """One that this story has not had, if possible; its choices made."""
+        fresh = [t for t in templates if t not in self.said] or list(templates)
+        template = self.rng.choice(fresh)
+        self.said.add(template)
+        return re.sub(r"\[([^]]*)\]", lambda m: self.rng.choice(m[1].split("|")), template)
+
+    def fill(self, text):
+        """Puts names and things into a sentence. {H} and {F} sometimes carry the species, a reminder for readers and models."""
+        rng = self.rng
+        for who, key in ((self.hero, "{H}"), (self.friend, "{F}"), (self.gone, "{G}")):
+            if who and key in text:
+                reminder = f"{who['name']} the {who['species']}" if rng.random() < .35 else who["name"]
+                text = text.replace(key, reminder, 1).replace(key, who["name"])
+        when = rng.choice(WHEN.get((self.time, self.weather), WHEN["day", "clear"]))
+        adjective = self.plan.get("adjective") if self.plan.get("adjective") is not None and rng.random() < .6 else rng.choice(HERO_IS)
+        words = {"h": self.hero["name"], "f": self.friend["name"], "fs": self.friend["species"], "hs": self.hero["species"],
+                 "to": PLACE[self.place][0], "at": PLACE[self.place][1], "view": PLACE[self.place][2], "dest": PLACE[self.plan["dest"]][0],
+                 "o": THING[self.object], "ao": a(THING[self.object]), "talk": rng.choice(beats.TALKING_OF), "fright": self.fright,
+                 "someone": "a friend", "when": when, "When": when[0].upper() + when[1:],
+                 "a_hs": a(f"{adjective} {self.hero['species']}".strip()), "a_fs": a(f"{rng.choice(FRIEND_IS)} {self.friend['species']}".strip()),
+                 "wear_h": self.wear(self.hero), "wear_f": self.wear(self.friend)}
+        text = text.format(**words)
+        text = text[0].upper() + text[1:]
+        # a sentence that begins with a phrase put in begins with a capital too
+        return re.sub(r'(?<=[.!?] )[a-z]', lambda m: m[0].upper(), text)
 
     def wear(self, who):
-        person = self.plan[who]
-        worn = WEAR[person["worn"]]
-        return f"{a(person['colour'])} shirt" + (f" and {worn}" if worn else "")
+        worn = WEAR[who["worn"]]
+        return f"{a(who['colour'])} shirt" + (f" and {worn}" if worn else "")
 
     # --- frames -----------------------------------------------------------------------------------------------------
 
-    def show(self, phrases, hero="stand", friend=None, shot="medium", ground="none", bed=False, thing=None):
-        text = self.fill(self.rng.choice(phrases), thing)
-        text = text[0].upper() + text[1:]
-        who = []
-        for key, pose in (("H", hero), ("F", friend)):
-            if pose is None:
-                continue
-            person = {k: self.plan[key][k] for k in ("name", "species", "colour", "worn")}
-            person.update(pose=pose, held=self.held[key])
-            who.append(person)
-        self.captions.append(text)
-        self.truth.append(dict(place=self.place, time=self.time, weather="clear" if self.place in INDOORS else self.weather, shot=shot,
-                               in_bed=bed, ground=ground, who=who))
-
-    def go(self, place=None):
+    def go(self, place):
         """To another place: outdoors, not seen before if possible. The weather clears on the way."""
-        fresh = ([p for p in OUTDOORS if p not in self.visited and p != self.plan["dest"]]
-                 or [p for p in OUTDOORS if p not in (self.place, self.plan["dest"])])
-        self.place = place or self.rng.choice(fresh)
-        self.visited.append(self.place)
+        if place == "dest":
+            place = self.plan["dest"]
+        elif place == "new":
+            fresh = ([p for p in OUTDOORS if p not in self.visited and p != self.plan["dest"]]
+                     or [p for p in OUTDOORS if p not in self.visited[-3:] and p != self.plan["dest"]])
+            place = self.rng.choice(fresh)
+        self.place = place
+        self.visited.append(place)
         self.weather = "clear"
 
-    # --- beats ------------------------------------------------------------------------------------------------------
+    def tell(self, name, beat, ends=False):
+        """One frame: what the beat changes, its sentence, its truth."""
+        self.last = name
+        if name in beats.MEET:
+            self.met = True
+        if beat.get("go"):
+            self.go(beat["go"])
+        alone = beat.get("alone") or not self.met
+        if beat.get("alone") or beat.get("hold") == "none":
+            self.held = {"H": "none", "F": "none"}
+        elif "hold" in beat:
+            self.held["H"] = self.object if beat["hold"] == "o" else beat["hold"]
+        if "give" in beat:
+            self.held = {"H": "none", "F": self.object if beat["give"] is True else beat["give"]}
+        self.time = beat.get("time", self.time) if not (self.time == "night" and beat.get("time") == "sunset") else self.time
+        if "time" in beat and self.weather in ("rain", "rainbow"):
+            self.weather = "clear"
+        self.weather = beat.get("weather", self.weather)
+        before = self.held
+        if "once" in beat:
+            self.held = {"H": self.object if beat["once"] == "o" else beat["once"], "F": "none"}
+        text = self.fill(self.sentence(beat["solo"] if alone else beat["duo"]))
+        who = []
+        for key, person, pose in (("H", self.hero, beat["pose"]), ("F", self.friend, beat["friend"])):
+            if key == "H" or not alone:
+                who.append({**{k: person[k] for k in ("name", "species", "colour", "worn")}, "pose": pose, "held": self.held[key]})
+        ground = beat.get("ground", "none")
+        self.captions.append(text + (" The end." if ends else ""))
+        self.truth.append(dict(place=self.place, time=self.time, weather="clear" if self.place in INDOORS else self.weather, shot=beat.get("shot", "medium"),
+                               in_bed=bool(beat.get("bed")), ground=self.object if ground == "o" else ground, who=who, beat=name))
+        self.held = before
 
-    def open(self):
-        when = {("day", "clear"): ("one sunny day", "one bright morning"), ("day", "rain"): ("on a rainy day", "one rainy day"),
-                ("day", "snowfall"): ("one day, as snow fell", "on a snowy day"), ("sunset", "clear"): ("one evening at sunset", "as the sun went down"),
-                ("night", "clear"): ("one starry night", "one night, under the moon"), ("night", "snowfall"): ("one night, as snow fell",),
-                ("night", "rain"): ("one rainy night",)}
-        when = self.rng.choice(when.get((self.time, self.weather), ("one sunny day",)))
-        adjective = self.rng.choice(("little", "small", "kind", "brave", "young", "happy"))
-        if self.rng.random() < .5:
-            self.show([f"{when}, {a(adjective)} {{hs}} named {{h}} stood {{at}}. {{h}} wore {{wear_h}}.",
-                       f"{when}, {a(adjective)} {{hs}} in {{wear_h}} stood {{at}}. This was {{h}}.",
-                       f"{{h}} was {a(adjective)} {{hs}} in {{wear_h}}. {when.capitalize()}, {{h}} stood {{at}}."], "stand")
-        else:
-            self.show([f"{when}, {a(adjective)} {{hs}} named {{h}} waved {{at}}. {{h}} wore {{wear_h}}.",
-                       f"\"Hello! I am {{h}},\" said {a(adjective)} {{hs}} in {{wear_h}}, and waved. It was {when} {{at}}.",
-                       f"{{h}} was {a(adjective)} {{hs}} in {{wear_h}}. {when.capitalize()}, {{h}} waved {{at}}."], "wave")
-
-    def see(self):
-        self.show(["{H} saw {ao} on the ground {at}.", "There was {ao} {at}! {H} stopped and looked at it.", "{H} looked down. On the ground lay {ao}.",
-                   "\"What is that?\" {H} saw {ao} on the ground.", "Something was on the ground. It was {ao}. {H} looked at it."],
-                  "stand", ground=self.plan["object"])
-
-    def pick(self):
-        self.held["H"] = self.plan["object"]
-        self.show(["{H} picked up the {o} and held it.", "{H} took the {o} in one hand.", "\"How pretty!\" said {H}, and held up the {o}.",
-                   "{H} held the {o} with great care {at}."], "stand")
-
-    def wonder(self):
-        self.show(["\"Whose {o} is this?\" thought {H}.", "{H} looked at the {o} from close by. \"Who lost it?\"",
-                   "\"I must find out who lost this {o},\" said {H}."], "stand", shot="close")
-
-    def arrive(self, place=None):
-        self.go(place)
-        if self.met:
-            self.show(["{H} and {F} walked to {to}.", "Then {H} and {F} came to {to}.", "{H} and {F} went on to {to}, step by step.",
-                       "Side by side, {H} and {F} walked to {to}."], "walk", "walk")
-        else:
-            self.show(["{H} walked to {to}.", "Then {H} came to {to}.", "{H} went on to {to}, step by step.", "Soon {H} walked along {at}.",
-                       "{H} set off and walked to {to}."], "walk")
-
-    def meet(self):
-        self.met = True
-        adjective = self.rng.choice(("friendly", "cheerful", "quiet", "funny", "gentle"))
-        self.show([f"{{H}} met {a(adjective)} {{fs}} named {{f}} {{at}}. {{f}} wore {{wear_f}} and waved.",
-                   f"{a(adjective)} {{fs}} in {{wear_f}} waved at {{H}}. \"I am {{f}},\" said the {{fs}}.",
-                   f"\"Hello!\" said {a(adjective)} {{fs}} in {{wear_f}}, and waved. It was {{f}}.",
-                   f"Just then {{H}} saw {a(adjective)} {{fs}}. It was {{f}}, in {{wear_f}}, and {{f}} waved."], "stand", "wave")
-
-    def ask(self):
-        self.show(["\"Is this your {o}?\" {H} asked {F}.", "{H} showed the {o} to {F}. \"Is it yours?\"", "\"I found this {o},\" {H} told {F}."],
-                  "stand", "stand", shot="close")
-
-    def give(self):
-        self.held.update(H="none", F=self.plan["object"])
-        self.show(["{H} gave the {o} to {F}. \"Thank you!\" said {f}.", "\"Yes, it is mine!\" said {F}, and took the {o}.",
-                   "Now {F} held the {o} and smiled at {H}.", "{H} gave it back, and {F} held the {o} again."], "stand", "stand")
-
-    def thank(self):
-        self.show(["{H} and {F} jumped for joy.", "\"You are a true friend, {h}!\" {H} and {F} jumped up and down.", "{H} and {F} laughed and threw up their arms {at}."],
-                  "cheer", "cheer")
-
-    def lose(self):
-        self.show(["{H} was sad. The {o} was gone!", "\"Oh no! Where is my {o}?\" cried {H}.", "{H} began to cry. The {o} was lost.",
-                   "\"I lost my {o},\" said {H}, and cried."], "sad", shot="close")
-
-    def search(self):
-        self.show(["{H} looked for the {o} {at}, but it was not there.", "No {o} {at}. {H} stood and looked all around.",
-                   "{H} looked behind {view}, but the {o} was not there."], "stand")
-
-    def tell(self):
-        self.show(["\"I lost my {o},\" {H} told {F}, and cried.", "{H} told {F} about the lost {o} and was sad.",
-                   "\"Why are you sad, {h}?\" asked {F}. \"My {o} is gone.\""], "sad", "stand", shot="close")
-
-    def help(self):
-        self.go()
-        self.show(["\"I will help you,\" said {F}. {H} and {F} walked to {to}.", "\"Let us look for it!\" {H} and {F} walked to {to}.",
-                   "{F} wanted to help, so {H} and {F} walked to {to}."], "walk", "walk")
-
-    def found(self):
-        if self.met:
-            self.show(["\"Look!\" said {F}. The {o} lay on the ground {at}.", "{H} and {F} saw the {o} on the ground!",
-                       "There it was! {H} and {F} looked at the {o} on the ground."], "stand", "stand", ground=self.plan["object"])
-        else:
-            self.show(["There it was! {H} saw the {o} on the ground {at}.", "{H} looked down and saw the {o} on the ground."],
-                      "stand", ground=self.plan["object"])
-
-    def take_back(self):
-        self.held["H"] = self.plan["object"]
-        if self.met:
-            self.show(["{H} held the {o} again, and {F} jumped for joy.", "\"My {o}!\" said {H} and held it. {F} jumped with joy."], "stand", "cheer")
-        else:
-            self.show(["{H} held the {o} again. How happy {h} was!", "\"My {o}!\" said {H}, and held it."], "stand")
-
-    def plan_trip(self):
-        self.held["H"] = "map"
-        self.show(["{H} held a blue map. It showed the way to {dest}.", "\"I want to go to {dest},\" said {H}, with a blue map in one hand.",
-                   "With a blue map in one hand, {H} dreamed of {dest}."], "stand")
-
-    def reach(self):
-        self.go(self.plan["dest"])
-        self.held["H"] = "none"
-        if self.met:
-            self.show(["At last {H} and {F} were at {to}! Both threw up their arms.", "\"We are here!\" {H} and {F} jumped for joy at {to}."],
-                      "cheer", "cheer")
-        else:
-            self.show(["At last {H} was at {to}, and jumped for joy!", "\"I am here!\" {H} jumped for joy at {to}."], "cheer")
-
-    def lonely(self):
-        self.show(["{H} was sad, with no one to play with.", "\"I want a friend,\" said {H}, and cried.", "{H} felt alone and began to cry."], "sad", shot="close")
-
-    def greet(self):
-        self.show(["\"Do you want to play, {f}?\" asked {H}.", "{H} and {F} talked about {talk}.", "\"Will you be my friend?\" {H} asked {F}.",
-                   "\"Come with me, {f}!\" said {H}."], "stand", "stand", shot="close")
-
-    def play_ball(self):
-        self.show(["{H} and {F} jumped and played with a blue ball {at}.", "A blue ball! {H} and {F} jumped and played.",
-                   "{H} and {F} played with the blue ball and laughed."], "cheer", "cheer", ground="ball")
-
-    def bake(self):
-        self.place = "kitchen"
-        self.held["H"] = "cake"
-        self.show(["{H} went into the kitchen and baked a sweet cake for a friend.", "In the kitchen, {H} held up a sweet cake. \"It is for a birthday!\"",
-                   "{H} made a sweet cake in the kitchen."], "stand")
-
-    def carry(self):
-        self.go()
-        self.show(["{H} carried the sweet cake to {to}.", "With the sweet cake in one hand, {H} walked to {to}."], "walk")
-
-    def birthday(self):
-        self.show(["\"Happy birthday, {f}!\" said {H}.", "\"Today is your birthday, {f}!\" {H} told {F}.", "{H} sang a birthday song for {F}."],
-                  "stand", "stand", shot="close")
-
-    def give_cake(self):
-        self.held.update(H="none", F="cake")
-        self.show(["{H} gave the sweet cake to {F}.", "{F} took the sweet cake. \"Thank you, {h}!\"", "Now {F} held the sweet cake. How good it was!"], "stand", "stand")
-
-    # --- fillers ----------------------------------------------------------------------------------------------------
-
-    def rest(self):
-        if self.met:
-            self.show(["{H} and {F} sat down {at} to rest.", "{H} and {F} sat on the ground and were quiet.", "\"Let us rest,\" said {F}. {H} and {F} sat down."], "sit", "sit")
-        else:
-            self.show(["{H} sat down {at} to rest.", "{H} was tired and sat on the ground.", "{H} sat for a while and was quiet."], "sit")
-
-    def look(self):
-        if self.met:
-            self.show(["{H} and {F} stood and looked at {view}.", "\"How lovely!\" {H} and {F} looked at {view}."], "stand", "stand")
-        else:
-            self.show(["{H} stood and looked at {view}.", "\"How lovely!\" said {H}, and looked at {view}."], "stand")
-
-    def jump(self):
-        if self.met:
-            self.show(["{H} and {F} jumped and laughed {at}.", "{H} and {F} danced and sang a song.", "{F} told a joke. {H} and {F} jumped and laughed."], "cheer", "cheer")
-        else:
-            self.show(["{H} jumped and laughed {at}.", "{H} danced and sang a song."], "cheer")
-
-    def talk(self):
-        if self.met:
-            self.show(["{H} told {F} about {talk}.", "{F} told {H} about {talk}.", "\"I like you, {h},\" said {F}."], "stand", "stand", shot="close")
-        else:
-            self.show(["{H} thought about {talk}.", "\"What a day!\" thought {H}."], "stand", shot="close")
-
-    def greet_all(self):
-        if self.met:
-            self.show(["{H} and {F} waved at the birds {at}.", "{H} and {F} waved and called out, \"Hello!\""], "wave", "wave")
-        else:
-            self.show(["{H} waved at the birds {at}.", "{H} waved and called out, \"Hello!\""], "wave")
-
-    def snack(self, thing=None):
-        thing = thing or self.rng.choice(("apple", "flower"))
-        held, self.held["H"] = self.held["H"], thing
-        texts = {"apple": ["{H} held a red apple and took a bite.", "{H} was hungry and ate a red apple."],
-                 "flower": ["{H} picked a pink flower {at}.", "{H} held a pink flower. It smelled so good."]}[thing]
-        if self.met:
-            texts = [t + " {F} stood close by." for t in texts]
-        self.show(texts, "stand", "stand" if self.met else None)
-        self.held["H"] = held
-
-    def rain(self):
-        held, self.held["H"] = self.held["H"], "umbrella"
-        self.weather = "rain"
-        if self.met:
-            self.show(["It began to rain. {H} held a purple umbrella over {F}.", "Rain fell {at}. {H} shared a purple umbrella with {F}."], "stand", "stand")
-        else:
-            self.show(["It began to rain. {H} held a purple umbrella.", "Rain fell {at}, but {H} had a purple umbrella."], "stand")
-        self.held["H"] = held
-
-    def rainbow(self):
-        self.weather = "rainbow"
-        if self.met:
-            self.show(["The rain stopped, and {H} and {F} waved at the rainbow.", "A rainbow! {H} and {F} waved at it."], "wave", "wave")
-        else:
-            self.show(["The rain stopped, and {H} waved at the rainbow.", "A rainbow! {H} waved at it."], "wave")
-
-    def filler(self, room):
-        """One or two frames that could stand anywhere; `room` is how many may still be added."""
+    def filler(self):
+        """One frame that could stand anywhere."""
         free = self.held == {"H": "none", "F": "none"}
-        outdoors = self.place not in INDOORS
-        choices = ["rest", "look", "jump", "talk", "greet_all", "arrive", "arrive"]
-        if free:
-            choices.append("snack")
-            if room >= 2 and outdoors and self.time == "day" and self.weather == "clear" and self.place != "snow":
-                choices += ["rain", "rain"]
-        beat = self.rng.choice([c for c in choices if c != self.last] or choices)
-        self.last = beat
-        if beat == "rain":
-            self.rain()
-            self.rainbow()
-            return 2
-        getattr(self, beat)()
-        return 1
+        choices = ["rest", "look", "talk", "talk", "greet_all", "arrive"] + (["snack", "flower", "jump"] if free else [])
+        if free and self.plan["own"]:
+            choices.append("own")
+        beat = self.rng.choice([c for c in choices if c != self.last])
+        self.tell(beat, beats.FILLERS[beat])
 
-    # --- endings ----------------------------------------------------------------------------------------------------
-
-    def feast(self):
-        if self.met:
-            self.show(["What a good day! {H} and {F} jumped for joy {at}.", "{H} and {F} danced {at} and laughed."], "cheer", "cheer")
-        else:
-            self.show(["What a good day! {H} jumped for joy {at}.", "{H} danced {at} and laughed."], "cheer")
-
-    def goodbye(self):
+    def episode(self, room):
+        """What a long story goes on with: often another friend, always another place, and something to do there. At most `room` frames."""
+        rng, todo = self.rng, []
         self.held = {"H": "none", "F": "none"}
-        if self.place in INDOORS:
-            self.go()
-        if self.time == "day":
-            self.time = "sunset"
-        self.weather = "clear" if self.weather != "snowfall" else "snowfall"
-        when = "the sun went down" if self.time == "sunset" else "it was late at night"
-        if self.met:
-            self.show([f"{when} {{at}}. \"Goodbye!\" {{H}} and {{F}} waved.", f"{when}, and {{H}} and {{F}} waved goodbye {{at}}.",
-                       f"\"See you soon, {{f}}!\" {when.capitalize()} {{at}}, and {{H}} and {{F}} waved."], "wave", "wave")
-        else:
-            self.show([f"{when} {{at}}, and {{H}} walked home.", f"It was time to go home. {when}, and {{H}} walked away {{at}}."], "walk")
-
-    def sleep(self):
-        self.place, self.time, self.held = "bedroom", "night", {"H": "none", "F": "none"}
-        dream = "{f}" if self.met else "the {o}" if self.plan["goal"] in ("find", "lost") else "the next day"
-        self.show([f"That night {{H}} slept in bed and dreamed of {dream}. The end.", f"At home {{H}} lay in bed and fell asleep. \"Good night!\" The end.",
-                   f"Tired and happy, {{H}} fell asleep in bed. The end."], "sleep", bed=True)
-
-    def last_sunset(self):
+        third = self.plan.get("T")
+        asked = third and third is not self.friend and not self.plan.get("third_came")
+        if room >= 4 and (asked or rng.random() < (.45 if self.met else .6)):
+            if self.met:
+                self.gone = self.friend
+                self.friend = third if asked else draw_person(rng, [self.hero, self.friend])
+                if self.friend["name"] in [p["name"] for p in self.everyone if p is not self.friend]:
+                    self.friend = dict(self.friend, name=draw_name(rng, [p["name"] for p in self.everyone]))
+                self.everyone.append(self.friend)
+                self.plan["third_came"] = self.plan.get("third_came") or asked
+                todo.append(("third", beats.MEET["third"]))
+            elif self.plan["friend"]:
+                todo.append(("meet", beats.MEET["meet"]))
+        met = self.met or bool(todo)
+        if room - len(todo) >= 3:
+            todo.insert(rng.choice((0, len(todo))), ("arrive", beats.FILLERS["arrive"]))
+        kinds = [k for k, e in beats.EPISODES.items() if (met or e["alone"]) and k != self.plan["plot"] and k not in self.episodes[-3:]
+                 and (k != "stars" or self.time == "night") and (k not in ("share",) or self.time == "day")]
+        kind = rng.choice(kinds)
+        self.episodes.append(kind)
+        plot = parse_plot(beats.EPISODES[kind]["beats"])
+        kept = sorted(sorted(range(len(plot)), key=lambda i: plot[i][1])[:min(room - len(todo), rng.choice((3, 4, 5)))])
+        objects = list(beats.EPISODES[kind].get("objects") or [o for o in beats.QUEST if o != self.object])
+        for name, beat in todo:
+            self.tell(name, beat)
+        self.object = rng.choice(objects)
+        for i in kept:
+            if self.place == "snow" and kind == "share":
+                self.place = "pond" if self.last not in ("umbrella", "puddle") else self.place
+            name = plot[i][0]
+            if self.met or beats.BEATS[name]["solo"]:
+                self.tell(name, beats.BEATS[name])
         self.held = {"H": "none", "F": "none"}
-        if self.place in INDOORS:
-            self.go()
-        if self.time == "day":
-            self.time = "sunset"
-        self.weather = "clear" if self.weather != "snowfall" else "snowfall"
-        sky = "the sun go down" if self.time == "sunset" else "the moon"
-        if self.met:
-            self.show([f"{{H}} and {{F}} sat {{at}} and watched {sky}. They were friends for ever. The end."], "sit", "sit")
-        else:
-            self.show([f"{{H}} sat {{at}} and watched {sky}. It was a good day. The end."], "sit")
-
-    def short_end(self):
-        if self.met:
-            self.show(["{H} and {F} jumped for joy {at}. The end.", "{H} and {F} were happy and danced {at}. The end."], "cheer", "cheer")
-        else:
-            self.show(["{H} jumped for joy {at}. The end.", "{H} was happy and danced {at}. The end."], "cheer")
 
     # --- the whole --------------------------------------------------------------------------------------------------
 
-    # beats of a goal in order; the number says which are left out first in a short story (1 stays longest)
-    PLOT = {
-        "find": (("see", 1), ("pick", 2), ("wonder", 6), ("arrive", 7), ("meet", 3), ("ask", 5), ("give", 4), ("thank", 8)),
-        "lost": (("lose", 1), ("search", 6), ("arrive", 8), ("meet", 3), ("tell", 5), ("help", 7), ("found", 4), ("take_back", 2)),
-        "journey": (("plan_trip", 2), ("arrive", 5), ("meet", 3), ("greet", 6), ("arrive", 7), ("reach", 1), ("look", 8)),
-        "friend": (("lonely", 5), ("arrive", 6), ("meet", 1), ("greet", 3), ("play_ball", 2), ("rest", 7), ("arrive", 8)),
-        "party": (("bake", 1), ("carry", 4), ("meet", 2), ("birthday", 5), ("give_cake", 3), ("jump", 6)),
-    }
+    def main_beats(self, room):
+        """The plot's beats that a story of this length has, each with whether a filler may stand before it."""
+        plan = self.plan
+        plot = parse_plot(beats.PLOTS[plan["plot"]]["beats"])
+        if not plan["friend"] or plan["together"]:
+            plot = [b for b in plot if b[0] != "meet"]
+        plot = [b for b in plot if b[0] not in ("clouds",) or self.weather != "rain"]
+        if plan["own"]:
+            plot.insert(0, ("own", 1, False))
+        if plan["together"]:
+            plot.insert(0, ("together", 0, True))
+        # what asks for company has none before the friend is met, and never if nobody comes
+        usable, met = [], False
+        for b in plot:
+            met = met or b[0] in ("meet", "together")
+            beat = self.beat(b[0])
+            if beat["duo"] if met else beat["solo"] or b[0] in ("meet", "together"):
+                usable.append(b)
+        kept = sorted(sorted(range(len(usable)), key=lambda i: usable[i][1])[:max(0, room)])
+        chosen = [usable[i] for i in kept]
+        names = [b[0] for b in chosen]
+        if "meet" not in names and "together" not in names:  # the friend fell out of a short story
+            chosen = [b for b in chosen if self.beat(b[0])["solo"]]
+        return chosen
+
+    @staticmethod
+    def beat(name):
+        return beats.BEATS.get(name) or beats.MEET.get(name) or beats.FILLERS[name]
 
     def tell_all(self):
-        self.last = ""
-        endings = [self.short_end] if self.n <= 3 else [self.sleep if self.rng.random() < .75 else self.last_sunset]
-        if self.n >= 5:
-            endings.insert(0, self.goodbye)
-        if self.n >= 8:
-            endings.insert(0, self.feast)
-        self.open()
+        rng, plan = self.rng, self.plan
+        self.episodes = []
+        opening = "sit" if plan["plot"] in ("fear", "sad") and rng.random() < .4 else rng.choices(list(beats.OPENINGS), (.35, .2, .25, .2))[0]
+        self.tell("open " + opening, beats.OPENINGS[opening])
+        ends = list(beats.PLOTS[plan["plot"]]["ends"])
+        weights = [beats.END_FREQUENCY.get(e, 1) for e in ends]
+        endings = [rng.choices(ends, weights)[0]]
+        if self.n >= 9 and endings[0] == "bed" and rng.random() < .5:
+            endings.insert(0, rng.choice([e for e in ends if e not in ("bed", "sunset")]))
         room = self.n - 1 - len(endings)
-        plot = self.PLOT[self.plan["goal"]]
-        if self.plan["together"]:  # the friend comes at once
-            plot = (("meet", 0),) + tuple(b for b in plot if b[0] != "meet")
-        kept = sorted(range(len(plot)), key=lambda i: plot[i][1])[:max(0, room)]
-        beats = [plot[i][0] for i in sorted(kept)]
-        extra = room - len(beats)
-        # where fillers go: never between finding and picking up, and so on; only where the tale can breathe
-        gaps = [i for i, b in enumerate(beats) if b not in ("pick", "meet", "ask", "give", "take_back", "tell", "help", "birthday", "give_cake", "carry")] + [len(beats)]
-        if self.plan["goal"] in ("find", "lost") and gaps and gaps[0] == 0:
-            gaps = gaps[1:]
-        wanted = {}
-        for _ in range(max(0, extra)):
-            gap = self.rng.choice(gaps or [len(beats)])
-            wanted[gap] = wanted.get(gap, 0) + 1
-        for i in range(len(beats) + 1):
-            room = wanted.get(i, 0)
-            while room > 0:
-                room -= self.filler(room)
-            if i < len(beats):
-                getattr(self, beats[i])()
-        for ending in endings:
-            ending()
+        chosen = self.main_beats(room)
+        extra = room - len(chosen)
+        gaps = [i for i, b in enumerate(chosen) if not b[2] and i > (1 if plan["together"] else 0)] + [len(chosen)]
+        spare = min(extra, rng.choice((0, 1, 1, 2, 2, 3))) if extra > 6 else extra if extra < 5 else rng.choice((1, 2, 3))
+        if plan.get("T") and extra >= 2:
+            spare = min(spare, extra - 2)
+        where = sorted(rng.choice(gaps) for _ in range(spare))
+        for i in range(len(chosen) + 1):
+            for _ in range(where.count(i)):
+                self.filler()
+            if i < len(chosen):
+                self.tell(chosen[i][0], self.beat(chosen[i][0]))
+        while (left := self.n - len(endings) - len(self.captions)) > 0:
+            if left >= 5 or (plan.get("T") and not plan.get("third_came") and left >= 2):
+                self.episode(min(left, rng.choice((5, 6, 7, 8))))
+            else:
+                self.filler()
+        for k, ending in enumerate(endings):
+            if ending == "sunset" and (self.time == "night" or self.place in INDOORS):
+                ending = "quiet"
+            if ending == "dance_end" and plan["plot"] in ("fear", "sad"):
+                ending = "quiet"
+            self.tell("end " + ending, beats.ENDINGS[ending], ends=k == len(endings) - 1)
 
 
-def draw_plan(rng):
-    species = rng.sample(sorted(SPECIES), 2)
-    colours = rng.sample(sorted(SHIRTS), 2)
-    worn = [rng.choice(WORN) for _ in range(2)]
-    if worn[0] == worn[1]:
-        worn[1] = "none"
-    if rng.random() < .2:
-        worn[0] = "none"
-    people = {}
-    for key, s, c, w in zip("HF", species, colours, worn):
-        if w == "scarf" and c == "red":  # red on red
-            w = "none"
-        people[key] = dict(name=draw_name(rng, people["H"]["name"] if people else ""), species=s, colour=c, worn=w)
-    place = rng.choice(PLACES if rng.random() < .3 else OUTDOORS)
-    time = rng.choices(("day", "sunset", "night"), (.74, .1, .16))[0]
+def draw_plan(rng, plot=None):
+    names = list(beats.PLOTS)
+    plot = plot or rng.choices(names, [beats.FREQUENCY.get(n, 1) for n in names])[0]
+    spec = beats.PLOTS[plot]
+    hero = draw_person(rng, [])
+    friend = draw_person(rng, [hero])
+    plan = dict(plot=plot, H=hero, F=friend, object=rng.choice(spec.get("objects") or beats.QUEST), own=False)
+    plan["friend"] = spec["friend"] == "needed" or spec["friend"] == "maybe" and rng.random() < .7
+    plan["together"] = plan["friend"] and rng.random() < .35 and plot not in ("lonely", "meet", "bring", "visit", "bake", "find")
+    place = rng.choice(PLACES if rng.random() < .3 and plot not in OPEN_AIR else OUTDOORS)
+    if plot == "share" and place == "snow":
+        place = "town"
+    if plot == "bake" and rng.random() < .5:
+        place = "kitchen"
+    if plot == "read" and rng.random() < .3:
+        place = "bedroom"
+    time = rng.choices(("day", "sunset", "night"), (.1, .1, .8) if plot in ("stars", "fear") else (.72, .12, .16))[0]
+    if plot == "share":
+        time = "day"
+    if plot == "stars" and time == "sunset":
+        time = "night"
     weather = "clear"
-    if place not in INDOORS and time != "sunset":
-        weather = "snowfall" if place == "snow" and rng.random() < .4 else "rain" if place != "snow" and rng.random() < .1 else "clear"
-    return dict(people, place=place, time=time, weather=weather, goal=rng.choices(GOALS, (.34, .2, .18, .16, .12))[0], object=rng.choice(QUEST),
-                dest=rng.choice([p for p in OUTDOORS if p != place]), together=rng.random() < .25)
+    if place not in INDOORS and time != "sunset" and plot != "stars":
+        weather = "snowfall" if place == "snow" and rng.random() < .4 else "rain" if place != "snow" and rng.random() < (.5 if plot == "share" else .08) else "clear"
+        if place != "snow" and plot != "share" and rng.random() < .05:
+            weather = "snowfall"
+    plan.update(place=place, time=time, weather=weather, dest=rng.choice([p for p in OUTDOORS if p != place]))
+    return plan
 
 
-NICK = {"rabbit": ("rabbit", "bunny"), "cat": ("cat", "kitten"), "dog": ("dog", "puppy"), "bear": ("bear", "bear cub"), "pig": ("pig", "piglet")}
+LENGTHS = tuple(range(3, 61))
 
 
-def prompt_for(rng, plan):
-    """What a user may have typed to ask for this story: some of the facts, in one of many orders."""
-    says = lambda p: rng.random() < p
-    adjectives = ("little", "little", "small", "kind", "brave", "young", "happy", "")
-
-    def person(key, name_p, detail_p):
-        who = plan[key]
-        kind = rng.choice(NICK.get(who["species"], (who["species"],))) if says(.3) else who["species"]
-        adjective = rng.choice(adjectives)
-        noun = a(f"{adjective} {kind}".strip())
-        dress = ""
-        if says(detail_p):
-            options = [f" in {a(who['colour'])} shirt"]
-            if who["worn"] != "none":
-                options += [f" with {WEAR[who['worn']]}", f" in {a(who['colour'])} shirt and {WEAR[who['worn']]}"]
-            dress = rng.choice(options)
-        if says(name_p):
-            return rng.choice((f"{noun} named {who['name']}{dress}", f"{who['name']} the {kind}{dress}", f"{noun} called {who['name']}{dress}",
-                               f"{who['name']}, {noun}{dress},"))
-        return noun + dress
-
-    hero = person("H", .35, .3)
-    friend = person("F", .25, .2)
-    thing = THING[plan["object"]] if says(.8) else THING[plan["object"]].split()[-1]
-    dest = PLACE[plan["dest"]][0]
-    place = " " + PLACE[plan["place"]][1] if says(.75) else ""
-    meets = ""
-    if says(.5):
-        meets = rng.choice((f" and meets {friend}", f" with {friend}" if plan["together"] else f" and finds a friend, {friend}", f" and plays with {friend}"))
-    goal = plan["goal"]
-    if goal == "find":
-        deed = rng.choice((f"finds {a(thing)}", f"finds {a(thing)}", f"found {a(thing)}", f"sees {a(thing)}", f"picks up {a(thing)}"))
-    elif goal == "lost":
-        deed = rng.choice((f"loses {a(thing)}", f"has lost {a(thing)}", f"looks for a lost {thing}", f"lost the {thing}", f"cannot find the {thing}"))
-    elif goal == "journey":
-        deed = rng.choice((f"goes to {dest}", f"travels to {dest}", f"walks to {dest}", f"wants to see {dest}", f"goes on a trip to {dest}"))
-    elif goal == "friend":
-        deed = rng.choice((f"meets {friend}", f"looks for a friend and meets {friend}", "wants a friend", "finds a new friend", f"plays with {friend}", "makes a friend"))
-        meets = ""
-    else:
-        deed = rng.choice((f"bakes a cake for {friend}", f"brings a birthday cake to {friend}", "makes a birthday cake", f"has a birthday party with {friend}", "has a party with a cake"))
-        meets = ""
-    time = ""
-    if plan["weather"] in ("rain", "snowfall"):
-        time = {"rain": ("on a rainy day",), "snowfall": ("on a snowy day", "as snow falls")}[plan["weather"]] if plan["time"] == "day" else {"rain": ("on a rainy night",), "snowfall": ("on a snowy night",)}[plan["weather"]]
-        time = rng.choice(time) if says(.85) else ""
-    elif plan["time"] == "night":
-        time = rng.choice(("at night", "one night", "under the stars", "under the moon")) if says(.9) else ""
-    elif plan["time"] == "sunset":
-        time = rng.choice(("at sunset", "in the evening", "as the sun goes down")) if says(.9) else ""
-    elif says(.15):
-        time = rng.choice(("one day", "on a sunny day", "in the morning"))
-    body = f"{hero} {deed}{meets}{place}"
-    if time:
-        body = rng.choice((f"{body} {time}", f"{body} {time}", f"{time}, {body}"))
-    elif place and says(.15):
-        body = f"{place.strip()}, {hero} {deed}{meets}"
-    form = rng.random()
-    if form < .12:
-        text = f"A story about {body}."
-    elif form < .2:
-        text = f"Tell me a story about {body}."
-    elif form < .26:
-        text = f"Once upon a time, {body}."
-    elif form < .36:
-        text = body
-    else:
-        text = body + "."
-    text = text.replace(",.", ".").rstrip(",")
-    text = text[0].upper() + text[1:]
-    return text.lower() if says(.04) else text
-
-
-LENGTHS = tuple(range(3, 26))
-WEIGHTS = tuple({3: 1, 4: 3, 5: 3, 6: 4, 7: 4, 8: 5, 9: 5, 10: 6, 11: 4, 12: 5}.get(n, 1.2) for n in LENGTHS)
+def draw_length(rng):
+    p = rng.random()
+    if p < .12:
+        return rng.randrange(3, 7)
+    if p < .68:
+        return rng.choice((7, 8, 8, 9, 9, 10, 10, 10, 11, 12))
+    return rng.randrange(13, 26) if p < .85 else rng.randrange(26, 61)
 
 
 def tell(rng, frames=None):
+    from ask import prompt_for
     plan = draw_plan(rng)
     prompt = prompt_for(rng, plan)
-    name_whom_the_prompt_does_not(rng, plan, prompt)
-    n = frames or rng.choices(LENGTHS, WEIGHTS)[0]
+    n = frames or draw_length(rng)
     teller = Teller(rng, plan, n)
     teller.tell_all()
-    assert len(teller.captions) == n, (plan["goal"], n, len(teller.captions))
+    assert len(teller.captions) == n, (plan["plot"], n, len(teller.captions))
     return dict(prompt=prompt, captions=teller.captions, truth=teller.truth)
 
 
 if __name__ == "__main__":
-    rng = random.Random(1)
-    for _ in range(3):
-        story = tell(rng)
+    rng = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    for _ in range(int(sys.argv[2]) if len(sys.argv) > 2 else 3):
+        story = tell(rng, int(sys.argv[3]) if len(sys.argv) > 3 else None)
         print("#", story["prompt"])
-        for caption in story["captions"]:
-            print("  ", caption)
+        for caption, truth in zip(story["captions"], story["truth"]):
+            print(f"   {caption}")

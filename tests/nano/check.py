@@ -2,14 +2,17 @@
 """Self-check of scripts/nano: half a minute, no icon set, no checkpoint. Run it with the environment scripts/nano/README.md describes."""
 import os
 import random
+import re
 import sys
 import tempfile
+from collections import Counter
 
 import numpy as np
 import torch
 from PIL import Image
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "nano"))
+import judge
 from draw import APART, MOODS, PIPING, POSES, RAISED, SHADES, SHOTS, SPECIES, WORN, Painter, any_scene, distance, seen, shirt_shade
 from export import dequantise, quantise
 from faces import line_of_closed_eye
@@ -32,6 +35,40 @@ def check_stories():
                 assert any(person["name"] in caption for person in truth["who"]), caption
             names = {person["species"]: person["name"] for truth in story["truth"] for person in truth["who"]}
             assert len(set(names.values())) == len(names), names
+
+
+def check_prompts():
+    """No prompt of the sixty is read wrongly, and none is what training makes."""
+    asked = judge.read_prompts(os.path.join(os.path.dirname(judge.__file__), "prompts.txt"))
+    assert Counter(a["kind"] for a in asked) == {"plain": 20, "odd": 20, "outside": 20}
+    tables = {"hero": judge.ANIMALS, "friend": judge.ANIMALS, "third": judge.ANIMALS, "thing": judge.THINGS, "place": judge.PLACES,
+              "hour": judge.HOURS, "weather": judge.WEATHER, "deed": judge.DEEDS}
+    for a in asked:
+        for key, values in a["facts"].items():
+            assert key.endswith("name") or set(values) <= set(tables[key]), a
+    rng = random.Random(6)
+    assert not {a["prompt"] for a in asked if len(a["prompt"].split()) > 1} & {tell(rng, 3)["prompt"] for _ in range(2000)}
+
+
+def check_judge():
+    """The judge passes the world's own stories, and finds the slips that models made."""
+    rng = random.Random(7)
+    told = [tell(rng, 10) for _ in range(120)]
+    words = {w for s in told for c in s["captions"] for w in re.findall(r"[a-z]+", c)}
+    figures, _ = judge.judge([dict(prompt=s["prompt"], facts={}) for s in told], [s["captions"] for s in told], words)
+    for gate, (share, detail) in figures.items():
+        sign, limit = judge.GATES[gate]
+        assert share >= limit if sign == ">=" else share <= limit, (gate, share, detail)
+    good = ["One day, a little fox named Mia stood in the snow. Mia wore a red shirt.", "Mia met a bear named Tom in the snow. Tom wore a blue shirt and waved.", "Mia and Tom sat down."]
+    slips = {"Mia looked down. a red lantern lay on the ground.": "no capital", "Mia showed Tom the blue map to play, to play, step.": "a word again",
+             "Mia the cat jumped.": "Mia is a fox", "Then Mia and Lola walked on.": "not introduced: Lola", "Mia had no one to play with.": "alone with company",
+             "Mia and Tom saw the lamtern.": "no word: lamtern", "Mia said, \"Hello": "punctuation", "Then it was there.": "nobody"}
+    assert not any(judge.faults(good, "", words | {"down"}))
+    for slip, fault in slips.items():
+        found = judge.faults(good + [slip], "", words | set("down showed to with no one lay said on".split()))
+        assert (3, fault) in found, (slip, found)
+    facts = {"hero": ["fox"], "name": ["Mia"], "friend": ["bear"], "place": ["snow"], "thing": ["kite"], "deed": ["race"]}
+    assert dict(judge.facts_of(facts, good)) == {"hero": True, "companion": True, "place": True, "thing": False, "deed": False}
 
 
 def check_pictures():
@@ -182,6 +219,6 @@ def check_queries(batch, whole):
     assert torch.allclose(together[last], plain[-16:], atol=1e-4)
 
 
-for check in (check_stories, check_pictures, check_shirts, check_faces, check_things, check_scenes, check_corner, check_reader, check_blocks, check_tokens):
+for check in (check_stories, check_prompts, check_judge, check_pictures, check_shirts, check_faces, check_things, check_scenes, check_corner, check_reader, check_blocks, check_tokens):
     check()
     print(check.__name__, "ok", flush=True)
