@@ -170,8 +170,10 @@ std::optional<Snapshot> hf_snapshot(const std::string& repo, const std::string& 
 ModelPaths find_hf_model(const std::string& repo) {
   const auto snapshot = hf_snapshot(repo);
   if (!snapshot)
-    fail_input(fmt::format("--hf-repo {}: is not in {}, and this program downloads nothing; run: hf download {}", repo,
-                           hf_cache().string(), repo));
+    fail_input(fmt::format(
+        "--hf-repo {}: is not in {}, and this program downloads nothing; {}", repo, hf_cache().string(),
+        repo == kPublishedRepo ? fmt::format("its parts are in three repositories: seedstory doctor -hf {}", repo)
+                               : "run: hf download " + repo));
   ModelPaths paths;
   paths.dir = snapshot->dir;
   note(*snapshot, paths);

@@ -44,8 +44,8 @@ double Narrator::lap() {
 
 void Narrator::started(const StoryRecord& record, const std::string& backend) {
   const StoryRequest& r = record.request;
-  terminal_.say(fmt::format("{} on {}; seed {}, {} frames of {}x{}, {} steps", record.model, backend, r.seed, r.frames,
-                            r.width, r.height, r.steps));
+  terminal_.say(fmt::format("{} on {}; seed {}, {} frame{} of {}x{}, {} steps", record.model, backend, r.seed, r.frames,
+                            r.frames == 1 ? "" : "s", r.width, r.height, r.steps));
   terminal_.event("start", {{"story", dir_},
                             {"frames", pictures_},
                             {"steps", steps_},

@@ -53,15 +53,28 @@ std::string read_stream(const std::string& path, size_t most) {
 
 }  // namespace
 
-fs::path shipped_model() {
+// Beside an installed program, beside one that was copied, in the source tree.
+static std::vector<fs::path> shipped_places() {
   std::error_code none;
   const fs::path program = fs::read_symlink("/proc/self/exe", none).parent_path();
-  for (const fs::path& place : {program / "../share/seedstory/nano", program / "../weights/nano",
-                                fs::path(SEEDSTORY_SOURCE_DIR) / "weights/nano"})
+  return {program / "../share/seedstory/nano", program / "../weights/nano",
+          fs::path(SEEDSTORY_SOURCE_DIR) / "weights/nano"};
+}
+
+fs::path shipped_model() {
+  std::error_code none;
+  for (const fs::path& place : shipped_places())
     if (fs::exists(place / "model.json", none)) return place.lexically_normal();
   fail_input(
       "no model: the nano that ships with the program was not found beside it; name a model directory with --model DIR "
       "or $SEEDSTORY_MODEL");
+}
+
+bool is_shipped_model(const fs::path& dir) {
+  std::error_code none;
+  for (const fs::path& place : shipped_places())
+    if (fs::equivalent(dir, place, none)) return true;
+  return false;
 }
 
 bool is_published_name(const ModelFlags& f) {
@@ -98,8 +111,10 @@ ModelPaths with_given_files(ModelPaths paths, const ModelFlags& f) {
 std::string story_folder(std::string_view text) {
   constexpr size_t kMost = 40;
   std::string words, word;
+  bool full = false;
   const auto end_word = [&] {
-    if (!word.empty() && words.size() + 1 + word.size() <= kMost) words += "-" + word;
+    full = full || words.size() + 1 + word.size() > kMost;
+    if (!word.empty() && !full) words += "-" + word;
     word.clear();
   };
   for (const char c : text.substr(0, 2 * kMost)) {

@@ -23,8 +23,9 @@ bool is_published_name(const ModelFlags& flags);
 
 // The same for a program that has no flags.
 std::filesystem::path shipped_model();
+bool is_shipped_model(const std::filesystem::path& dir);
 
-// "story-a-little-fox-finds-a-red": the folder of a story whose user names none.
+// "story-a-little-fox-finds-a-red-lantern-in-the": the folder of a story whose user names none.
 std::string story_folder(std::string_view text);
 
 // A user's text file, whole; "-" is stdin, and pipes will do. ErrorKind::input: unreadable, over 16 MiB, not UTF-8,

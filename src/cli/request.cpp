@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "cli/places.h"
 #include "io/file.h"
 #include "seedstory/error.h"
 
@@ -135,7 +136,7 @@ StoryRecord::Names given_model_flags(const ModelFlags& f) {
   const auto add = [&](const char* flag, const std::optional<std::string>& given) {
     if (given) names.emplace_back(flag, *given);
   };
-  add("--model", f.model);
+  if (f.model && !is_shipped_model(*f.model)) add("--model", f.model);
   add("--hf-repo", f.hf_repo);
   add("--vit", f.vit);
   add("--llm", f.llm);

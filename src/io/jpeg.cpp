@@ -97,7 +97,7 @@ const char* unread_frame(uint8_t mark) {
     case 0xC9:
     case 0xCA:
     case 0xCB:
-      return "an arithmetic-coded JPEG, which is not read; this makes a PNG of it: magick IN -auto-orient OUT.png";
+      return "an arithmetic-coded JPEG, which is not read; this makes a PNG of it: convert IN -auto-orient OUT.png";
     case kLosslessFrame:
       return "a JPEG-LS picture, which is not read; this makes a PNG of it: ffmpeg -i IN OUT.png";
     default:
@@ -194,7 +194,7 @@ class JpegFile {
     width_ = body[3] << 8 | body[4];
     if (body[0] != 8)
       fail_input(
-          fmt::format("{}: a JPEG of {} bits a value, of which only those of 8 are read; this makes one: magick IN "
+          fmt::format("{}: a JPEG of {} bits a value, of which only those of 8 are read; this makes one: convert IN "
                       "-depth 8 OUT.png",
                       file_, body[0]));
     check_image_size(width_, height_, file_);
@@ -284,7 +284,7 @@ class JpegFile {
                                                    : "before its pixels"));
     if (components_.size() == 4)
       fail_input(
-          fmt::format("{}: a {} JPEG, which is not read; this makes a PNG of it: magick IN -auto-orient "
+          fmt::format("{}: a {} JPEG, which is not read; this makes a PNG of it: convert IN -auto-orient "
                       "-colorspace sRGB OUT.png",
                       file_, adobe_transform_ == 2 ? "YCCK (CMYK)" : "CMYK"));
     if (components_.size() != 1 && components_.size() != 3)

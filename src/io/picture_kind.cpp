@@ -19,8 +19,8 @@ struct Kind {
   std::string_view line;   // makes a picture of it that is read
 };
 
-constexpr std::string_view kMagick = "magick IN -auto-orient OUT.png",
-                           kMagickFirst = "magick 'IN[0]' -auto-orient OUT.png", kHeif = "heif-convert IN OUT.png",
+constexpr std::string_view kMagick = "convert IN -auto-orient OUT.png",
+                           kMagickFirst = "convert 'IN[0]' -auto-orient OUT.png", kHeif = "heif-convert IN OUT.png",
                            kFilm = "ffmpeg -i IN -frames:v 1 OUT.png", kJp2 = "opj_decompress -i IN -o OUT.png",
                            kJxl = "djxl IN OUT.png";
 

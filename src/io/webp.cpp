@@ -46,7 +46,7 @@ Picture decode_webp(std::span<const uint8_t> bytes, const std::string& file, Pix
     fail_input(file + ": broken WebP: no picture in it");
   check_image_size(features.width, features.height, file);
   if (features.has_animation)
-    fail_input(file + ": an animated WebP, which is not read; this takes its first picture: magick 'IN[0]' OUT.png");
+    fail_input(file + ": an animated WebP, which is not read; this takes its first picture: convert 'IN[0]' OUT.png");
 
   Picture out;
   out.facts = {.kind = "WebP", .orientation = orientation_of(bytes)};

@@ -121,7 +121,7 @@ std::string difference(const StoryRecord& record, const nlohmann::json& stored) 
   if (asked["command"] != stored.value("command", Json())) return "command differs";
   const Json model = stored.value("model", Json::object());
   if (asked["model"]["name"] != model.value("name", Json())) return "model differs";
-  if (asked["model"]["weights"] != model.value("weights", Json())) return "model's weights differs";
+  if (asked["model"]["weights"] != model.value("weights", Json())) return "model's weights differ";
   const Json request = stored.value("request", Json::object());
   for (const auto& [key, value] : asked["request"].items()) {
     const Json there = request.value(key, Json("absent"));
@@ -129,9 +129,10 @@ std::string difference(const StoryRecord& record, const nlohmann::json& stored) 
     const bool is_longer = key == "frames" && there.is_number_integer() && there < value;
     const bool goes_on = key == "captions" && there.is_array() && there.size() < value.size() &&
                          std::equal(there.begin(), there.end(), value.begin());
-    if (!is_longer && !goes_on) return key + " differs";
+    const std::string differs = key + (key.ends_with("s") ? " differ" : " differs");
+    if (!is_longer && !goes_on) return differs;
     if (record.counts_frames)
-      return fmt::format("{} differs, and this model is told how many frames are left: {} begin otherwise than {}", key,
+      return fmt::format("{}, and this model is told how many frames are left: {} begin otherwise than {}", differs,
                          record.request.frames, request.value("frames", Json()).dump());
   }
   return "";

@@ -64,6 +64,20 @@ std::string composed(const std::string& text) {
   return {reinterpret_cast<const char*>(out), size_t(length)};
 }
 
+// Words with one space between them: where a line was broken, or a second space typed, is nobody's story.
+std::string in_one_line(std::string_view text) {
+  constexpr std::string_view kSpaces = " \t\n\v\f";
+  std::string out;
+  for (size_t at; (at = text.find_first_not_of(kSpaces)) != std::string_view::npos;) {
+    text.remove_prefix(at);
+    const std::string_view word = text.substr(0, text.find_first_of(kSpaces));
+    out += out.empty() ? "" : " ";
+    out += word;
+    text.remove_prefix(word.size());
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string normal_text(std::string_view text) {
@@ -84,7 +98,7 @@ std::string normal_text(std::string_view text) {
       before = c.code;
     }
   }
-  return composed(out);
+  return composed(in_one_line(out));
 }
 
 bool is_blank(std::string_view text) {

@@ -352,7 +352,8 @@ TEST_CASE("One prompt is one story, whatever typed it, and is kept as it came") 
   const std::string typed[] = {
       plain, "The fox's \"red\" lantern - in the snow...\r\nIt is caf\u00e9.",
       "\ufeffThe fox\u2019s \u201cred\u201d\u00a0lantern\u2009\u2014 in the snow\u2026\nIt is cafe\u0301.",
-      "The fo\u00adx's \u201ered\u201f lantern \u2013\u2002in the\u200b snow...\u2028It is caf\u00e9."};
+      "The fo\u00adx's \u201ered\u201f lantern \u2013\u2002in the\u200b snow...\u2028It is caf\u00e9.",
+      "  The fox's \"red\" lantern\n- in  the snow...\n\n\tIt is caf\u00e9. "};
   for (const char* flags : {"", "--policy dense"}) {
     std::vector<std::vector<uint8_t>> pictures;
     std::vector<std::string> warnings;

@@ -135,6 +135,8 @@ TEST_CASE("A model that is not in the cache is exit 3, with the line that fetche
         "me/other\n");
   CHECK(run.out.empty());
   CHECK(!fs::exists(desk / "out"));
+  CHECK_THAT(desk.shell("HF_HUB_CACHE=hub seedstory generate -hf TencentARC/SEED-Story -p fox -o out").err,
+             Catch::EndsWith("; its parts are in three repositories: seedstory doctor -hf TencentARC/SEED-Story\n"));
 }
 
 TEST_CASE("A repository's name and its commit are never a way out of the cache") {

@@ -275,7 +275,7 @@ TEST_CASE("More frames of a story that is told by how many are left is another s
   const Run run = desk.generate("-p fox -o out -n 5");
   CHECK(run.code == 3);
   CHECK(run.err ==
-        "seedstory: out: holds another story (its frames differs, and this model is told how many frames are left: 5 "
+        "seedstory: out: holds another story (its frames differ, and this model is told how many frames are left: 5 "
         "begin otherwise than 3); --force replaces it, -o DIR goes elsewhere\n");
   desk.expect_equal_folders("before", "out");
 }

@@ -311,12 +311,14 @@ TEST_CASE("Another story in the folder is exit 3, and --force replaces it whole"
   REQUIRE(desk.generate("-p 'The fox' -o out").code == 0);
   struct {
     const char *flags, *what;
-  } cases[] = {{"-p 'A fox'", "prompt"}, {"-p 'The fox' -n 2", "frames"}, {"-p 'The fox' --seed 1", "seed"}};
+  } cases[] = {{"-p 'A fox'", "prompt differs"},
+               {"-p 'The fox' -n 2", "frames differ"},
+               {"-p 'The fox' --seed 1", "seed differs"}};
   for (const auto& [flags, what] : cases) {
     const Run run = desk.generate("-o out " + std::string(flags));
     CHECK(run.code == 3);
     CHECK(run.err == "seedstory: out: holds another story (its " + std::string(what) +
-                         " differs); --force replaces it, -o DIR goes elsewhere\n");
+                         "); --force replaces it, -o DIR goes elsewhere\n");
   }
   desk.write("out/notes.txt", "mine");
   const Run forced = desk.generate("-n 1 -p 'A fox' -o out --force");
@@ -385,6 +387,8 @@ TEST_CASE("Without --output the folder is named by the story") {
   const Desk desk;
   REQUIRE(desk.generate("-p 'A little Fox! Finds a red lantern in the snow, and more'").code == 0);
   CHECK(std::filesystem::exists(desk / "story-a-little-fox-finds-a-red-lantern-in-the/story.json"));
+  REQUIRE(desk.generate("-p 'A fox of extraordinarily unpronounceable woods, so it is'").code == 0);
+  CHECK(std::filesystem::exists(desk / "story-a-fox-of-extraordinarily/story.json"));  // no later word that would fit
   REQUIRE(desk.generate("-p '狐' -s 3").code == 0);
   CHECK(std::filesystem::exists(desk / "story-seed-3/story.json"));
 }
@@ -459,6 +463,9 @@ TEST_CASE("The model that ships tells a story without being asked for by name") 
   CHECK(desk.json("out/story.json")["model"]["flags"].empty());
   CHECK(desk.files("out").size() == 4);
   CHECK_THAT(desk.shell("seedstory inspect --command out/001.png").out, Catch::Contains("/nano --config"));
+  // That line says where the model is, and the frame that it makes does not.
+  REQUIRE(desk.shell("seedstory inspect --command out/000.png | sh").code == 0);
+  CHECK(desk.read("again/000.png") == desk.read("out/000.png"));
 }
 
 TEST_CASE("The weights that ship lose nothing in bf16") {

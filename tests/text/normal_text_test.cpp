@@ -9,8 +9,9 @@ TEST_CASE("The same text is the same text however it was typed", "[text]") {
     const char *typed, *normal;
   } cases[] = {
       {"", ""},
-      {"A fox's \"red\" lantern - and...\n\tsnow ~^`", "A fox's \"red\" lantern - and...\n\tsnow ~^`"},
-      {"one\r\ntwo\rthree\u2028four\u0085five\r\n", "one\ntwo\nthree\nfour\nfive\n"},
+      {"A fox's \"red\" lantern - and...\n\tsnow ~^`", "A fox's \"red\" lantern - and... snow ~^`"},
+      {"one\r\ntwo\rthree\u2028four\u0085five\r\n", "one two three four five"},
+      {"  A fox walks \n in  the\n\nsnow.\t", "A fox walks in the snow."},
       {"The fox\u2019s \u201cred\u201d \u2018lantern\u2019", "The fox's \"red\" 'lantern'"},
       {"snow\u2014and \u2013 ice\u2011cold \u22125", "snow-and - ice-cold -5"},
       {"and then\u2026", "and then..."},
