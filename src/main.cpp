@@ -8,6 +8,8 @@
 int main(int argc, char** argv) {
   // `seedstory generate | head -1` ends the program without a word, also under a parent that ignores the signal.
   std::signal(SIGPIPE, SIG_DFL);
+  // Past a limit of file sizes writing fails with a message, like on a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   return seedstory::run_command_line(argc, argv,
                                      {.cpu = seedstory::make_cpu_backend,
                                       .cpu_cores = seedstory::cpu_cores,

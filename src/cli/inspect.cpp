@@ -189,6 +189,14 @@ Json parse_story(const std::string& text, const fs::path& path) {
   Json story = Json::parse(text);
   if (!story.is_object() || !story.contains("seedstory"))
     fail_input(fmt::format("{}: is not a story of this program", path.string()));
+  const auto need_texts = [&](const Json& frame) {
+    for (const char* key : {"file", "text"})
+      if (frame.is_object() && frame.contains(key) && !frame[key].is_string())
+        fail_input(fmt::format("{}: a frame's {} is {}, expected a text", path.string(), key, json_text(frame[key])));
+  };
+  if (story.contains("frame")) need_texts(story["frame"]);
+  if (story.contains("frames"))
+    for (const Json& frame : story["frames"]) need_texts(frame);
   return story;
 }
 

@@ -167,8 +167,9 @@ void need_distinct_files(const StoryFlags& flags, const std::optional<std::strin
   if (flags.sheet && flags.sheet->empty()) fail_usage("--sheet: expected a file's name");
   need_other_name(flags);
   const std::vector<Place> named = named_outputs(flags, folder), connected = connected_outputs(flags);
-  if (named.empty() && folder.empty()) return;
   const std::vector<Place> read = inputs(flags, config);
+  for (const Place& output : connected)
+    for (const Place& input : read) need_other(output, input);
   if (!folder.empty()) {
     const Place own = place("-o", folder);
     for (const Place& output : named) need_other(output, own);

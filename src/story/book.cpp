@@ -146,6 +146,12 @@ StoredFrame stored_frame(const nlohmann::json& json) {
 }
 
 // Something is there that has a content to lose; a link that leads nowhere has none.
+// Or a link to one: reading it does not wait for somebody.
+bool is_file(const fs::path& path) {
+  std::error_code none;
+  return fs::is_regular_file(path, none);
+}
+
 bool is_there(const fs::path& path) {
   std::error_code none;
   return fs::exists(path, none);
@@ -220,6 +226,7 @@ int64_t Book::most_frames() const {
 // Nothing: there is no story.json. Throws where it is not one of this program's.
 std::optional<Book::Stored> Book::stored() const {
   const bool is_missing = !is_there(dir_ / kStory);
+  if (!is_missing && !is_file(dir_ / kStory)) fail_input((dir_ / kStory).string() + ": is not a regular file");
   const std::string text = is_missing ? "" : read_text_file(dir_ / kStory);
   if (!nlohmann::json::accept(text) && has_a_frame()) return Stored{.is_damaged = true};
   if (is_missing) return std::nullopt;
@@ -243,7 +250,7 @@ bool Book::is_of(const nlohmann::json& story, const StoredFrame& frame) const {
 
 std::optional<nlohmann::json> Book::data_of(const std::string& file) const {
   return or_nothing([&]() -> std::optional<nlohmann::json> {
-    if (!is_there(dir_ / file)) return std::nullopt;
+    if (!is_file(dir_ / file)) return std::nullopt;
     const auto text = read_frame_json(dir_ / file);
     return text ? std::optional(parse_json(*text, file, 8)) : std::nullopt;
   });
@@ -515,7 +522,10 @@ std::optional<std::string> read_frame_json(const fs::path& png) {
 }
 
 std::string read_story_json(const fs::path& file_or_dir) {
-  return read_text_file(fs::is_directory(file_or_dir) ? file_or_dir / kStory : file_or_dir);
+  const bool is_dir = fs::is_directory(file_or_dir);
+  const fs::path file = is_dir ? file_or_dir / kStory : file_or_dir;
+  if (is_dir && is_there(file) && !is_file(file)) fail_input(file.string() + ": is not a regular file");
+  return read_text_file(file);
 }
 
 std::string policy_name(Policy policy) {

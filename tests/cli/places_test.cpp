@@ -329,3 +329,38 @@ TEST_CASE("A stream that was closed is never another file's") {
   CHECK_THAT(desk.read("log"), Catch::EndsWith("seedstory: standard output cannot be written: Bad file descriptor\n"));
   CHECK_THAT(desk.read("log"), !Catch::Contains(kSaid));
 }
+
+TEST_CASE("What a shell connected for writing is none of the inputs") {
+  const Desk desk;
+  desk.write("start.png", encode_png({.width = 32, .height = 32, .rgb = std::vector<uint8_t>(32 * 32 * 3, 90)}));
+  desk.write("prompt.txt", "The fox");
+  const std::string picture = desk.read("start.png");
+  expect_refused(desk, "-p fox -i start.png -o out --progress-fd 5 5<>start.png", 2,
+                 "--progress-fd 5 and --image start.png: are one file");
+  const Run appended = desk.generate("-f prompt.txt -o out >>prompt.txt");
+  CHECK(appended.code == 2);
+  CHECK(appended.err == "seedstory: standard output and --prompt-file prompt.txt: are one file\n");
+  CHECK(desk.read("start.png") == picture);
+  CHECK(desk.read("prompt.txt") == "The fox");
+  CHECK_FALSE(fs::exists(desk / "out"));
+}
+
+TEST_CASE("A pipe in the place of a story's file is refused, and nobody waits for its other end") {
+  const Desk desk;
+  for (const char* file : {"story.json", "000.png", "story.html"}) {
+    INFO(file);
+    REQUIRE(desk.shell(std::string("rm -rf d; mkdir d; mkfifo d/") + file).code == 0);
+    const Run run = desk.shell("timeout 20 seedstory generate --model model -p fox -n 1 -o d");
+    CHECK(run.code == 3);
+    CHECK_THAT(run.err, Catch::Contains(file));
+  }
+  REQUIRE(desk.shell("rm -rf d; mkdir d; mkfifo d/story.json").code == 0);
+  CHECK(desk.shell("timeout 20 seedstory inspect d").code == 3);
+}
+
+TEST_CASE("A limit of file sizes ends a story with a message") {
+  const Desk desk;
+  const Run run = desk.shell("ulimit -f 1; seedstory generate --model model -p fox -n 1 -o d");
+  CHECK(run.code == 3);
+  CHECK_THAT(run.err, Catch::Contains("File too large"));
+}
