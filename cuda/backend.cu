@@ -7,6 +7,21 @@
 namespace seedstory {
 namespace {
 
+// A launcher that launch_op.h declares is one that is there.
+template <class Op>
+concept HasKernel = requires(const Op& op, Stream stream) {
+  launch_op(op, stream);
+};
+
+template <class... Ops>
+struct WithoutKernel {
+  static std::vector<const char*> names() {
+    std::vector<const char*> names;
+    ((HasKernel<Ops> ? void() : names.push_back(Ops::name)), ...);
+    return names;
+  }
+};
+
 class CudaBackend final : public Backend {
  public:
   explicit CudaBackend(int device) {
@@ -57,33 +72,21 @@ class CudaBackend final : public Backend {
   void prepare(const Tensor&, WeightUse) override {}
   void forget(const Tensor&) override {}
 
- protected:
-  void exec(const Linear& op) override { launch_op(op, stream_); }
-  void exec(const AddRmsNorm& op) override { launch_op(op, stream_); }
-  void exec(const SiluMul& op) override { launch_op(op, stream_); }
+  std::vector<const char*> lacking() const override { return OverOps<WithoutKernel>::names(); }
 
-  void exec(const Conv2d& op) override { no_kernel(op); }
-  void exec(const LayerNorm& op) override { no_kernel(op); }
-  void exec(const GroupNorm& op) override { no_kernel(op); }
-  void exec(const Add& op) override { no_kernel(op); }
-  void exec(const Copy& op) override { no_kernel(op); }
-  void exec(const Activate& op) override { no_kernel(op); }
-  void exec(const GegluMul& op) override { no_kernel(op); }
-  void exec(const Embed& op) override { no_kernel(op); }
-  void exec(const ScatterRows& op) override { no_kernel(op); }
-  void exec(const Attention& op) override { no_kernel(op); }
-  void exec(const CacheAttention& op) override { no_kernel(op); }
-  void exec(const NormalizeTokens& op) override { no_kernel(op); }
-  void exec(const MeanTokens& op) override { no_kernel(op); }
-  void exec(const Sinusoid& op) override { no_kernel(op); }
-  void exec(const ScaleModelInput& op) override { no_kernel(op); }
-  void exec(const EulerStep& op) override { no_kernel(op); }
+ protected:
+  void exec(OpRef ref) override {
+    std::visit(
+        [this](const auto* op) {
+          if constexpr (HasKernel<std::decay_t<decltype(*op)>>)
+            launch_op(*op, stream_);
+          else
+            fail(std::string(op->name) + ": has no CUDA kernel yet");
+        },
+        ref);
+  }
 
  private:
-  template <class Op>
-  [[noreturn]] static void no_kernel(const Op& op) {
-    fail(std::string(op.name) + ": has no CUDA kernel yet");
-  }
   static void need_contiguous(const Tensor& t, const char* what) {
     if (!t.contiguous()) fail(std::string("CudaBackend: ") + what + " of " + t.str() + ", which is not contiguous");
   }

@@ -5,13 +5,11 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "seedstory/ops.h"
 
 namespace seedstory {
-
-// How a weight will be used; lets a backend bring it into its own order once, at load.
-enum class WeightUse { plain, linear, conv };
 
 // How a traced tensor is to be written down: as it is, or as a feature map in PyTorch's NCHW.
 enum class Layout { rows, nhwc };
@@ -46,10 +44,13 @@ class Backend {
   virtual void prepare(const Tensor& weight, WeightUse use) = 0;
   virtual void forget(const Tensor& weight) = 0;
 
+  // The ops that run() refuses here, whatever their tensors: those with no kernel yet.
+  virtual std::vector<const char*> lacking() const { return {}; }
+
   template <class Op>
   void run(const Op& op) {
     op.check();
-    exec(op);
+    exec(&op);
   }
 
   // A named place in a model's computation, for --trace and tests. Costs nothing while nobody listens.
@@ -59,25 +60,7 @@ class Backend {
   std::function<void(std::string_view name, const Tensor& t, Layout layout)> on_probe;
 
  protected:
-  virtual void exec(const Linear&) = 0;
-  virtual void exec(const Conv2d&) = 0;
-  virtual void exec(const LayerNorm&) = 0;
-  virtual void exec(const AddRmsNorm&) = 0;
-  virtual void exec(const GroupNorm&) = 0;
-  virtual void exec(const Add&) = 0;
-  virtual void exec(const Copy&) = 0;
-  virtual void exec(const Activate&) = 0;
-  virtual void exec(const SiluMul&) = 0;
-  virtual void exec(const GegluMul&) = 0;
-  virtual void exec(const Embed&) = 0;
-  virtual void exec(const ScatterRows&) = 0;
-  virtual void exec(const Attention&) = 0;
-  virtual void exec(const CacheAttention&) = 0;
-  virtual void exec(const NormalizeTokens&) = 0;
-  virtual void exec(const MeanTokens&) = 0;
-  virtual void exec(const Sinusoid&) = 0;
-  virtual void exec(const ScaleModelInput&) = 0;
-  virtual void exec(const EulerStep&) = 0;
+  virtual void exec(OpRef op) = 0;  // checked
 };
 
 // Runs nothing and hands out no memory: the real model code over it sizes an arena (see arena.h).
@@ -93,25 +76,7 @@ class DryBackend final : public Backend {
   void forget(const Tensor&) override {}
 
  protected:
-  void exec(const Linear&) override {}
-  void exec(const Conv2d&) override {}
-  void exec(const LayerNorm&) override {}
-  void exec(const AddRmsNorm&) override {}
-  void exec(const GroupNorm&) override {}
-  void exec(const Add&) override {}
-  void exec(const Copy&) override {}
-  void exec(const Activate&) override {}
-  void exec(const SiluMul&) override {}
-  void exec(const GegluMul&) override {}
-  void exec(const Embed&) override {}
-  void exec(const ScatterRows&) override {}
-  void exec(const Attention&) override {}
-  void exec(const CacheAttention&) override {}
-  void exec(const NormalizeTokens&) override {}
-  void exec(const MeanTokens&) override {}
-  void exec(const Sinusoid&) override {}
-  void exec(const ScaleModelInput&) override {}
-  void exec(const EulerStep&) override {}
+  void exec(OpRef) override {}
 };
 
 }  // namespace seedstory

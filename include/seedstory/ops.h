@@ -9,6 +9,8 @@
 //   each(f)  visits f(field name, tensor, Access) in declaration order
 #pragma once
 
+#include <variant>
+
 #include "seedstory/tensor.h"
 
 namespace seedstory {
@@ -20,6 +22,10 @@ struct Cost {
 
 enum class Access { in, out, inout };
 
+// How a weight will be used; lets a backend bring it into its own order once, at load. An op that multiplies with a
+// weight `w` says which it is: `weight_use`.
+enum class WeightUse { plain, linear, conv };
+
 // Exact GELU, 0.5 x (1 + erf(x / sqrt 2)); SiLU, x / (1 + e^-x).
 enum class Activation { none, gelu, silu };
 
@@ -29,6 +35,7 @@ enum class Activation { none, gelu, silu };
 // the same bits alone, in a prompt, or in a batch.
 struct Linear {
   static constexpr const char* name = "Linear";
+  static constexpr WeightUse weight_use = WeightUse::linear;
 
   Tensor y;         // (rows, n)  out; may be the residual
   Tensor x;         // (rows, k)  in
@@ -54,6 +61,7 @@ struct Linear {
 // of x, with taps that are sums of w's.
 struct Conv2d {
   static constexpr const char* name = "Conv2d";
+  static constexpr WeightUse weight_use = WeightUse::conv;
 
   Tensor y;                        // (n, out_h, out_w, out_c)  out; may be the residual
   Tensor x;                        // (n, h, w, in_c)           in
@@ -384,5 +392,27 @@ struct EulerStep {
     f("x", x, Access::inout), f("m", m, Access::in), f("sigma", sigma, Access::in);
   }
 };
+
+// The ops, here and nowhere else. What goes over all of them is made from this list: what a recording holds, what a
+// backend is handed, what a test runs through.
+template <template <class...> class List>
+using OverOps =
+    List<Linear, Conv2d, LayerNorm, AddRmsNorm, GroupNorm, Add, Copy, Activate, SiluMul, GegluMul, Embed, ScatterRows,
+         Attention, CacheAttention, NormalizeTokens, MeanTokens, Sinusoid, ScaleModelInput, EulerStep>;
+
+template <class... Ops>
+using VariantOfPointers = std::variant<const Ops*...>;
+
+using AnyOp = OverOps<std::variant>;
+using OpRef = OverOps<VariantOfPointers>;  // valid while the op is
+
+// plain: the op has no weight.
+template <class Op>
+constexpr WeightUse weight_use_of() {
+  if constexpr (requires { Op::weight_use; })
+    return Op::weight_use;
+  else
+    return WeightUse::plain;
+}
 
 }  // namespace seedstory

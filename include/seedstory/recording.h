@@ -5,16 +5,11 @@
 #include <algorithm>
 #include <map>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "seedstory/backend.h"
 
 namespace seedstory {
-
-using AnyOp = std::variant<Linear, Conv2d, LayerNorm, AddRmsNorm, GroupNorm, Add, Copy, Activate, SiluMul, GegluMul,
-                           Embed, ScatterRows, Attention, CacheAttention, NormalizeTokens, MeanTokens, Sinusoid,
-                           ScaleModelInput, EulerStep>;
 
 inline Cost cost_of(const AnyOp& op) {
   return std::visit([](const auto& o) { return o.cost(); }, op);
@@ -59,25 +54,9 @@ class RecordingBackend final : public Backend {
   int64_t peak_bytes() const { return peak_bytes_; }
 
  protected:
-  void exec(const Linear& op) override { ops_.emplace_back(op); }
-  void exec(const Conv2d& op) override { ops_.emplace_back(op); }
-  void exec(const LayerNorm& op) override { ops_.emplace_back(op); }
-  void exec(const AddRmsNorm& op) override { ops_.emplace_back(op); }
-  void exec(const GroupNorm& op) override { ops_.emplace_back(op); }
-  void exec(const Add& op) override { ops_.emplace_back(op); }
-  void exec(const Copy& op) override { ops_.emplace_back(op); }
-  void exec(const Activate& op) override { ops_.emplace_back(op); }
-  void exec(const SiluMul& op) override { ops_.emplace_back(op); }
-  void exec(const GegluMul& op) override { ops_.emplace_back(op); }
-  void exec(const Embed& op) override { ops_.emplace_back(op); }
-  void exec(const ScatterRows& op) override { ops_.emplace_back(op); }
-  void exec(const Attention& op) override { ops_.emplace_back(op); }
-  void exec(const CacheAttention& op) override { ops_.emplace_back(op); }
-  void exec(const NormalizeTokens& op) override { ops_.emplace_back(op); }
-  void exec(const MeanTokens& op) override { ops_.emplace_back(op); }
-  void exec(const Sinusoid& op) override { ops_.emplace_back(op); }
-  void exec(const ScaleModelInput& op) override { ops_.emplace_back(op); }
-  void exec(const EulerStep& op) override { ops_.emplace_back(op); }
+  void exec(OpRef op) override {
+    std::visit([this](const auto* o) { ops_.emplace_back(*o); }, op);
+  }
 
  private:
   struct Weight {

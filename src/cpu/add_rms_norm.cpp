@@ -9,6 +9,7 @@
 
 namespace seedstory::cpu {
 
+template <>
 void execute(const AddRmsNorm& op, Crew& crew) {
   const int64_t dim = op.h.dim[1];
   const auto* w = op.w.as<float>();

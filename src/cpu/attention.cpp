@@ -67,6 +67,7 @@ void pack_pairs(int64_t count, const float* const* k, const float* const* v, con
 
 }  // namespace
 
+template <>
 void execute(const Attention& op, Crew& crew) {
   const int64_t pictures = op.q.dim[0], queries = op.q.dim[1], heads = op.q.dim[2], dim = op.q.dim[3];
   const int64_t keys = op.k.dim[1], padded_dim = ceil_div(dim, kPanel) * kPanel;

@@ -76,6 +76,7 @@ void pack_values(const float* const* rows, int64_t keys, int64_t dim, int64_t pa
 
 }  // namespace
 
+template <>
 void execute(const CacheAttention& op, Crew& crew) {
   const int64_t rows = op.q.dim[0], heads = op.q.dim[1], dim = op.q.dim[2], length = op.slots.dim[0];
   const int64_t padded_dim = ceil_div(dim, kPanel) * kPanel;

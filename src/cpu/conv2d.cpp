@@ -43,13 +43,13 @@ struct Taps {
 
 // The 3x3 kernel of a doubled picture as the four kernels of 2x2 that output rows and columns of each parity see:
 // [row][column], the panels of each [place][channel][16].
-std::array<Panels, 4> sums_of_taps(const Tensor& kernel, const Panels& w, PackedWeights& weights, Crew& crew) {
+std::array<Panels, 4> sums_of_taps(const Tensor& kernel, const Panels& w, Crew& crew) {
   const int64_t channels = kernel.dim[1], tap = channels * kPanel, numbers = 4 * tap;
   std::array<Panels, 4> out;
   out.fill(w);
   const DType type = w.pairs ? DType::bf16 : DType::f32;
   const int64_t panel_bytes = numbers * size_of(type), bytes = w.count() * panel_bytes;
-  const PackedWeights::Made made = weights.made_of(kernel, 4 * bytes);
+  const PackedWeights::Made made = crew.weights.made_of(kernel, 4 * bytes);
   for (int64_t i = 0; i < 4; ++i) {
     char* at = static_cast<char*>(made.memory) + i * bytes;
     out[size_t(i)].whole = at, out[size_t(i)].type = type, out[size_t(i)].depth = 4 * channels;
@@ -80,20 +80,21 @@ std::array<Panels, 4> sums_of_taps(const Tensor& kernel, const Panels& w, Packed
 
 }  // namespace
 
-void execute(const Conv2d& op, PackedWeights& weights, Crew& crew) {
+template <>
+void execute(const Conv2d& op, Crew& crew) {
   if (op.y.numel() == 0) return;
   Convolution conv{.y = op.y,
                    .x = op.x,
                    .residual = op.residual,
                    .bias = op.bias ? op.bias.as<float>() : nullptr,
-                   .w = weights.panels(op.w, crew),
+                   .w = crew.weights.panels(op.w, crew),
                    .kernel_h = op.w.dim[2],
                    .kernel_w = op.w.dim[3],
                    .stride = op.stride,
                    .above = op.pad_begin,
                    .left = op.pad_begin};
   if (!op.doubled) return convolve({&conv, 1}, crew);
-  const std::array<Panels, 4> sums = sums_of_taps(op.w, conv.w, weights, crew);
+  const std::array<Panels, 4> sums = sums_of_taps(op.w, conv.w, crew);
   std::array<Convolution, 4> parts;
   for (int64_t i = 0; i < 4; ++i) {
     const int64_t row = i / 2, column = i % 2;

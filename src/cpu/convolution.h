@@ -4,7 +4,7 @@
 
 #include <span>
 
-#include "cpu/packed_weights.h"
+#include "cpu/execute.h"
 
 namespace seedstory::cpu {
 

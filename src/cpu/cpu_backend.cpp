@@ -19,7 +19,8 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(int threads) : crew_{.pool = cpu::ThreadPool(threads), .scratch = {}, .gathered = {}} {}
+  explicit CpuBackend(int threads)
+      : crew_{.pool = cpu::ThreadPool(threads), .scratch = {}, .gathered = {}, .weights = {}} {}
 
   std::string name() const override {
     const int threads = crew_.pool.threads();
@@ -47,61 +48,37 @@ class CpuBackend final : public Backend {
   }
 
   void prepare(const Tensor& weight, WeightUse use) override {
-    if (use != WeightUse::plain) weights_.prepare(weight, crew_);
+    if (use != WeightUse::plain) crew_.weights.prepare(weight, crew_);
   }
-  void forget(const Tensor& weight) override { weights_.forget(weight); }
+  void forget(const Tensor& weight) override { crew_.weights.forget(weight); }
 
  protected:
-  void exec(const Linear& op) override {
-    need_f32(op);
-    cpu::execute(op, weights_, crew_);
+  void exec(OpRef ref) override {
+    std::visit(
+        [this](const auto* op) {
+          need_f32(*op);
+          cpu::execute(*op, crew_);
+        },
+        ref);
   }
-  void exec(const Conv2d& op) override {
-    need_f32(op);
-    cpu::execute(op, weights_, crew_);
-  }
-  void exec(const LayerNorm& op) override { float_op(op); }
-  void exec(const AddRmsNorm& op) override { float_op(op); }
-  void exec(const GroupNorm& op) override { float_op(op); }
-  void exec(const Add& op) override { float_op(op); }
-  void exec(const Copy& op) override { cpu::execute(op, crew_); }
-  void exec(const Activate& op) override { float_op(op); }
-  void exec(const SiluMul& op) override { float_op(op); }
-  void exec(const GegluMul& op) override { float_op(op); }
-  void exec(const Embed& op) override { cpu::execute(op, crew_); }
-  void exec(const ScatterRows& op) override { cpu::execute(op, crew_); }
-  void exec(const Attention& op) override { float_op(op); }
-  void exec(const CacheAttention& op) override { float_op(op); }
-  void exec(const NormalizeTokens& op) override { float_op(op); }
-  void exec(const MeanTokens& op) override { float_op(op); }
-  void exec(const Sinusoid& op) override { float_op(op); }
-  void exec(const ScaleModelInput& op) override { float_op(op); }
-  void exec(const EulerStep& op) override { float_op(op); }
 
  private:
   static void need_contiguous(const char* what, const Tensor& t) {
     if (!t.contiguous()) fail(fmt::format("cpu: {} of {}, which is not contiguous", what, t.str()));
   }
 
-  // Weights of products may be bf16 as well.
+  // Weights of products may be bf16 as well; what only moves elements moves those of any type.
   template <class Op>
-  static void need_f32(const Op& op) {
-    constexpr bool product = std::is_same_v<Op, Linear> || std::is_same_v<Op, Conv2d>;
+  static void need_f32([[maybe_unused]] const Op& op) {
+    if constexpr (std::is_same_v<Op, Copy> || std::is_same_v<Op, Embed> || std::is_same_v<Op, ScatterRows>) return;
     op.each([](const char* field, const Tensor& t, Access) {
-      if (product && t.dtype == DType::bf16 && std::string_view(field) == "w") return;
+      if (weight_use_of<Op>() != WeightUse::plain && t.dtype == DType::bf16 && std::string_view(field) == "w") return;
       if (t && t.dtype != DType::f32 && t.dtype != DType::i32)
         fail(fmt::format("{}: {} is {}, the CPU computes in f32", Op::name, field, t.str()));
     });
   }
 
-  template <class Op>
-  void float_op(const Op& op) {
-    need_f32(op);
-    cpu::execute(op, crew_);
-  }
-
   cpu::Crew crew_;
-  cpu::PackedWeights weights_;
 };
 
 const cpu::Kernels& find_set(const std::string& name) {

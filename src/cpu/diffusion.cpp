@@ -13,6 +13,7 @@
 
 namespace seedstory::cpu {
 
+template <>
 void execute(const Sinusoid& op, Crew&) {
   const auto* times = op.t.as<float>();
   const int64_t half = op.y.dim[1] / 2;
@@ -28,6 +29,7 @@ void execute(const Sinusoid& op, Crew&) {
   }
 }
 
+template <>
 void execute(const ScaleModelInput& op, Crew& crew) {
   const float sigma = op.sigma.as<float>()[0];
   const auto scale = float(1 / std::sqrt(double(sigma) * sigma + 1));
@@ -41,6 +43,7 @@ void execute(const ScaleModelInput& op, Crew& crew) {
   });
 }
 
+template <>
 void execute(const EulerStep& op, Crew& crew) {
   const float sigma = op.sigma.as<float>()[0], next = op.sigma.as<float>()[1];
   // v: d = (x - x0) / s with x0 = x / (s^2 + 1) - m s / sqrt(s^2 + 1), that is x s / (s^2 + 1) + m / sqrt(s^2 + 1):

@@ -9,6 +9,7 @@
 
 namespace seedstory::cpu {
 
+template <>
 void execute(const Add& op, Crew& crew) {
   // A repeated axis is one with stride 0.
   Tensor b = op.b;
@@ -30,6 +31,7 @@ void execute(const Add& op, Crew& crew) {
   });
 }
 
+template <>
 void execute(const Activate& op, Crew& crew) {
   const int64_t cols = op.y.cols();
   parallel_rows(crew.pool, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
@@ -37,6 +39,7 @@ void execute(const Activate& op, Crew& crew) {
   });
 }
 
+template <>
 void execute(const SiluMul& op, Crew& crew) {
   const int64_t cols = op.y.cols();
   parallel_rows(crew.pool, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
@@ -45,6 +48,7 @@ void execute(const SiluMul& op, Crew& crew) {
   });
 }
 
+template <>
 void execute(const GegluMul& op, Crew& crew) {
   const int64_t cols = op.y.cols();
   parallel_rows(crew.pool, op.y.rows(), cols, [&](int64_t begin, int64_t end) {

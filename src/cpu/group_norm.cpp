@@ -28,6 +28,7 @@ int64_t pixels_in_one(const GroupNorm& op, int64_t run) {
 
 }  // namespace
 
+template <>
 void execute(const GroupNorm& op, Crew& crew) {
   const int64_t pictures = op.x.dim[0], width = op.x.dim[2], channels = op.x.dim[3];
   if (op.x.numel() == 0) return;

@@ -9,6 +9,7 @@
 
 namespace seedstory::cpu {
 
+template <>
 void execute(const LayerNorm& op, Crew& crew) {
   const int64_t dim = op.x.cols();
   const auto *w = op.w.as<float>(), *b = op.b.as<float>();

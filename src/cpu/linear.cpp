@@ -10,11 +10,12 @@
 
 namespace seedstory::cpu {
 
-void execute(const Linear& op, PackedWeights& weights, Crew& crew) {
+template <>
+void execute(const Linear& op, Crew& crew) {
   const int64_t rows = op.x.dim[0], n = op.w.dim[0];
   if (rows == 0 || n == 0) return;
   product(
-      rows, n, weights.panels(op.w, crew), op.multiply_as, crew,
+      rows, n, crew.weights.panels(op.w, crew), op.multiply_as, crew,
       [&](int64_t first, int64_t, int64_t k, int64_t, int) {
         return RowPiece{row_of(op.x, first) + k, op.x.stride[0]};
       },

@@ -14,6 +14,7 @@ char* bytes_of_row(const Tensor& t, int64_t row) {
 
 }  // namespace
 
+template <>
 void execute(const Copy& op, Crew& crew) {
   const size_t row_bytes = size_t(op.x.cols() * size_of(op.x.dtype));
   if (op.x.contiguous() && op.y.contiguous()) {
@@ -29,6 +30,7 @@ void execute(const Copy& op, Crew& crew) {
   });
 }
 
+template <>
 void execute(const Embed& op, Crew&) {
   const auto* ids = op.ids.as<int32_t>();
   const size_t row_bytes = size_t(op.y.cols() * size_of(op.y.dtype));
@@ -36,6 +38,7 @@ void execute(const Embed& op, Crew&) {
     std::memcpy(bytes_of_row(op.y, row), bytes_of_row(op.table, ids[row]), row_bytes);
 }
 
+template <>
 void execute(const ScatterRows& op, Crew&) {
   const auto* slots = op.slots.as<int32_t>();
   const size_t row_bytes = size_t(op.x.cols() * size_of(op.x.dtype));

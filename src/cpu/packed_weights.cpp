@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "cpu/execute.h"
 #include "seedstory/bf16.h"
 
 namespace seedstory::cpu {

@@ -4,11 +4,14 @@
 #include <functional>
 #include <map>
 
-#include "cpu/execute.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
+#include "cpu/scratch.h"
+#include "seedstory/tensor.h"
 
 namespace seedstory::cpu {
+
+struct Crew;
 
 // A matrix (n, depth) as sixteen of its rows side by side: panel i is [k][16], rows 16 i to 16 i + 15.
 struct Panels {

@@ -8,7 +8,7 @@
 #include <limits>
 #include <numeric>
 
-#include "cpu/packed_weights.h"
+#include "cpu/execute.h"
 
 namespace seedstory::cpu {
 

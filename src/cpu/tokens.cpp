@@ -30,6 +30,7 @@ void for_columns(const Tensor& x, Crew& crew, Body&& body) {
 
 }  // namespace
 
+template <>
 void execute(const NormalizeTokens& op, Crew& crew) {
   const int64_t tokens = op.x.dim[1];
   for_columns(op.x, crew, [&](int64_t n, int64_t first, int64_t count) {
@@ -51,6 +52,7 @@ void execute(const NormalizeTokens& op, Crew& crew) {
   });
 }
 
+template <>
 void execute(const MeanTokens& op, Crew& crew) {
   const int64_t tokens = op.x.dim[1];
   for_columns(op.x, crew, [&](int64_t n, int64_t first, int64_t count) {

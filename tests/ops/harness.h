@@ -24,8 +24,7 @@ template <class Op>
 void expect_matches_oracle(Backend& backend, const Op& op, Tolerance tolerance) {
   using oracle::Weights;
   CHECK(oracle::mismatch(backend, op, tolerance) == "");
-  if (oracle::weight_use<Op>() != WeightUse::plain)
-    CHECK(oracle::mismatch(backend, op, tolerance, Weights::prepared) == "");
+  if (weight_use_of<Op>() != WeightUse::plain) CHECK(oracle::mismatch(backend, op, tolerance, Weights::prepared) == "");
 }
 
 // Every output, on every backend.

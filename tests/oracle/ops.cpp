@@ -41,6 +41,7 @@ constexpr double kSlope = 1.13;
 
 }  // namespace
 
+template <>
 Expected oracle(const Linear& op) {
   const int64_t rows = op.x.dim[0], k = op.x.dim[1], n = op.w.dim[0];
   const Values x = read(op.x), w = read(op.w), bias = read(op.bias), residual = read(op.residual);
@@ -61,6 +62,7 @@ Expected oracle(const Linear& op) {
   return {{"y", y}};
 }
 
+template <>
 Expected oracle(const Conv2d& op) {
   const int64_t h = op.x.dim[1], w = op.x.dim[2], in_c = op.x.dim[3], scale = op.doubled ? 2 : 1;
   const int64_t out_c = op.w.dim[0], kh = op.w.dim[2], kw = op.w.dim[3];
@@ -113,6 +115,7 @@ struct Normalized {
 
 }  // namespace
 
+template <>
 Expected oracle(const LayerNorm& op) {
   const int64_t dim = op.x.cols();
   const Values x = read(op.x), w = read(op.w), b = read(op.b);
@@ -130,6 +133,7 @@ Expected oracle(const LayerNorm& op) {
   return {{"y", y}};
 }
 
+template <>
 Expected oracle(const AddRmsNorm& op) {
   const int64_t rows = op.h.dim[0], dim = op.h.dim[1];
   const Values r = read(op.r), w = read(op.w);
@@ -147,6 +151,7 @@ Expected oracle(const AddRmsNorm& op) {
   return {{"y", plain(y)}, {"h", plain(h)}};
 }
 
+template <>
 Expected oracle(const GroupNorm& op) {
   const int64_t pixels = op.x.dim[1] * op.x.dim[2], channels = op.x.dim[3], width = channels / op.groups;
   const Values w = read(op.w), b = read(op.b), shift = read(op.shift);
@@ -172,6 +177,7 @@ Expected oracle(const GroupNorm& op) {
   return {{"y", y}};
 }
 
+template <>
 Expected oracle(const Add& op) {
   const Values a = read(op.a), b = read(op.b);
   Values y;
@@ -187,10 +193,12 @@ Expected oracle(const Add& op) {
   return {{"y", plain(y)}};
 }
 
+template <>
 Expected oracle(const Copy& op) {
   return {{"y", plain(read(op.x))}};
 }
 
+template <>
 Expected oracle(const Activate& op) {
   Exact y;
   for (double x : read(op.x)) {
@@ -200,6 +208,7 @@ Expected oracle(const Activate& op) {
   return {{"y", y}};
 }
 
+template <>
 Expected oracle(const SiluMul& op) {
   const Values gate = read(op.gate), up = read(op.up);
   Exact y;
@@ -210,6 +219,7 @@ Expected oracle(const SiluMul& op) {
   return {{"y", y}};
 }
 
+template <>
 Expected oracle(const GegluMul& op) {
   const Values x = read(op.x);
   const int64_t dim = op.y.dim[1];
@@ -223,6 +233,7 @@ Expected oracle(const GegluMul& op) {
   return {{"y", y}};
 }
 
+template <>
 Expected oracle(const Embed& op) {
   const Values ids = read(op.ids), table = read(op.table);
   const int64_t dim = op.table.dim[1];
@@ -232,6 +243,7 @@ Expected oracle(const Embed& op) {
   return {{"y", plain(y)}};
 }
 
+template <>
 Expected oracle(const ScatterRows& op) {
   const Values x = read(op.x), slots = read(op.slots);
   const int64_t dim = op.x.dim[1];
@@ -287,6 +299,7 @@ Values rotate(const Values& x, const Values& rope, int64_t position) {
 
 }  // namespace
 
+template <>
 Expected oracle(const Attention& op) {
   const int64_t queries = op.q.dim[1], heads = op.q.dim[2], dim = op.q.dim[3], keys = op.k.dim[1];
   const Values q = read(op.q), k = read(op.k), v = read(op.v);
@@ -301,6 +314,7 @@ Expected oracle(const Attention& op) {
   return {{"y", y}};
 }
 
+template <>
 Expected oracle(const CacheAttention& op) {
   const int64_t rows = op.q.dim[0], heads = op.q.dim[1], dim = op.q.dim[2], length = op.slots.dim[0];
   const Values q = read(op.q), k = read(op.k), v = read(op.v), slots = read(op.slots), rope = read(op.rope);
@@ -318,6 +332,7 @@ Expected oracle(const CacheAttention& op) {
   return {{"y", y}};
 }
 
+template <>
 Expected oracle(const NormalizeTokens& op) {
   const int64_t tokens = op.x.dim[1], dim = op.x.dim[2];
   Values x = read(op.x);
@@ -331,6 +346,7 @@ Expected oracle(const NormalizeTokens& op) {
   return {{"y", plain(x)}};
 }
 
+template <>
 Expected oracle(const MeanTokens& op) {
   const int64_t tokens = op.x.dim[1], dim = op.x.dim[2];
   const Values x = read(op.x);
@@ -348,6 +364,7 @@ Expected oracle(const MeanTokens& op) {
   return {{"y", y}};
 }
 
+template <>
 Expected oracle(const Sinusoid& op) {
   const int64_t dim = op.y.dim[1], half = dim / 2;
   Exact y;
@@ -362,6 +379,7 @@ Expected oracle(const Sinusoid& op) {
   return {{"y", y}};
 }
 
+template <>
 Expected oracle(const ScaleModelInput& op) {
   const double sigma = read(op.sigma)[0];
   const Values x = read(op.x);
@@ -371,6 +389,7 @@ Expected oracle(const ScaleModelInput& op) {
   return {{"y", plain(y)}};
 }
 
+template <>
 Expected oracle(const EulerStep& op) {
   const double sigma = read(op.sigma)[0], step = read(op.sigma)[1] - sigma, guidance = op.guidance;
   const Values x = read(op.x), m = read(op.m);

@@ -25,25 +25,9 @@ struct Exact {
 };
 using Expected = std::map<std::string, Exact>;  // by the name of the field
 
-Expected oracle(const Linear&);
-Expected oracle(const Conv2d&);
-Expected oracle(const LayerNorm&);
-Expected oracle(const AddRmsNorm&);
-Expected oracle(const GroupNorm&);
-Expected oracle(const Add&);
-Expected oracle(const Copy&);
-Expected oracle(const Activate&);
-Expected oracle(const SiluMul&);
-Expected oracle(const GegluMul&);
-Expected oracle(const Embed&);
-Expected oracle(const ScatterRows&);
-Expected oracle(const Attention&);
-Expected oracle(const CacheAttention&);
-Expected oracle(const NormalizeTokens&);
-Expected oracle(const MeanTokens&);
-Expected oracle(const Sinusoid&);
-Expected oracle(const ScaleModelInput&);
-Expected oracle(const EulerStep&);
+// Defined for each op of ops.h.
+template <class Op>
+Expected oracle(const Op& op);
 
 // Numbers of any DType to and from double; into f16 and bf16 with one rounding to nearest even.
 double get(DType type, const void* from);
@@ -108,13 +92,6 @@ std::string compare(const char* field, const Tensor& got, const Exact& exact, To
 
 enum class Weights { as_they_are, prepared };
 
-template <class Op>
-constexpr WeightUse weight_use() {
-  if constexpr (std::is_same_v<Op, Linear>) return WeightUse::linear;
-  if constexpr (std::is_same_v<Op, Conv2d>) return WeightUse::conv;
-  return WeightUse::plain;
-}
-
 // Runs a copy of the op on the backend and hands `use` the transfer with what came back. The op's own tensors stay.
 template <class Op, class Use>
 void run_copy(Backend& backend, const Op& op, Weights weights, Use&& use) {
@@ -123,10 +100,10 @@ void run_copy(Backend& backend, const Op& op, Weights weights, Use&& use) {
   copy.each([&](const char*, const Tensor& t, Access) {
     if (t) const_cast<Tensor&>(t) = transfer.there(t);
   });
-  if constexpr (weight_use<Op>() != WeightUse::plain)
-    if (weights == Weights::prepared) backend.prepare(copy.w, weight_use<Op>());
+  if constexpr (weight_use_of<Op>() != WeightUse::plain)
+    if (weights == Weights::prepared) backend.prepare(copy.w, weight_use_of<Op>());
   backend.run(copy);
-  if constexpr (weight_use<Op>() != WeightUse::plain)
+  if constexpr (weight_use_of<Op>() != WeightUse::plain)
     if (weights == Weights::prepared) backend.forget(copy.w);
   transfer.fetch();
   use(transfer);
@@ -152,7 +129,7 @@ std::string mismatch(Backend& backend, const Op& op, Tolerance tolerance, Weight
   run_copy(backend, op, weights, [&](const Transfer& transfer) {
     const Expected expected = oracle(op);
     std::vector<Tensor> outputs;
-    if constexpr (weight_use<Op>() != WeightUse::plain)
+    if constexpr (weight_use_of<Op>() != WeightUse::plain)
       if (weights == Weights::prepared) outputs.push_back(op.w);  // the backend may have brought it into its own order
     op.each([&](const char* field, const Tensor& t, Access access) {
       if (!t || access == Access::in) return;

@@ -54,6 +54,22 @@ std::string error_of(const std::function<void()>& f, ErrorKind kind) {
 
 }  // namespace
 
+TEST_CASE("CudaBackend names the ops that it lacks, and refuses those", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  const std::vector<const char*> lacking = be->lacking();
+  for (const char* name : lacking) WARN("cuda lacks " << name);
+  const auto lacks = [&](std::string_view name) { return std::count(lacking.begin(), lacking.end(), name) > 0; };
+  CHECK_FALSE(lacks("Linear"));
+  CHECK(lacks("MeanTokens"));
+  CHECK(lacking.size() < std::variant_size_v<AnyOp>);
+  Inputs in(1);
+  CHECK(error_of(
+            [&] {
+              be->run(MeanTokens{.y = in.room(DType::f32, {1, 1, 8}), .x = in.normal(DType::f32, {1, 2, 8})});
+            },
+            ErrorKind::failed) == "MeanTokens: has no CUDA kernel yet");
+}
+
 TEST_CASE("AddRmsNorm's kernel matches the oracle", "[simt][ops]") {
   for (DType type : kFloatTypes) {
     INFO(name_of(type));
