@@ -8,6 +8,5 @@ namespace seedstory {
 
 void launch_op(const Linear& op, Stream stream);
 void launch_op(const AddRmsNorm& op, Stream stream);
-void launch_op(const SiluMul& op, Stream stream);
 
 }  // namespace seedstory

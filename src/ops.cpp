@@ -122,6 +122,22 @@ Cost Linear::cost() const {
           .bytes = bytes_once(*this)};
 }
 
+void GatedLinear::check() const {
+  const Demand need(name);
+  need.floats("x", x, 2, "(rows, k)");
+  need.rank("w", w, 2, "(2 n, k)");
+  need.multiple("rows of w", w.dim[0], 2);
+  const int64_t rows = x.dim[0], n = w.dim[0] / 2;
+  need.weight("w", w, x.dtype, {2 * n, x.dim[1]});
+  need.shape("y", y, x.dtype, {rows, n});
+  need.optional("bias", bias, x.dtype, {2 * n});
+}
+
+Cost GatedLinear::cost() const {
+  return {.flops = double(y.numel()) * (4.0 * double(x.cols()) + (bias ? 2 : 0) + flops_of(act) + 1),
+          .bytes = bytes_once(*this)};
+}
+
 void Conv2d::check() const {
   const Demand need(name);
   need.floats("x", x, 4, "(n, h, w, in_c)");
@@ -227,28 +243,6 @@ void Activate::check() const {
 
 Cost Activate::cost() const {
   return {.flops = double(y.numel()) * flops_of(act), .bytes = bytes_once(*this)};
-}
-
-void SiluMul::check() const {
-  const Demand need(name);
-  need.floats("gate", gate, 2, "(rows, dim)");
-  need.like("up", up, gate);
-  need.like("y", y, gate);
-}
-
-Cost SiluMul::cost() const {
-  return {.flops = double(y.numel()) * (flops_of(Activation::silu) + 1), .bytes = bytes_once(*this)};
-}
-
-void GegluMul::check() const {
-  const Demand need(name);
-  need.floats("x", x, 2, "(rows, 2 * dim)");
-  need.multiple("columns of x", x.dim[1], 2);
-  need.shape("y", y, x.dtype, {x.dim[0], x.dim[1] / 2});
-}
-
-Cost GegluMul::cost() const {
-  return {.flops = double(y.numel()) * (flops_of(Activation::gelu) + 1), .bytes = bytes_once(*this)};
 }
 
 void Embed::check() const {

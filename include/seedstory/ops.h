@@ -54,6 +54,29 @@ struct Linear {
   }
 };
 
+// y <- a * act(g), where [a | g] = x wT + bias: the first product of a feed-forward and its gate. The two halves of w
+// and bias lie one above the other: the value, then the gate, as in diffusers' GEGLU.
+//
+// Shazeer 2020 (arXiv:2002.05202): SwiGLU with SiLU, GEGLU with GELU. An element's sums are those of Linear.
+struct GatedLinear {
+  static constexpr const char* name = "GatedLinear";
+  static constexpr WeightUse weight_use = WeightUse::linear;
+
+  Tensor y;     // (rows, n)  out
+  Tensor x;     // (rows, k)  in
+  Tensor w;     // (2 n, k)   in, [a; g]; may be bf16 beside f32
+  Tensor bias;  // (2 n)      in, optional
+  Activation act = Activation::silu;
+  DType multiply_as = DType::f32;  // as in Linear
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in), f("w", w, Access::in), f("bias", bias, Access::in);
+  }
+};
+
 // y <- x * w + bias + residual: a 2-d cross-correlation with zero padding, as torch.nn.Conv2d.
 //
 // With `doubled` x is read as a picture of twice its height and width, every pixel as 2x2 of it: diffusers' Upsample2D,
@@ -185,37 +208,6 @@ struct Activate {
   Tensor y;  // (...)  out; may be x
   Tensor x;  // as y   in
   Activation act = Activation::silu;
-
-  void check() const;
-  Cost cost() const;
-  template <class F>
-  void each(F&& f) const {
-    f("y", y, Access::out), f("x", x, Access::in);
-  }
-};
-
-// y <- silu(gate) * up. Shazeer 2020 (arXiv:2002.05202), SwiGLU without its matrices.
-struct SiluMul {
-  static constexpr const char* name = "SiluMul";
-
-  Tensor y;     // (rows, dim)  out; may be gate or up
-  Tensor gate;  // (rows, dim)  in
-  Tensor up;    // (rows, dim)  in
-
-  void check() const;
-  Cost cost() const;
-  template <class F>
-  void each(F&& f) const {
-    f("y", y, Access::out), f("gate", gate, Access::in), f("up", up, Access::in);
-  }
-};
-
-// y <- a * gelu(g), where x = [a | g]: the first half is the value, the second the gate, as diffusers' GEGLU.
-struct GegluMul {
-  static constexpr const char* name = "GegluMul";
-
-  Tensor y;  // (rows, dim)      out
-  Tensor x;  // (rows, 2 * dim)  in
 
   void check() const;
   Cost cost() const;
@@ -397,7 +389,7 @@ struct EulerStep {
 // backend is handed, what a test runs through.
 template <template <class...> class List>
 using OverOps =
-    List<Linear, Conv2d, LayerNorm, AddRmsNorm, GroupNorm, Add, Copy, Activate, SiluMul, GegluMul, Embed, ScatterRows,
+    List<Linear, GatedLinear, Conv2d, LayerNorm, AddRmsNorm, GroupNorm, Add, Copy, Activate, Embed, ScatterRows,
          Attention, CacheAttention, NormalizeTokens, MeanTokens, Sinusoid, ScaleModelInput, EulerStep>;
 
 template <class... Ops>

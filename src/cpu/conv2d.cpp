@@ -87,7 +87,7 @@ void execute(const Conv2d& op, Crew& crew) {
                    .x = op.x,
                    .residual = op.residual,
                    .bias = op.bias ? op.bias.as<float>() : nullptr,
-                   .w = crew.weights.panels(op.w, crew),
+                   .w = crew.weights.panels(op.w, 1, crew),
                    .kernel_h = op.w.dim[2],
                    .kernel_w = op.w.dim[3],
                    .stride = op.stride,

@@ -85,7 +85,7 @@ void convolve_rows(const Convolution& conv, Crew& crew) {
   constexpr int64_t kRoom = kRowBlock * kDepthBlock;
   float* room = linear ? nullptr : crew.gathered.floats(crew.pool.threads() * kRoom);
   product(
-      conv.y.rows(), conv.y.dim[3], conv.w, DType::bf16, crew,
+      conv.y.rows(), conv.y.dim[3], conv.w, 1, DType::bf16, crew,
       [&](int64_t first, int64_t rows, int64_t k, int64_t depth, int thread) {
         if (linear) return RowPiece{static_cast<const float*>(conv.x.data) + first * channels + k, channels};
         float* to = room + thread * kRoom;

@@ -1,7 +1,6 @@
-// Add, Activate, SiluMul, GegluMul (ops.h).
+// Add, Activate (ops.h).
 //
-// Error  Against f64. Add: one rounding. SiLU, relative: 2^-21, absolute below 2^-118. GELU: 2^-23 |x|, its product
-//        with a value one rounding more.
+// Error  Against f64. Add: one rounding. SiLU, relative: 2^-21, absolute below 2^-118. GELU: 2^-23 |x|.
 #include "cpu/execute.h"
 #include "cpu/kernels.h"
 #include "cpu/parallel.h"
@@ -36,24 +35,6 @@ void execute(const Activate& op, Crew& crew) {
   const int64_t cols = op.y.cols();
   parallel_rows(crew.pool, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) kernels().activate(cols, op.act, row_of(op.x, row), row_of(op.y, row));
-  });
-}
-
-template <>
-void execute(const SiluMul& op, Crew& crew) {
-  const int64_t cols = op.y.cols();
-  parallel_rows(crew.pool, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      kernels().silu_mul(cols, row_of(op.gate, row), row_of(op.up, row), row_of(op.y, row));
-  });
-}
-
-template <>
-void execute(const GegluMul& op, Crew& crew) {
-  const int64_t cols = op.y.cols();
-  parallel_rows(crew.pool, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row)
-      kernels().gelu_mul(cols, row_of(op.x, row), row_of(op.x, row) + cols, row_of(op.y, row));
   });
 }
 

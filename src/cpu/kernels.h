@@ -47,6 +47,9 @@ struct Kernels {
   // y <- act(c + bias) + residual, row by row; bias and residual may be null.
   void (*finish)(int64_t rows, int64_t n, const float* c, int64_t c_stride, const float* bias, Activation act,
                  const float* residual, int64_t residual_stride, float* y, int64_t y_stride);
+  // y <- (a + a_bias) * act(g + g_bias), row by row; a and g have one stride, and either both biases or none.
+  void (*finish_gated)(int64_t rows, int64_t n, const float* a, const float* g, int64_t stride, const float* a_bias,
+                       const float* g_bias, Activation act, float* y, int64_t y_stride);
 
   // Softmax over tiles of keys, see softmax.h.
   void (*soften)(int64_t keys, float scale, float* scores, float* top, float* sum, int64_t dim, float* out);
@@ -54,11 +57,9 @@ struct Kernels {
   // x as pairs (x[j], x[half + j]) turned by the angles whose cos and sin are rope[j] and rope[half + j].
   void (*rotate)(int64_t half, const float* x, const float* rope, float* y);
 
-  // Rows, see rows_of_lanes.h.
+  // Rows, see lane_rows.h.
   void (*add)(int64_t n, const float* a, const float* b, float* y);
   void (*activate)(int64_t n, Activation act, const float* x, float* y);
-  void (*silu_mul)(int64_t n, const float* gate, const float* up, float* y);
-  void (*gelu_mul)(int64_t n, const float* value, const float* gate, float* y);
   void (*layer_norm)(int64_t n, const float* x, const float* w, const float* b, float eps, float* y);
   void (*add_rms_norm)(int64_t n, float* h, const float* r, const float* w, float eps, float* y);  // r may be null
   // For each of n channels over `pixels` lines: some centre, and the sums of (x - centre) and of its square.

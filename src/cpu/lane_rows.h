@@ -44,6 +44,20 @@ void finish(int64_t rows, int64_t n, const float* c, int64_t c_stride, const flo
 }
 
 template <class Lanes>
+void finish_gated(int64_t rows, int64_t n, const float* a, const float* g, int64_t stride, const float* a_bias,
+                  const float* g_bias, Activation act, float* y, int64_t y_stride) {
+  for (int64_t row = 0; row < rows; ++row, a += stride, g += stride, y += y_stride)
+    for_lanes<Lanes>(n, [&](int64_t i, auto... count) {
+      Lanes value = Lanes::load(a + i, count...), gate = Lanes::load(g + i, count...);
+      if (a_bias) {
+        value = value + Lanes::load(a_bias + i, count...);
+        gate = gate + Lanes::load(g_bias + i, count...);
+      }
+      (value * activate(act, gate)).store(y + i, count...);
+    });
+}
+
+template <class Lanes>
 void add(int64_t n, const float* a, const float* b, float* y) {
   for_lanes<Lanes>(n, [&](int64_t i, auto... count) {
     (Lanes::load(a + i, count...) + Lanes::load(b + i, count...)).store(y + i, count...);
@@ -54,20 +68,6 @@ template <class Lanes>
 void activate_row(int64_t n, Activation act, const float* x, float* y) {
   for_lanes<Lanes>(
       n, [&](int64_t i, auto... count) { activate(act, Lanes::load(x + i, count...)).store(y + i, count...); });
-}
-
-template <class Lanes>
-void silu_mul(int64_t n, const float* gate, const float* up, float* y) {
-  for_lanes<Lanes>(n, [&](int64_t i, auto... count) {
-    (silu(Lanes::load(gate + i, count...)) * Lanes::load(up + i, count...)).store(y + i, count...);
-  });
-}
-
-template <class Lanes>
-void gelu_mul(int64_t n, const float* value, const float* gate, float* y) {
-  for_lanes<Lanes>(n, [&](int64_t i, auto... count) {
-    (Lanes::load(value + i, count...) * gelu(Lanes::load(gate + i, count...))).store(y + i, count...);
-  });
 }
 
 template <class Lanes>

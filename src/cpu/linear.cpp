@@ -1,9 +1,12 @@
-// Linear (ops.h):  y <- act(x wT + bias) + residual
+// Linear (ops.h):       y <- act(x wT + bias) + residual
+// GatedLinear (ops.h):  y <- a * act(g), [a | g] = x wT + bias
 //
 // Work    The product of product.h with the rows as they lie; bias, activation and residual are applied on the way to
-//         y. With one row the weight is read once, in order, and that is the time it takes.
+//         y. With one row the weight is read once, in order, and that is the time it takes. A task of GatedLinear has
+//         the same columns of a and of g: neither goes to memory.
 // Error   Against f64, of the sum of magnitudes: a chain of k roundings, sqrt(k) 2^-24 and rarely twice that (Higham
-//         and Mary 2019), and 2^-22 for the rest. A bf16 weight is exact in f32.
+//         and Mary 2019), and 2^-22 for the rest. A bf16 weight is exact in f32. Of GatedLinear, each sum the same,
+//         times the other factor.
 // Bits    An element is one chain over k: docs/decisions/0003-linear-summation-order.md says why not oneDNN's matmul.
 #include "cpu/product.h"
 #include "cpu/rows.h"
@@ -15,13 +18,30 @@ void execute(const Linear& op, Crew& crew) {
   const int64_t rows = op.x.dim[0], n = op.w.dim[0];
   if (rows == 0 || n == 0) return;
   product(
-      rows, n, crew.weights.panels(op.w, crew), op.multiply_as, crew,
+      rows, n, crew.weights.panels(op.w, 1, crew), 1, op.multiply_as, crew,
       [&](int64_t first, int64_t, int64_t k, int64_t, int) {
         return RowPiece{row_of(op.x, first) + k, op.x.stride[0]};
       },
       [&](int64_t row, int64_t count, int64_t column, int64_t columns, Sums sums) {
         finish_rows(count, columns, sums.data, sums.stride, op.bias ? op.bias.as<float>() : nullptr, op.act,
                     op.residual, op.y, row, column);
+      });
+}
+
+template <>
+void execute(const GatedLinear& op, Crew& crew) {
+  const int64_t rows = op.x.dim[0], n = op.y.dim[1];
+  if (rows == 0 || n == 0) return;
+  const float* bias = op.bias ? op.bias.as<float>() : nullptr;
+  product(
+      rows, n, crew.weights.panels(op.w, 2, crew), 2, op.multiply_as, crew,
+      [&](int64_t first, int64_t, int64_t k, int64_t, int) {
+        return RowPiece{row_of(op.x, first) + k, op.x.stride[0]};
+      },
+      [&](int64_t row, int64_t count, int64_t column, int64_t columns, Sums sums) {
+        kernels().finish_gated(count, columns, sums.data, sums.data + sums.part_stride, sums.stride,
+                               bias ? bias + column : nullptr, bias ? bias + n + column : nullptr, op.act,
+                               row_of(op.y, row) + column, op.y.stride[0]);
       });
 }
 

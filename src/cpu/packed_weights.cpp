@@ -141,25 +141,20 @@ const Tensor* PackedWeights::whole_of(const Tensor& w, int64_t& first) const {
   return &whole;
 }
 
-Panels PackedWeights::panels(const Tensor& w, Crew& crew) {
+Panels PackedWeights::panels(const Tensor& w, int64_t parts, Crew& crew) {
   const int64_t n = w.dim[0], depth = depth_of(w);
   int64_t first = 0;
   const Tensor* whole = whole_of(w, first);
   const bool f32 = w.dtype == DType::f32;
   const auto at = [&](int64_t offset) { return static_cast<const char*>(w.data) + offset * size_of(w.dtype); };
   const PanelOrder place{in_pairs(w.dtype, depth)};
-  if (!whole) {
-    const DepthOrder order = depth_order(w);
-    return copied(
-        n, depth, 0, place.pairs,
-        [&](int64_t row, float* to) {
-          if (f32)
-            reorder(reinterpret_cast<const float*>(at(row * w.stride[0])), order, depth, to);
-          else
-            reorder(reinterpret_cast<const uint16_t*>(at(row * w.stride[0])), order, depth, to);
-        },
-        crew);
-  }
+  const DepthOrder order = depth_order(w);
+  const auto stored_row = [&](int64_t row, float* to) {
+    if (f32)
+      reorder(reinterpret_cast<const float*>(at(row * w.stride[0])), order, depth, to);
+    else
+      reorder(reinterpret_cast<const uint16_t*>(at(row * w.stride[0])), order, depth, to);
+  };
   const auto packed_row = [&](int64_t row, float* to) {
     const auto at = [&](const auto* data, int64_t k) {
       return packed_at(data, whole->dim[0], depth, place, first + row, k);
@@ -168,6 +163,19 @@ Panels PackedWeights::panels(const Tensor& w, Crew& crew) {
       to[k] = f32 ? at(static_cast<const float*>(whole->data), k)
                   : bf16_to_f32(at(static_cast<const uint16_t*>(whole->data), k));
   };
+  if (const int64_t part = n / parts, padded = ceil_div(part, kPanel) * kPanel; parts > 1 && part != padded)
+    return copied(
+        parts * padded, depth, 0, place.pairs,
+        [&](int64_t row, float* to) {
+          if (row % padded >= part)
+            std::fill_n(to, depth, 0.0f);
+          else if (const int64_t from = row / padded * part + row % padded; whole)
+            packed_row(from, to);
+          else
+            stored_row(from, to);
+        },
+        crew);
+  if (!whole) return copied(n, depth, 0, place.pairs, stored_row, crew);
   if (first % kPanel != 0) return copied(n, depth, 0, place.pairs, packed_row, crew);
   const int64_t whole_panels = std::min(ceil_div(n, kPanel), (whole->dim[0] - first) / kPanel);
   Panels out{.whole = w.data, .type = w.dtype, .whole_count = whole_panels, .pairs = place.pairs, .depth = depth};

@@ -57,9 +57,10 @@ class PackedWeights {
   };
   Made made_of(const Tensor& w, int64_t bytes);
 
-  // The panels of a weight, or of some rows of one, prepared or not. What has to be copied for it stays until the next
-  // call.
-  Panels panels(const Tensor& w, Crew&);
+  // The panels of a weight, or of some rows of one, prepared or not. Each of its `parts`, which lie one above the
+  // other, begins a panel. What has to be copied for it stays until the next call: all of a weight that is not prepared
+  // or whose parts are no multiple of a panel.
+  Panels panels(const Tensor& w, int64_t parts, Crew&);
 
  private:
   // The prepared weight that w is rows of, and the first of them; else null.

@@ -19,7 +19,7 @@ void list_layer(WeightTable& table, LlamaWeights::Layer& w, const LlamaConfig& c
   table.add(w.qkv, {square("q_proj"), square("k_proj"), square("v_proj")}, WeightUse::linear);
   table.add(w.o, square("o_proj"), WeightUse::linear);
   table.add(w.norm_2, {prefix + "post_attention_layernorm.weight", {c.hidden}});
-  table.add(w.gate_up, {wide("gate_proj"), wide("up_proj")}, WeightUse::linear);
+  table.add(w.up_gate, {wide("up_proj"), wide("gate_proj")}, WeightUse::linear);
   table.add(w.down, {prefix + "mlp.down_proj.weight", {c.hidden, c.ffn}}, WeightUse::linear);
 }
 
@@ -96,11 +96,9 @@ void Llama::attention(Backend& be, Arena& arena, const LlamaWeights::Layer& w, c
 void Llama::mlp(Backend& be, Arena& arena, const LlamaWeights::Layer& w, const Tensor& h) const {
   const int64_t rows = h.dim[0], ffn = config_.ffn;
   Arena::Scope scope(arena);
-  const Tensor x = arena.like(h), gate_up = arena.make(h.dtype, {rows, 2 * ffn});
-  const Tensor product = arena.make(h.dtype, {rows, ffn});
+  const Tensor x = arena.like(h), product = arena.make(h.dtype, {rows, ffn});
   be.run(AddRmsNorm{.y = x, .h = h, .w = w.norm_2, .eps = config_.rms_norm_eps});
-  be.run(Linear{.y = gate_up, .x = x, .w = w.gate_up});
-  be.run(SiluMul{.y = product, .gate = gate_up.slice(1, 0, ffn), .up = gate_up.slice(1, ffn, 2 * ffn)});
+  be.run(GatedLinear{.y = product, .x = x, .w = w.up_gate, .act = Activation::silu});
   be.run(Linear{.y = h, .x = product, .w = w.down, .residual = h});
 }
 

@@ -11,7 +11,7 @@ struct LlamaWeights {
     Tensor norm_1, norm_2;  // (hidden)
     Tensor qkv;             // (3 hidden, hidden): [q; k; v]
     Tensor o;               // (hidden, hidden)
-    Tensor gate_up;         // (2 ffn, hidden): [gate; up]
+    Tensor up_gate;         // (2 ffn, hidden): [up; gate]
     Tensor down;            // (hidden, ffn)
   };
   Tensor embed;  // (vocab, hidden)

@@ -219,11 +219,14 @@ void Unet::cross_attention(const Step& s, const UnetWeights::Block& w, int64_t h
 void Unet::feed_forward(const Step& s, const UnetWeights::Block& w, const Tensor& h) const {
   const int64_t rows = h.rows(), c = h.dim[2];
   Arena::Scope scope(s.arena);
-  const Tensor u = s.arena.like(h), wide = s.arena.make(h.dtype, {rows, 8 * c});
-  const Tensor product = s.arena.make(h.dtype, {rows, 4 * c});
+  const Tensor u = s.arena.like(h), product = s.arena.make(h.dtype, {rows, 4 * c});
   s.be.run(LayerNorm{.y = u, .x = h, .w = w.norm3_w, .b = w.norm3_b, .eps = kLayerNormEps});
-  project(s.be, w.ff_1_w, w.ff_1_b, u, wide);
-  s.be.run(GegluMul{.y = product, .x = wide});
+  s.be.run(GatedLinear{.y = product,
+                       .x = as_rows(u),
+                       .w = w.ff_1_w,
+                       .bias = w.ff_1_b,
+                       .act = Activation::gelu,
+                       .multiply_as = DType::bf16});
   project(s.be, w.ff_2_w, w.ff_2_b, product, h, h);
 }
 

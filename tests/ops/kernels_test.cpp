@@ -192,8 +192,10 @@ TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]"
         set.scale_channels(n, 1, x.data(), n, w.data(), y.data(), act, out, n);
       });
     }
-    expect_same_bits(n, [&](const Kernels& set, float* out) { set.silu_mul(n, x.data(), y.data(), out); });
-    expect_same_bits(n, [&](const Kernels& set, float* out) { set.gelu_mul(n, y.data(), x.data(), out); });
+    for (Activation act : {Activation::gelu, Activation::silu})
+      expect_same_bits(n, [&](const Kernels& set, float* out) {
+        set.finish_gated(1, n, x.data(), y.data(), n, y.data(), x.data(), act, out, n);
+      });
     expect_same_bits(n, [&](const Kernels& set, float* out) { set.add(n, y.data(), x.data(), out); });
     expect_same_bits(n, [&](const Kernels& set, float* out) { set.divide(n, x.data(), 3.1f, out); });
     expect_same_bits(

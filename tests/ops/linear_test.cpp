@@ -136,7 +136,7 @@ TEST_CASE("A product is cut so that its threads finish together", "[kernels]") {
       for (int64_t panels : {1, 3, 4, 6, 10, 40, 129})
         for (bool pairs : {false, true}) {
           INFO(rows << " rows, " << panels << " panels, " << threads << " threads, " << (pairs ? "bf16" : "f32"));
-          const cpu::Cut to = cpu::cut(rows, panels, pairs, threads);
+          const cpu::Cut to = cpu::cut(rows, panels, 1, pairs, threads);
           REQUIRE((to.rows >= 1 && to.rows <= cpu::kRowBlock));
           REQUIRE((to.panels >= 1 && to.panels <= (pairs ? cpu::kPairPanelBlock : cpu::kPanelBlock)));
           const int64_t down = cpu::ceil_div(rows, to.rows), across = cpu::ceil_div(panels, to.panels);

@@ -2,7 +2,6 @@
 #include "../../cuda/cuda_backend.h"
 #include "ops/cases/add_rms_norm.h"
 #include "ops/cases/linear.h"
-#include "ops/cases/silu_mul.h"
 #include "simt.h"
 
 using namespace seedstory;
@@ -32,7 +31,7 @@ void expect_matches_oracle_however_run(const Op& op, Tolerance tolerance) {
   });
 }
 
-// The Error lines of add_rms_norm.cu and silu_mul.cu.
+// The Error line of add_rms_norm.cu.
 constexpr double last_place(DType type) {
   return type == DType::f32 ? 0x1p-21 : 2 * unit_roundoff(type);
 }
@@ -95,19 +94,6 @@ TEST_CASE("AddRmsNorm's kernel takes rows of any alignment", "[simt][ops]") {
       .y = in.room(DType::f32, {1, 4097}), .h = in.normal(DType::f32, {1, 4097}), .w = in.normal(DType::f32, {4097})};
   CHECK(error_of([&] { oracle::mismatch(*be, long_and_odd, {}); }, ErrorKind::failed) ==
         "AddRmsNorm: chunks of a row: 17 is more than the CUDA kernels have");
-}
-
-TEST_CASE("SiluMul's kernel matches the oracle", "[simt][ops]") {
-  for (DType type : kFloatTypes) {
-    INFO(name_of(type));
-    for_silu_mul_cases(type, [&](const SiluMul& op) {
-      expect_matches_oracle_however_run(op, {.rel = last_place(type), .abs = smallest(type)});
-    });
-    Inputs in(4);
-    const SiluMul odd{
-        .y = in.room(type, {3, 77}), .gate = in.normal(type, {3, 80}).slice(1, 3, 80), .up = in.normal(type, {3, 77})};
-    expect_matches_oracle_however_run(odd, {.rel = last_place(type), .abs = smallest(type)});
-  }
 }
 
 TEST_CASE("Linear's kernels match the oracle", "[simt][ops]") {

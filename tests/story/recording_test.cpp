@@ -32,7 +32,7 @@ TEST_CASE("a session over the recording backend leaves its ops in order", "[reco
   std::vector<std::string> expected = {"Embed", "Copy"};  // into the residual stream
   for (int64_t layer = 0; layer < engine.config.llm.layers; ++layer)
     for (const char* name : {"AddRmsNorm", "Linear", "ScatterRows", "ScatterRows", "CacheAttention", "Linear",
-                             "AddRmsNorm", "Linear", "SiluMul", "Linear"})
+                             "AddRmsNorm", "GatedLinear", "Linear"})
       expected.emplace_back(name);
   for (const char* name : {"AddRmsNorm", "Copy"}) expected.emplace_back(name);
   CHECK(names(ops) == expected);
