@@ -73,13 +73,14 @@ class Gather {
 
 bool is_linear(const Convolution& conv) {
   return conv.kernel_h == 1 && conv.kernel_w == 1 && conv.stride == 1 && conv.above == 0 && conv.left == 0 &&
-         conv.y.dim[1] == conv.x.dim[1] && conv.y.dim[2] == conv.x.dim[2] && conv.x.contiguous();
+         conv.y.dim[1] == conv.x.dim[1] && conv.y.dim[2] == conv.x.dim[2] &&
+         conv.x.stride[1] == conv.x.dim[2] * conv.x.stride[2] && conv.x.stride[0] == conv.x.dim[1] * conv.x.stride[1];
 }
 
 }  // namespace
 
 void convolve_rows(const Convolution& conv, Crew& crew) {
-  const int64_t channels = conv.x.dim[3], width = conv.y.dim[2];
+  const int64_t step = conv.x.stride[2], width = conv.y.dim[2];  // step: from a pixel to the next
   const bool linear = is_linear(conv);
   const Gather gather(conv);
   constexpr int64_t kRoom = kRowBlock * kDepthBlock;
@@ -87,7 +88,7 @@ void convolve_rows(const Convolution& conv, Crew& crew) {
   product(
       conv.y.rows(), conv.y.dim[3], conv.w, 1, DType::bf16, crew,
       [&](int64_t first, int64_t rows, int64_t k, int64_t depth, int thread) {
-        if (linear) return RowPiece{static_cast<const float*>(conv.x.data) + first * channels + k, channels};
+        if (linear) return RowPiece{static_cast<const float*>(conv.x.data) + first * step + k, step};
         float* to = room + thread * kRoom;
         gather(first, rows, k, depth, to);
         return RowPiece{to, depth};

@@ -71,10 +71,8 @@ Tensor Unet::forward(Backend& be, Arena& arena, const Tensor& x, const Tensor& t
   be.probe("unet.input", x, Layout::nhwc);
 
   const Step all{.be = be, .arena = arena, .given = given, .shifts = embed_time(be, arena, t, given.added)};
-  const Tensor first = arena.make(x.dtype, {n, height, width, config_.channels.front()});
-  const Tensor last = arena.like(first);
-  conv3x3(be, w_.conv_in_w, w_.conv_in_b, x, first);
-  level(all, 0, first, last);
+  const Tensor last = arena.make(x.dtype, {n, height, width, config_.channels.front()});
+  level(all, 0, x, last);
   be.run(GroupNorm{.y = last,
                    .x = last,
                    .w = w_.norm_out_w,
@@ -103,67 +101,73 @@ Tensor Unet::embed_time(Backend& be, Arena& arena, const Tensor& t, const Tensor
   return shifts;
 }
 
-// One resolution with everything coarser inside: x is what the way down brings, y what the way up hands on before its
-// upsampler. What the way up reads beside its own is x and each ResNet's output, in reverse.
+// One resolution with everything coarser inside. x is what its first convolution reads: the UNet's input, or the
+// resolution above; y what the way up hands on before its upsampler.
+//
+// A ResNet of the way up reads [h | skip]: what comes from below beside an output of the way down, the last one first.
+// Both are written into the joined tensor where they are computed, so that nothing is copied.
 void Unet::level(const Step& s, size_t l, const Tensor& x, const Tensor& y) const {
   const UnetWeights::Half &down = w_.down[l], &up = w_.up[l];
+  const int64_t n = y.dim[0], height = y.dim[1], width = y.dim[2], channels = y.dim[3];
+  const size_t last = down.resnets.size();
   Arena::Scope scope(s.arena);
-  std::vector<Tensor> skips = {x};
-  for (size_t i = 0; i < down.resnets.size(); ++i) {
-    const Tensor h = s.arena.like(y);
-    resnet_at(s, down.resnets[i], skips.back(), h);
-    if (!down.attentions.empty()) transformer(s, down.attentions[i], h);
-    skips.push_back(h);
+  std::vector<Tensor> joined, h, skip;  // by ResNet of the way up
+  for (size_t i = 0; i <= last; ++i) {
+    const int64_t below = i == 0 ? config_.channels[std::min(l + 1, config_.channels.size() - 1)] : channels;
+    const int64_t all = below + (i == last ? config_.channels[l == 0 ? 0 : l - 1] : channels);
+    joined.push_back(s.arena.make(y.dtype, {n, height, width, all}));
+    h.push_back(joined[i].slice(3, 0, below));
+    skip.push_back(joined[i].slice(3, below, all));
   }
-  Tensor h = down.sampler_w ? coarser(s, l, skips.back()) : middle(s, skips.back());
-  for (size_t i = 0; i < up.resnets.size(); ++i) {
-    const Tensor out = i + 1 == up.resnets.size() ? y : s.arena.like(y);
-    beside(s, up.resnets[i], h, skips.back(), out);
+
+  enter(s, l, x, skip[last]);
+  for (size_t i = 0; i < last; ++i) {
+    const Tensor& out = skip[last - 1 - i];
+    resnet_at(s, down.resnets[i], skip[last - i], out);
+    if (!down.attentions.empty()) transformer(s, down.attentions[i], out);
+  }
+  if (down.sampler_w)
+    coarser(s, l, skip[0], h[0]);
+  else
+    middle(s, skip[0], h[0]);
+  for (size_t i = 0; i <= last; ++i) {
+    const Tensor& out = i == last ? y : h[i + 1];
+    resnet_at(s, up.resnets[i], joined[i], out);
     if (!up.attentions.empty()) transformer(s, up.attentions[i], out);
-    skips.pop_back();
-    h = out;
   }
+}
+
+// The convolution that begins level l.
+void Unet::enter(const Step& s, size_t l, const Tensor& x, const Tensor& y) const {
+  if (l == 0) return conv3x3(s.be, w_.conv_in_w, w_.conv_in_b, x, y);
+  const UnetWeights::Half& above = w_.down[l - 1];
+  s.be.run(
+      Conv2d{.y = y, .x = x, .w = above.sampler_w, .bias = above.sampler_b, .stride = 2, .pad_begin = 1, .pad_end = 1});
+  s.be.probe("unet.down" + std::to_string(l - 1), y, Layout::nhwc);
 }
 
 // The levels below l, from and to the resolution of l.
-Tensor Unet::coarser(const Step& s, size_t l, const Tensor& x) const {
-  const UnetWeights::Half &down = w_.down[l], &up = w_.up[l + 1];
-  const int64_t n = x.dim[0], height = x.dim[1], width = x.dim[2], channels = config_.channels[l + 1];
-  const Tensor y = s.arena.make(x.dtype, {n, height, width, channels});
+void Unet::coarser(const Step& s, size_t l, const Tensor& x, const Tensor& y) const {
+  const UnetWeights::Half& up = w_.up[l + 1];
   Arena::Scope scope(s.arena);
-  const Tensor in = s.arena.make(x.dtype, {n, height / 2, width / 2, x.dim[3]});
-  const Tensor out = s.arena.make(x.dtype, {n, height / 2, width / 2, channels});
-  s.be.run(
-      Conv2d{.y = in, .x = x, .w = down.sampler_w, .bias = down.sampler_b, .stride = 2, .pad_begin = 1, .pad_end = 1});
-  s.be.probe("unet.down" + std::to_string(l), in, Layout::nhwc);
-  level(s, l + 1, in, out);
+  const Tensor out = s.arena.make(x.dtype, {x.dim[0], x.dim[1] / 2, x.dim[2] / 2, y.dim[3]});
+  level(s, l + 1, x, out);
   double_size(s.be, up.sampler_w, up.sampler_b, out, y);
   s.be.probe("unet.up" + std::to_string(config_.channels.size() - 2 - l), y, Layout::nhwc);
-  return y;
 }
 
-Tensor Unet::middle(const Step& s, const Tensor& x) const {
-  const Tensor h = s.arena.like(x), y = s.arena.like(x);
+void Unet::middle(const Step& s, const Tensor& x, const Tensor& y) const {
+  Arena::Scope scope(s.arena);
+  const Tensor h = s.arena.like(x);
   resnet_at(s, w_.mid.resnets[0], x, h);
   transformer(s, w_.mid.attentions[0], h);
   resnet_at(s, w_.mid.resnets[1], h, y);
   s.be.probe("unet.mid", y, Layout::nhwc);
-  return y;
 }
 
 void Unet::resnet_at(const Step& s, const ResnetWeights& w, const Tensor& x, const Tensor& y) const {
   const Tensor shift = s.shifts.slice(1, w.shift_begin, w.shift_begin + y.dim[3]);
   resnet(s.be, s.arena, w, x, shift, config_.norm_groups, config_.norm_eps, y);
-}
-
-// y <- ResNet of [h | skip].
-void Unet::beside(const Step& s, const ResnetWeights& w, const Tensor& h, const Tensor& skip, const Tensor& y) const {
-  const int64_t own = h.dim[3], all = own + skip.dim[3];
-  Arena::Scope scope(s.arena);
-  const Tensor both = s.arena.make(h.dtype, {h.dim[0], h.dim[1], h.dim[2], all});
-  s.be.run(Copy{.y = both.slice(3, 0, own), .x = h});
-  s.be.run(Copy{.y = both.slice(3, own, all), .x = skip});
-  resnet_at(s, w, both, y);
 }
 
 // x <- x + proj_out(blocks(proj_in(norm(x)))), the pixels as tokens.

@@ -69,10 +69,10 @@ class Unet {
   struct Step;  // what all blocks of one forward pass share
   Tensor embed_time(Backend& be, Arena& arena, const Tensor& t, const Tensor& added) const;
   void level(const Step& s, size_t l, const Tensor& x, const Tensor& y) const;
-  Tensor coarser(const Step& s, size_t l, const Tensor& x) const;
-  Tensor middle(const Step& s, const Tensor& x) const;
+  void enter(const Step& s, size_t l, const Tensor& x, const Tensor& y) const;
+  void coarser(const Step& s, size_t l, const Tensor& x, const Tensor& y) const;
+  void middle(const Step& s, const Tensor& x, const Tensor& y) const;
   void resnet_at(const Step& s, const ResnetWeights& w, const Tensor& x, const Tensor& y) const;
-  void beside(const Step& s, const ResnetWeights& w, const Tensor& h, const Tensor& skip, const Tensor& y) const;
   void transformer(const Step& s, const UnetWeights::Transformer& w, const Tensor& x) const;
   void self_attention(const Step& s, const UnetWeights::Block& w, int64_t heads, const Tensor& h) const;
   void cross_attention(const Step& s, const UnetWeights::Block& w, int64_t heads, const Tensor& h) const;

@@ -193,6 +193,19 @@ void to_f32(const StoredTensor& stored, int64_t first, int64_t count, float* out
   }
 }
 
+std::vector<float> values_of(Backend& backend, const Tensor& t) {
+  std::vector<float> values(size_t(t.numel()));
+  if (values.empty()) return values;
+  int64_t last = 0;
+  for (int axis = 0; axis < t.rank; ++axis) last += (t.dim[axis] - 1) * t.stride[axis];
+  std::vector<char> host(size_t((last + 1) * size_of(t.dtype)));
+  backend.download(host.data(), Tensor(t.data, DType::u8, {int64_t(host.size())}));
+  StoredTensor there{.values = t, .scale = {}, .file = "download"};
+  there.values.data = host.data();
+  to_f32(there, 0, t.numel(), values.data());
+  return values;
+}
+
 WeightBlock::WeightBlock(Backend& backend, int64_t bytes)
     : backend_(&backend), arena_(std::make_unique<Arena>(backend, bytes)) {}
 

@@ -120,6 +120,9 @@ class WeightLoader {
 // Numbers [first, first + count) of a stored tensor as f32, in row-major order whatever its strides.
 void to_f32(const StoredTensor& stored, int64_t first, int64_t count, float* out);
 
+// All of a tensor in the backend's memory as f32, in row-major order, whatever its float type and strides.
+std::vector<float> values_of(Backend& backend, const Tensor& t);
+
 // "; did you mean 'module.conv_in.weight' for 'conv_in.weight'?": a name that has a prefix more, as wrappers of modules
 // put it, or one less. Empty: the source has none.
 std::string did_you_mean(const TensorSource& source, std::string_view missing);

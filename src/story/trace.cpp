@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/file.h"
+#include "model/weights.h"
 
 namespace seedstory {
 namespace {
@@ -22,8 +23,7 @@ std::vector<float> to_nchw(const std::vector<float>& from, const Tensor& t) {
 
 void Trace::record(Backend& backend, const std::string& name, const Tensor& t, Layout layout) {
   if (names_.count(name)) return;
-  std::vector<float> host(t.numel());
-  backend.download(host.data(), t);
+  std::vector<float> host = values_of(backend, t);
   if (layout == Layout::rows) return record_host(name, Tensor(host.data(), DType::f32, t.dim, size_t(t.rank)));
   host = to_nchw(host, t);
   record_host(name, Tensor(host.data(), DType::f32, {t.dim[0], t.dim[3], t.dim[1], t.dim[2]}));

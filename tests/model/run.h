@@ -6,14 +6,12 @@
 #include <vector>
 
 #include "model/sizing.h"
+#include "model/weights.h"
 
 namespace seedstory {
 
 inline std::vector<float> download(Backend& be, const Tensor& t) {
-  Tensor own(nullptr, t.dtype, t.dim, size_t(t.rank));
-  std::vector<float> values(size_t(t.numel()));
-  be.download(values.data(), t);
-  return values;
+  return values_of(be, t);
 }
 
 // Runs step(backend, arena) -> Tensor in an arena of just the size that a dry run counts; the result on the host.
