@@ -30,16 +30,27 @@ constexpr size_t kMaxBytes = 64 << 20, kMaxValues = 1 << 20;
 
 constexpr std::string_view kOrderedDict = "collections OrderedDict";
 constexpr std::string_view kRebuildTensor = "torch._utils _rebuild_tensor_v2";
+constexpr std::string_view kRebuildTyped = "torch._utils _rebuild_tensor_v3";  // of types that have no storage class
 constexpr std::string_view kRebuildParameter = "torch._utils _rebuild_parameter";
-constexpr std::array<std::string_view, 14> kStorages = {
-    "torch FloatStorage", "torch HalfStorage",  "torch BFloat16Storage",     "torch DoubleStorage",
-    "torch LongStorage",  "torch IntStorage",   "torch ShortStorage",        "torch CharStorage",
-    "torch ByteStorage",  "torch BoolStorage",  "torch ComplexFloatStorage", "torch ComplexDoubleStorage",
-    "torch QInt8Storage", "torch QUInt8Storage"};
+constexpr std::array<std::string_view, 15> kStorages = {
+    "torch FloatStorage", "torch HalfStorage",   "torch BFloat16Storage",       "torch DoubleStorage",
+    "torch LongStorage",  "torch IntStorage",    "torch ShortStorage",          "torch CharStorage",
+    "torch ByteStorage",  "torch BoolStorage",   "torch ComplexFloatStorage",   "torch ComplexDoubleStorage",
+    "torch QInt8Storage", "torch QUInt8Storage", "torch.storage UntypedStorage"};
+constexpr std::array<std::string_view, 9> kTypes = {
+    "torch float8_e4m3fn",   "torch float8_e5m2",    "torch float8_e4m3fnuz",
+    "torch float8_e5m2fnuz", "torch float8_e8m0fnu", "torch float4_e2m1fn_x2",
+    "torch uint16",          "torch uint32",         "torch uint64"};
 
-bool allowed(std::string_view global) {
-  return global == kOrderedDict || global == kRebuildTensor || global == kRebuildParameter ||
-         std::find(kStorages.begin(), kStorages.end(), global) != kStorages.end();
+// Of what may stand in a file, the text that stays; empty: nothing else may.
+std::string_view known_global(std::string_view global) {
+  for (const std::string_view known : {kOrderedDict, kRebuildTensor, kRebuildTyped, kRebuildParameter})
+    if (global == known) return known;
+  for (const std::string_view known : kStorages)
+    if (global == known) return known;
+  for (const std::string_view known : kTypes)
+    if (global == known) return known;
+  return {};
 }
 
 std::string dotted(std::string_view global) {
@@ -164,12 +175,9 @@ class Unpickler {
   void push_global(std::string_view module, std::string_view name) {
     // A view of a text that stays: the file need not have the two side by side.
     const std::string global = fmt::format("{} {}", module, name);
-    if (!allowed(global)) fail_here("refuses to call " + dotted(global));
-    const auto known = std::find(kStorages.begin(), kStorages.end(), global);
-    push(Kind::global).text = known != kStorages.end()   ? *known
-                              : global == kOrderedDict   ? kOrderedDict
-                              : global == kRebuildTensor ? kRebuildTensor
-                                                         : kRebuildParameter;
+    const std::string_view known = known_global(global);
+    if (known.empty()) fail_here("refuses to call " + dotted(global));
+    push(Kind::global).text = known;
   }
 
   void reduce(std::string_view global, const Value& arguments) {
@@ -182,6 +190,17 @@ class Unpickler {
       need(items[2], Kind::tuple);
       need(items[3], Kind::tuple);
       push(Kind::tensor).items = {items[0], items[1], items[2], items[3]};
+    } else if (global == kRebuildTyped && items.size() >= 7) {  // as above, and the type behind it
+      need(items[1], Kind::integer);
+      need(items[2], Kind::tuple);
+      need(items[3], Kind::tuple);
+      const std::string_view type = need(items[6], Kind::global).text;
+      if (std::find(kTypes.begin(), kTypes.end(), type) == kTypes.end()) fail_here(dotted(type) + " is no type");
+      std::vector<Value*> storage = need(items[0], Kind::storage).items;
+      storage[0] = items[6];
+      push(Kind::storage).items = std::move(storage);
+      Value* typed = pop();
+      push(Kind::tensor).items = {typed, items[1], items[2], items[3]};
     } else if (global == kRebuildParameter && items.size() == 3) {
       need(items[0], Kind::tensor);
       stack_.push_back(items[0]);

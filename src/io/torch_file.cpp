@@ -32,11 +32,24 @@ struct UnreadType {
   int64_t bytes;
 };
 constexpr UnreadType kUnreadTypes[] = {
-    {"torch DoubleStorage", "F64", 8},          {"torch LongStorage", "I64", 8},
-    {"torch ShortStorage", "I16", 2},           {"torch CharStorage", "I8", 1},
-    {"torch BoolStorage", "BOOL", 1},           {"torch ComplexFloatStorage", "C64", 8},
-    {"torch ComplexDoubleStorage", "C128", 16}, {"torch QInt8Storage", "QI8", 1},
+    {"torch DoubleStorage", "F64", 8},
+    {"torch LongStorage", "I64", 8},
+    {"torch ShortStorage", "I16", 2},
+    {"torch CharStorage", "I8", 1},
+    {"torch BoolStorage", "BOOL", 1},
+    {"torch ComplexFloatStorage", "C64", 8},
+    {"torch ComplexDoubleStorage", "C128", 16},
+    {"torch QInt8Storage", "QI8", 1},
     {"torch QUInt8Storage", "QU8", 1},
+    {"torch float8_e4m3fn", "F8_E4M3", 1},
+    {"torch float8_e5m2", "F8_E5M2", 1},
+    {"torch float8_e4m3fnuz", "F8_E4M3FNUZ", 1},
+    {"torch float8_e5m2fnuz", "F8_E5M2FNUZ", 1},
+    {"torch float8_e8m0fnu", "F8_E8M0", 1},
+    {"torch float4_e2m1fn_x2", "F4_X2", 1},
+    {"torch uint16", "U16", 2},
+    {"torch uint32", "U32", 4},
+    {"torch uint64", "U64", 8},
 };
 
 struct Storage {

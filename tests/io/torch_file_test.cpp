@@ -78,6 +78,31 @@ TEST_CASE("Tensors of a torch file are views with offset and stride", "[io]") {
   }
 }
 
+TEST_CASE("Float8 in a torch file is named, and its other tensors are read", "[io]") {
+  const std::string bytes =
+      tuple(text("storage") + global("torch.storage", "UntypedStorage") + text("1") + text("cpu") + integer(6)) + "Q";
+  const auto typed = [&](const std::string& type) {
+    return global("torch._utils", "_rebuild_tensor_v3") +
+           tuple(bytes + integer(0) + integers({2, 3}) + integers({3, 1}) + "\x89" +
+                 global("collections", "OrderedDict") + ")R" + global("torch", type)) +
+           "R";
+  };
+  ZipBuilder zip;
+  zip.add("archive/data.pkl", dict(text("w") + tensor(storage("FloatStorage", "0", 12), 0, {12}, {1}) +  //
+                                   text("f8") + typed("float8_e4m3fn") + text("u16") + typed("uint16")));
+  zip.add("archive/data/0", kFloats);
+  zip.add("archive/data/1", std::string(6, '\0'));
+  const TempFolder folder;
+  const auto source = open_weights(folder.file("m.bin", zip.whole()));
+  CHECK(source->names() == std::vector<std::string>{"w"});
+  REQUIRE(source->unread().size() == 2);
+  CHECK(source->unread().at("f8").str() == "F8_E4M3(2, 3)");
+  CHECK(source->unread().at("f8").bytes == 6);
+  CHECK(source->unread().at("u16").str() == "U16(2, 3)");
+  CHECK(pickle_error(dict(text("w") + typed("load"))) == "m.bin: data.pkl: refuses to call torch.load");
+  CHECK_THAT(pickle_error(dict(text("w") + typed("FloatStorage"))), Catch::Contains("torch.FloatStorage is no type"));
+}
+
 TEST_CASE("The opcodes of newer protocols are understood", "[io]") {
   // protocol 4: frame, short strings, memoize, stack_global; then parameters, lists and pops
   const std::string short_text = std::string("\x8c\x05torch\x94\x8c\x0c", 10) + "FloatStorage\x94\x93\x94";
