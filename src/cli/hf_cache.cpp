@@ -8,6 +8,7 @@
 #include <cctype>
 #include <cstdlib>
 #include <tuple>
+#include <vector>
 
 #include "io/file.h"
 #include "seedstory/error.h"
@@ -77,10 +78,10 @@ bool is_commit(std::string_view text) {
 }
 
 // The first of these that a snapshot has.
-std::optional<fs::path> existing(const std::optional<Snapshot>& snapshot, std::initializer_list<const char*> names) {
+std::optional<fs::path> existing(const std::optional<Snapshot>& snapshot, const std::vector<std::string>& names) {
   if (!snapshot) return {};
   std::error_code none;
-  for (const char* name : names)
+  for (const std::string& name : names)
     if (fs::exists(snapshot->dir / name, none)) return snapshot->dir / name;
   return {};
 }
@@ -115,7 +116,7 @@ void note(const Snapshot& snapshot, ModelPaths& paths) {
 void find_other_parts(ModelPaths& paths) {
   const std::optional<Snapshot> here = Snapshot{paths.dir, ""};
   const auto take = [&](fs::path& part, const std::optional<Snapshot>& snapshot,
-                        std::initializer_list<const char*> names) {
+                        const std::vector<std::string>& names) {
     const auto file = existing(snapshot, names);
     if (!file || !part.empty()) return;
     part = *file;
@@ -123,13 +124,9 @@ void find_other_parts(ModelPaths& paths) {
   };
   if (!existing(here, {"stable-diffusion-xl-base-1.0"})) {
     auto sdxl = hf_snapshot("stabilityai/stable-diffusion-xl-base-1.0");
-    take(paths.unet, sdxl,
-         {"unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors",
-          "unet/diffusion_pytorch_model.bin", "unet/diffusion_pytorch_model.fp16.bin"});
+    take(paths.unet, sdxl, diffusers_files("unet"));
     if (sdxl && !paths.unet.empty()) sdxl->note.clear();  // said once
-    take(paths.vae, sdxl,
-         {"vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors",
-          "vae/diffusion_pytorch_model.bin", "vae/diffusion_pytorch_model.fp16.bin"});
+    take(paths.vae, sdxl, diffusers_files("vae"));
   }
   if (!existing(here, {"visual_tokenizer", "QwenViT", "Qwen-VL-Chat"})) {
     take(paths.vit, hf_snapshot(kPublishedRepo, "spaces"), {"pretrained/qwen_vit_G.pt"});

@@ -188,11 +188,8 @@ ModelDir open_published(const ModelPaths& paths, const RunPart& run) {
   model.published = true;
   ModelConfig& c = model.config;
   const auto diffusers = [](const char* part) {
-    std::vector<std::string> files;
-    for (const char* type : {"safetensors", "bin"})
-      for (const char* form : {".{}", ".{}.index.json", ".fp16.{}"})
-        files.push_back(fmt::format("stable-diffusion-xl-base-1.0/{}/diffusion_pytorch_model{}", part,
-                                    fmt::format(fmt::runtime(form), type)));
+    std::vector<std::string> files = diffusers_files(part);
+    for (std::string& file : files) file.insert(0, "stable-diffusion-xl-base-1.0/");
     return files;
   };
   run("llm", [&](fs::path& file) {
@@ -246,6 +243,14 @@ ModelDir open_published(const ModelPaths& paths, const RunPart& run) {
 }
 
 }  // namespace
+
+std::vector<std::string> diffusers_files(const std::string& part) {
+  std::vector<std::string> files;
+  for (const char* type : {"safetensors", "bin"})
+    for (const char* form : {".{}", ".{}.index.json", ".fp16.{}"})
+      files.push_back(part + "/diffusion_pytorch_model" + fmt::format(fmt::runtime(form), type));
+  return files;
+}
 
 ModelDir open_model(const ModelPaths& paths, const RunPart& run) {
   if (!fs::is_directory(paths.dir) && !paths.may_be_absent)
