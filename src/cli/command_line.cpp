@@ -37,9 +37,11 @@ std::string flag(const char* name, const Json& value) {
 }
 
 std::string sampling_flags(const Json& sampling) {
-  return flag("--temp", sampling.at("temp")) + flag("--top-k", sampling.at("top_k")) +
-         flag("--top-p", sampling.at("top_p")) + flag("--min-p", sampling.at("min_p")) +
-         flag("--repeat-penalty", sampling.at("repeat_penalty"));
+  const std::string line = flag("--temp", sampling.at("temp"));
+  const std::string rest = flag("--repeat-penalty", sampling.at("repeat_penalty"));
+  if (sampling.at("temp") == 0) return line + rest;  // nothing is drawn; the program warns of more
+  return line + flag("--top-k", sampling.at("top_k")) + flag("--top-p", sampling.at("top_p")) +
+         flag("--min-p", sampling.at("min_p")) + rest;
 }
 
 // What a frame says of itself is a stranger's word: of its flags only those that name a model's files are printed. A
@@ -116,11 +118,12 @@ std::string build(const Json& story, const std::filesystem::path& folder) {
   line += request.at("seed_per_frame") == true ? " --seed-per-frame" : " --seed-per-frame=false";
   line += flag("--rng", request.at("rng")) + flag("--steps", request.at("steps")) +
           flag("--cfg-scale", request.at("cfg_scale")) + flag("--width", request.at("width")) +
-          flag("--height", request.at("height")) + flag("--policy", request.at("policy")) +
-          flag("--window", request.at("window")) + flag("--max-tokens", request.at("max_tokens"));
+          flag("--height", request.at("height")) + flag("--policy", request.at("policy"));
+  if (request.at("policy") != "dense") line += flag("--window", request.at("window"));
+  line += flag("--max-tokens", request.at("max_tokens"));
   if (command == "generate") line += sampling_flags(request.at("sampling"));
   return line + flag("--type", request.at("type")) + flag("--device", request.at("backend")) +
-         model_flags(story.at("model").at("flags")) + " --config /dev/null -o " + new_folder();
+         model_flags(story.at("model").at("flags")) + " --no-settings -o " + new_folder();
 }
 
 }  // namespace

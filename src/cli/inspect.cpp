@@ -185,8 +185,7 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
 
 // The fields in the order in which they were written.
 Json parse_story(const std::string& text, const fs::path& path) {
-  parse_json(text, path.string(), 8);
-  Json story = Json::parse(text);
+  Json story = parse_ordered_json(text, path.string(), 8);
   if (!story.is_object() || !story.contains("seedstory"))
     fail_input(fmt::format("{}: is not a story of this program", path.string()));
   const auto need_texts = [&](const Json& frame) {
@@ -251,18 +250,32 @@ int inspect_picture(const fs::path& path, const InspectFlags& flags) {
   return 0;
 }
 
+// Of what the command names, what is not where it says: the frame may have been moved, the model as well.
+std::string remake_command(const Json& story, const fs::path& folder) {
+  std::string command = command_line(story, folder);
+  std::error_code none;
+  if (const fs::path start = folder / "000.png"; !story.at("request").at("image").is_null() && !fs::exists(start, none))
+    say_on_stderr(fmt::format("{}: is not there; the command starts from it", start.string()));
+  for (const auto& [flag, value] : story.at("model").at("flags").items())
+    if (const fs::path file = value.get<std::string>(); flag != "--hf-repo" && !fs::exists(file, none))
+      say_on_stderr(fmt::format("{} {}: is not here; the story was told with it", flag, file.string()));
+  return command;
+}
+
+bool print_for_program(const Json& story, const std::string& command, const InspectFlags& flags) {
+  if (flags.command)
+    fmt::print("{}\n", command);
+  else if (flags.json)
+    print(Json{{"story", story}, {"remake", command}});
+  return flags.command || flags.json;
+}
+
 int inspect_png(const fs::path& path, const InspectFlags& flags) {
   const auto text = read_frame_json(path);
   if (!text) return inspect_picture(path, flags);
   const Json story = parse_story(*text, path);
-  const std::string command = command_line(story, path.parent_path());
-  if (flags.command || flags.json) {
-    if (flags.command)
-      fmt::print("{}\n", command);
-    else
-      print(Json{{"story", story}, {"remake", command}});
-    return 0;
-  }
+  const std::string command = remake_command(story, path.parent_path());
+  if (print_for_program(story, command, flags)) return 0;
   const Json& frame = story.at("frame");
   print(fmt::format("{}: frame {} of a story{}", one_line(path.string()), frame.at("index").dump(),
                     frame.value("start", false) ? ", its start picture" : ""));
@@ -276,14 +289,8 @@ int inspect_png(const fs::path& path, const InspectFlags& flags) {
 
 int inspect_story(const fs::path& path, const InspectFlags& flags) {
   const Json story = parse_story(read_story_json(path), path);
-  const std::string command = command_line(story, fs::is_directory(path) ? path : path.parent_path());
-  if (flags.command || flags.json) {
-    if (flags.command)
-      fmt::print("{}\n", command);
-    else
-      print(Json{{"story", story}, {"remake", command}});
-    return 0;
-  }
+  const std::string command = remake_command(story, fs::is_directory(path) ? path : path.parent_path());
+  if (print_for_program(story, command, flags)) return 0;
   const Json& frames = story.at("frames");
   print(fmt::format("{}: a story, {} frames{}", one_line(path.string()), frames.size(),
                     story.value("complete", false) ? "" : ", not finished"));
@@ -295,11 +302,21 @@ int inspect_story(const fs::path& path, const InspectFlags& flags) {
   return 0;
 }
 
+// Ours has a model.json; the published layout is known by its folders.
+bool is_model_folder(const fs::path& dir) {
+  for (const char* name : {"model.json", "seedstory.json", "seed_story", "detokenizer", "detokenizer_george_adapted",
+                           "cvlm_llama2_tokenizer", "stable-diffusion-xl-base-1.0", "visual_tokenizer", "pretrained"})
+    if (fs::exists(dir / name)) return true;
+  return false;
+}
+
 int inspect_kind(const fs::path& path, const InspectFlags& flags) {
   const std::string name = path.filename().string();
   if (fs::is_directory(path)) {
     if (fs::exists(path / "story.json")) return inspect_story(path, flags);
     if (flags.command) fail_input(fmt::format("{}: holds no story data", path.string()));
+    if (!is_model_folder(path))
+      fail_input(fmt::format("{}: holds neither a model (model.json) nor a story (story.json)", path.string()));
     return inspect_model({.dir = path}, flags.json);
   }
   const MappedFile file(path);
@@ -309,6 +326,11 @@ int inspect_kind(const fs::path& path, const InspectFlags& flags) {
     return inspect_model({.dir = path.has_parent_path() ? path.parent_path() : fs::path(".")}, flags.json);
   if (path.extension() == ".json" && !name.ends_with(".index.json")) return inspect_story(path, flags);
   if (flags.command) fail_input(fmt::format("{}: holds no story data", path.string()));
+  if (path.extension() == ".html") {
+    const fs::path story = path.parent_path() / "story.json";
+    fail_input(fmt::format("{}: is a page to be read in a browser{}", path.string(),
+                           fs::exists(story) ? "; the story is in " + story.string() : ""));
+  }
   if (!is_weights(file.bytes()))
     if (const std::string kind = unread_picture(file.bytes()); !kind.empty())
       fail_input(fmt::format("{}: {}", path.string(), kind));

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <set>
 #include <vector>
 
 #include "seedstory/error.h"
@@ -10,57 +9,83 @@
 namespace seedstory {
 namespace {
 
-using Json = nlohmann::json;
-
-// Sees a text pass by: how deep it is, and whether a name is there twice. The library's own callback would cost the
-// square of an object's size.
-class Watch : public nlohmann::json_sax<Json> {
+// Builds a value as the text passes by, and sees how deep it is and whether a name is there twice. The library's own
+// callback would cost the square of an object's size.
+template <class Json>
+class Builder : public nlohmann::json_sax<Json> {
  public:
-  Watch(const std::string& what, size_t max_depth) : what_(what), max_depth_(max_depth) {}
+  Builder(const std::string& what, size_t max_depth) : what_(what), max_depth_(max_depth) {}
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool start_object(size_t) override { return open(); }
+  Json take() { return std::move(root_); }
+
+  bool null() override { return put(nullptr); }
+  bool boolean(bool value) override { return put(value); }
+  bool number_integer(typename Json::number_integer_t value) override { return put(value); }
+  bool number_unsigned(typename Json::number_unsigned_t value) override { return put(value); }
+  bool number_float(typename Json::number_float_t value, const typename Json::string_t&) override { return put(value); }
+  bool string(typename Json::string_t& value) override { return put(std::move(value)); }
+  bool binary(typename Json::binary_t&) override { return false; }  // JSON has none
+  bool start_object(size_t) override { return open(Json::object()); }
   bool end_object() override { return close(); }
-  bool start_array(size_t) override { return open(); }
+  bool start_array(size_t) override { return open(Json::array()); }
   bool end_array() override { return close(); }
-  bool key(string_t& name) override {
-    if (!names_.back().insert(name).second) fail_input(fmt::format("{}: \"{}\" is there twice", what_, name));
+  bool key(typename Json::string_t& name) override {
+    const auto [at, is_new] = open_.back()->template get_ref<typename Json::object_t&>().emplace(name, nullptr);
+    if (!is_new) fail_input(fmt::format("{}: \"{}\" is there twice", what_, name));
+    named_ = &at->second;
     return true;
   }
   bool parse_error(size_t byte, const std::string&, const nlohmann::detail::exception& error) override {
-    if (dynamic_cast<const Json::parse_error*>(&error))
+    if (dynamic_cast<const typename Json::parse_error*>(&error))
       fail_input(fmt::format("{}: not valid JSON at byte {}", what_, byte));
     fail_input(fmt::format("{}: not valid JSON: {}", what_, error.what()));
   }
 
  private:
-  bool open() {
-    if (names_.size() == max_depth_) fail_input(fmt::format("{}: nested deeper than {} levels", what_, max_depth_));
-    names_.emplace_back();
+  // Where the next value goes. The values that are open stay where they are: only the innermost one grows.
+  Json& place() {
+    if (open_.empty()) return root_;
+    return open_.back()->is_array() ? open_.back()->emplace_back() : *named_;
+  }
+  template <class Value>
+  bool put(Value&& value) {
+    place() = std::forward<Value>(value);
+    return true;
+  }
+  bool open(Json value) {
+    if (open_.size() == max_depth_) fail_input(fmt::format("{}: nested deeper than {} levels", what_, max_depth_));
+    Json& opened = place();
+    opened = std::move(value);
+    open_.push_back(&opened);
     return true;
   }
   bool close() {
-    names_.pop_back();
+    open_.pop_back();
     return true;
   }
 
   const std::string& what_;
   size_t max_depth_;
-  std::vector<std::set<std::string>> names_;  // of the objects and arrays that are open
+  Json root_;
+  Json* named_ = nullptr;  // the value behind the last name
+  std::vector<Json*> open_;
 };
+
+template <class Json>
+Json parse(std::string_view text, const std::string& what, size_t max_depth) {
+  Builder<Json> builder(what, max_depth);
+  Json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
+}
 
 }  // namespace
 
 nlohmann::json parse_json(std::string_view text, const std::string& what, size_t max_depth) {
-  Watch watch(what, max_depth);
-  Json::sax_parse(text.begin(), text.end(), &watch);
-  return Json::parse(text.begin(), text.end());
+  return parse<nlohmann::json>(text, what, max_depth);
+}
+
+nlohmann::ordered_json parse_ordered_json(std::string_view text, const std::string& what, size_t max_depth) {
+  return parse<nlohmann::ordered_json>(text, what, max_depth);
 }
 
 }  // namespace seedstory

@@ -84,6 +84,7 @@ TEST_CASE("The command inside a frame and a story makes the same bytes") {
       "seedstory generate --model model --max-tokens 20 -n 3 -p \"it's a 'fox'\" --steps 3 --cfg-scale 1.7 -s 9 "
       "--seed-per-frame --rng torch-cpu --policy mm_sink --window 2 -W 48 -H 16 --temp 0.7 --top-p 0.9 "
       "--repeat-penalty 1.1",
+      "seedstory generate --model model --max-tokens 20 -n 1 -p fox --top-k 5 --policy dense",
       "seedstory generate --model model --max-tokens 20 -n 2 -p 'The fox' -i start.png",
       "seedstory visualize --model model --captions captions.json --policy dense",
       "seedstory visualize --model model --captions captions.json -i start.png -n 1",
@@ -101,10 +102,13 @@ TEST_CASE("The command inside a frame and a story makes the same bytes") {
     desk.write("again.sh", command.out);
     // Neither a variable nor the configuration file may change what is told.
     desk.write("config/seedstory/config.toml", "steps = 5\ntemp = 1.5\nrepeat-penalty = 2\nmodel = 'nowhere'\n");
-    const Run again = desk.shell("export SEEDSTORY_SEED_PER_FRAME=1 SEEDSTORY_TEMP=2 SEEDSTORY_TOP_K=2; " +
-                                 shells[++run % 4] + " again.sh");
+    const Run again = desk.shell(
+        "export SEEDSTORY_SEED_PER_FRAME=1 SEEDSTORY_TEMP=2 SEEDSTORY_TOP_K=2 SEEDSTORY_SHEET=all.png "
+        "SEEDSTORY_VAE=/x SEEDSTORY_TOKENIZER=/x SEEDSTORY_HF_REPO=me/none SEEDSTORY_CPU=amx SEEDSTORY_ORDER=none; " +
+        shells[++run % 4] + " again.sh");
     INFO(command.out << again.err);
     CHECK(again.code == 0);
+    CHECK_THAT(again.err, !Catch::Contains("--t"));  // the command is not one that the program warns of
     desk.expect_equal_folders("out", "again");
     // The next one goes elsewhere, and says so.
     CHECK(desk.shell("seedstory inspect --command out").out == command.out.substr(0, command.out.size() - 1) + "-2\n");
@@ -223,24 +227,42 @@ TEST_CASE("inspect tells a person and a program what a frame is") {
   CHECK_THAT(story.out, Catch::StartsWith("out: a story, 3 frames\n") && Catch::Contains("\n002.png    "));
 }
 
+TEST_CASE("inspect says what the command of a frame that was moved would miss") {
+  const Desk desk;
+  desk.write("start.png", encode_png({.width = 3, .height = 2, .rgb = std::vector<uint8_t>(18)}));
+  REQUIRE(desk.generate("-p fox -n 1 -i start.png -o out && mkdir far && cp out/001.png far").code == 0);
+  CHECK(desk.shell("seedstory inspect out/001.png").err.empty());
+  CHECK(desk.shell("seedstory inspect far/001.png").err == "far/000.png: is not there; the command starts from it\n");
+  CHECK(desk.shell("cd far; seedstory inspect --command 001.png").err ==
+        "000.png: is not there; the command starts from it\n--model model: is not here; the story was told with it\n");
+}
+
 TEST_CASE("inspect of a picture without a story, and of what it cannot read") {
   const Desk desk;
   desk.write("plain.png", encode_png({.width = 3, .height = 2, .rgb = std::vector<uint8_t>(18)}));
   desk.write("junk", "not a weight file");
   desk.write("hostile.png",
              encode_png({.width = 1, .height = 1, .rgb = {1, 2, 3}}, {{"seedstory", R"({"seedstory": 1})"}}));
-  desk.write("story.json", "{}");
+  desk.write("other.json", "{}");
   const Run plain = desk.shell("seedstory inspect plain.png");
   CHECK(plain.code == 0);
   CHECK(plain.out == "plain.png: PNG, 3x2 pixels, no story data\ngenerate --image  makes a 000.png of 3x2 pixels\n");
   struct {
     const char *path, *message;
-  } cases[] = {{"plain.png --command", "plain.png: holds no story data"},
-               {"nowhere", "nowhere: no such file"},
-               {"junk", "junk"},
-               {"hostile.png", "this is not the whole of a story's data"},
-               {"story.json", "story.json: is not a story of this program"},
-               {"model --command", "model: holds no story data"}};
+  } cases[] = {
+      {"plain.png --command", "plain.png: holds no story data"},
+      {"nowhere", "nowhere: no such file"},
+      {"junk", "junk"},
+      {"hostile.png", "this is not the whole of a story's data"},
+      {"other.json", "other.json: is not a story of this program"},
+      {"model --command", "model: holds no story data"},
+      {".", ".: holds neither a model (model.json) nor a story (story.json)"},
+      {"page/story.html", "page/story.html: is a page to be read in a browser; the story is in page/story.json"},
+      {"far.html", "far.html: is a page to be read in a browser\n"},
+      {"pipe", "pipe: is a pipe, expected a regular file"},
+      {"/dev/zero", "/dev/zero: is a device, expected a regular file"}};
+  REQUIRE(desk.shell("mkfifo pipe; mkdir page; echo '<html>' | tee far.html >page/story.html; echo {} >page/story.json")
+              .code == 0);
   for (const auto& [path, message] : cases) {
     INFO(path);
     const Run run = desk.shell("seedstory inspect " + std::string(path));
