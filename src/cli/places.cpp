@@ -1,14 +1,10 @@
 #include "cli/places.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <memory>
-
 #include "cli/hf_cache.h"
+#include "cli/meant.h"
 #include "io/file.h"
 #include "seedstory/error.h"
 #include "story/published.h"
@@ -24,31 +20,14 @@ constexpr size_t kMostText = 16 << 20;
 constexpr const char* kEmpty = "is empty";
 constexpr size_t kMostPicture = 256 << 20;
 
-std::string read_descriptor(int fd, const std::string& name, size_t most) {
-  std::string text;
-  char block[1 << 16];
-  for (;;) {
-    const ssize_t count = ::read(fd, block, sizeof block);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_input(fmt::format("{}: cannot be read: {}", name, std::strerror(errno)));
-    if (count == 0) return text;
-    text.append(block, size_t(count));
-    if (text.size() > most) fail_input(fmt::format("{}: over {} bytes", name, most));
-  }
-}
-
 // Standard input, and pipes as <(command) gives them, cannot be mapped.
 bool is_stream(const std::string& path) {
   std::error_code none;
   return path == "-" || (fs::exists(path, none) && !fs::is_regular_file(path, none) && !fs::is_directory(path, none));
 }
 
-std::string read_stream(const std::string& path, size_t most) {
-  if (path == "-") return read_descriptor(STDIN_FILENO, user_text_name(path), most);
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail_input(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-  const std::unique_ptr<const int, void (*)(const int*)> closed(&fd, [](const int* open) { ::close(*open); });
-  return read_descriptor(fd, path, most);
+std::string read_user_stream(const std::string& path, size_t most) {
+  return path == "-" ? read_descriptor(STDIN_FILENO, user_text_name(path), most) : read_stream(path, most);
 }
 
 }  // namespace
@@ -82,6 +61,18 @@ bool is_published_name(const ModelFlags& f) {
   return f.model == kPublishedModel && !fs::exists(*f.model, none);
 }
 
+// A slip is likeliest in a name that lies beside others.
+static void need_model_folder(const fs::path& dir) {
+  std::error_code none;
+  if (fs::is_directory(dir, none)) return;
+  if (fs::exists(dir, none)) fail_input(fmt::format("{}: is a file, expected a model's folder", dir.string()));
+  std::vector<std::string> names = {kPublishedModel};
+  for (const auto& entry : fs::directory_iterator(dir.has_parent_path() ? dir.parent_path() : fs::path("."), none))
+    if (fs::exists(entry.path() / "model.json", none))
+      names.push_back((dir.parent_path() / entry.path().filename()).string());
+  fail_input(fmt::format("{}: no such model directory{}", dir.string(), did_you_mean(dir.string(), names)));
+}
+
 ModelPaths find_model(const ModelFlags& f) {
   if (is_published_name(f))
     fail_input(
@@ -92,6 +83,7 @@ ModelPaths find_model(const ModelFlags& f) {
     paths = find_hf_model(*f.hf_repo);
   else
     paths.dir = f.model ? fs::path(*f.model) : shipped_model();
+  if (f.model) need_model_folder(paths.dir);
   return with_given_files(std::move(paths), f);
 }
 
@@ -134,7 +126,7 @@ std::string user_text_name(const std::string& path) {
 }
 
 std::string read_user_text(const std::string& path) {
-  std::string text = is_stream(path) ? read_stream(path, kMostText) : read_text_file(path, kMostText);
+  std::string text = is_stream(path) ? read_user_stream(path, kMostText) : read_text_file(path, kMostText);
   if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
   if (const std::string wrong = wrong_in_text(text); !wrong.empty() && wrong != kEmpty)
     fail_input(user_text_name(path) + ": " + wrong);
@@ -153,7 +145,7 @@ Picture read_user_picture(const std::string& path, Pixels pixels) {
     const MappedFile file(path);
     return read_picture(file.bytes(), path, pixels);
   }
-  const std::string bytes = read_stream(path, kMostPicture);
+  const std::string bytes = read_user_stream(path, kMostPicture);
   return read_picture({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()}, user_text_name(path), pixels);
 }
 

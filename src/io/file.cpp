@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -38,6 +39,22 @@ std::string reason(int error) {
                                           : std::strerror(error)));
 }
 
+const char* kind_of(mode_t mode) {
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return S_ISCHR(mode) || S_ISBLK(mode) ? "a device" : "no regular file";
+}
+
+// The size of an open regular file. Devices and pipes are refused: their size says nothing.
+size_t regular_size(int fd, const fs::path& path) {
+  struct stat info;
+  if (::fstat(fd, &info) != 0) fail_read(path, errno);
+  if (S_ISDIR(info.st_mode)) fail_input(fmt::format("{}: is a folder, expected a file", path.string()));
+  if (!S_ISREG(info.st_mode))
+    fail_input(fmt::format("{}: is {}, expected a regular file", path.string(), kind_of(info.st_mode)));
+  return size_t(info.st_size);
+}
+
 // A descriptor that closes itself.
 class Descriptor {
  public:
@@ -53,18 +70,12 @@ class Descriptor {
   int fd_;
 };
 
-// The size of an open regular file. Devices and pipes are refused: their size says nothing.
-size_t regular_size(int fd, const fs::path& path) {
-  struct stat info;
-  if (::fstat(fd, &info) != 0) fail_read(path, errno);
-  if (S_ISDIR(info.st_mode)) fail_input(fmt::format("{}: is a folder, expected a file", path.string()));
-  if (!S_ISREG(info.st_mode)) fail_input(fmt::format("{}: is not a regular file", path.string()));
-  return size_t(info.st_size);
-}
+// How often a pipe's other end is looked for.
+constexpr int kMostWaits = 40;
+constexpr std::chrono::milliseconds kWait(50);
 
 // Opens what is not a regular file. A pipe may wait two seconds for its reader: for ever would be a program that hangs.
 int open_stream(const fs::path& path, int flags) {
-  constexpr int kMostWaits = 40;
   for (int wait = 0;; ++wait) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags);
     if (fd >= 0) {
@@ -72,7 +83,7 @@ int open_stream(const fs::path& path, int flags) {
       return fd;
     }
     if (errno != ENXIO || wait == kMostWaits) return -1;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::this_thread::sleep_for(kWait);
   }
 }
 
@@ -138,7 +149,8 @@ void take_owner_and_mode(int fd, const struct stat& info) {
 }  // namespace
 
 MappedFile::MappedFile(const fs::path& path) : path_(path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // A pipe would make open() wait for a writer, before anything could say what it is.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (file.get() < 0) fail_read(path, errno);
   const size_t size = regular_size(file.get(), path);
   if (size == 0) return;  // mmap refuses to map nothing
@@ -167,6 +179,38 @@ std::string read_text_file(const fs::path& path, int64_t limit) {
   const int64_t size = int64_t(file.bytes().size());
   if (size > limit) fail_input(fmt::format("{}: {} bytes, at most {} are read", path.string(), size, limit));
   return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+std::string read_descriptor(int fd, const std::string& name, size_t limit) {
+  std::string text;
+  char block[1 << 16];
+  for (;;) {
+    const ssize_t count = ::read(fd, block, sizeof block);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_input(fmt::format("{}: cannot be read: {}", name, std::strerror(errno)));
+    if (count == 0) return text;
+    text.append(block, size_t(count));
+    if (text.size() > limit) fail_input(fmt::format("{}: over {} bytes", name, limit));
+  }
+}
+
+std::string read_stream(const fs::path& path, size_t limit) {
+  const Descriptor stream(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  struct stat info;
+  if (stream.get() < 0 || ::fstat(stream.get(), &info) != 0) fail_read(path, errno);
+  std::string begin;
+  // Reading tells "nobody writes" (the end) from "not yet" (EAGAIN); polling, whether somebody came and went.
+  for (int wait = 0; S_ISFIFO(info.st_mode); ++wait) {
+    char c;
+    const ssize_t count = ::read(stream.get(), &c, 1);
+    if (count > 0) begin = c;
+    pollfd pipe{.fd = stream.get(), .events = POLLIN, .revents = 0};
+    if (count != 0 || ::poll(&pipe, 1, 0) != 0) break;
+    if (wait == kMostWaits) fail_input(fmt::format("{}: nobody writes into this pipe", path.string()));
+    std::this_thread::sleep_for(kWait);
+  }
+  (void)::fcntl(stream.get(), F_SETFL, ::fcntl(stream.get(), F_GETFL) & ~O_NONBLOCK);
+  return begin + read_descriptor(stream.get(), path.string(), limit);
 }
 
 std::optional<FileId> file_id(const fs::path& path) {

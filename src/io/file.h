@@ -43,6 +43,13 @@ class PagesAlone {
 // The whole file as a string; ErrorKind::input if it is missing or longer than `limit` bytes.
 std::string read_text_file(const std::filesystem::path& path, int64_t limit = 64 << 20);
 
+// The same of an open descriptor, whatever it is; `name` begins the messages.
+std::string read_descriptor(int fd, const std::string& name, size_t limit);
+
+// The same of what may be a pipe or a device. A pipe may take its time, but one that nobody has open for writing is
+// ErrorKind::input after two seconds: for ever would be a program that hangs.
+std::string read_stream(const std::filesystem::path& path, size_t limit);
+
 // Which file a path leads to, whatever its name is. A path is followed to the end of its links, as when it is opened.
 struct FileId {
   uint64_t device = 0, inode = 0;

@@ -364,3 +364,47 @@ TEST_CASE("A limit of file sizes ends a story with a message") {
   CHECK(run.code == 3);
   CHECK_THAT(run.err, Catch::Contains("File too large"));
 }
+
+TEST_CASE("What is read as a whole may be a pipe, and what is mapped may not: nothing waits for ever") {
+  const Desk desk;
+  REQUIRE(desk.shell("mkfifo pipe; cp -r model other; rm other/model.json; mkfifo other/model.json").code == 0);
+  const std::string mapped = ": is a pipe, expected a regular file";
+  const std::string generate = "seedstory generate --model model -p fox -n 1 -o no ";
+  struct {
+    std::string line, message;
+  } cases[] = {
+      {"seedstory inspect pipe", "pipe" + mapped},
+      {"seedstory plan --model other", "other/model.json" + mapped},
+      {"seedstory inspect other", "other/model.json" + mapped},
+      {"seedstory generate -p fox --model other", "other/model.json" + mapped},
+      {generate + "--vae pipe", "pipe" + mapped},
+      {generate + "--llm pipe", "pipe" + mapped},
+      {"cat model/vae.safetensors >pipe & " + generate + "--vae pipe", "pipe" + mapped},
+      {generate + "--tokenizer pipe", "pipe: "},
+      {generate + "--vae /dev/zero", "/dev/zero: is a device, expected a regular file"},
+      {generate + "-i pipe", "pipe: nobody writes into this pipe"},
+      {generate + "--config pipe", "pipe: nobody writes into this pipe"},
+      {"seedstory generate --model model -n 1 -o no -f pipe", "pipe: nobody writes into this pipe"},
+      {"seedstory visualize --model model -o no --captions pipe", "pipe: nobody writes into this pipe"},
+      {"seedstory visualize --model model -o no --captions pipe & exec 9>pipe; exec 9>&-; wait $!", "pipe: is empty"}};
+  for (const auto& [line, message] : cases) {
+    INFO(line);
+    const Run run = desk.shell("ulimit -t 60; " + line);
+    CHECK(run.code == 3);
+    CHECK_THAT(run.err, Catch::StartsWith("seedstory: " + message));
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
+  }
+  // A writer may come late, and take its time.
+  CHECK(desk.shell("(sleep 1; printf fox >pipe) & seedstory generate --model model -n 1 -o late -f pipe").code == 0);
+  CHECK(desk.json("late/story.json")["request"]["prompt"] == "fox");
+  if (!has(desk, "bash")) return;
+  desk.write("start.png", encode_png({.width = 3, .height = 2, .rgb = std::vector<uint8_t>(18)}));
+  desk.write("substitution",
+             "seedstory generate --model model -n 1 -o slow -f <(sleep 3; printf fox) -i <(cat start.png) "
+             "--config <(echo steps = 1)\n");
+  const Run run = desk.shell("bash substitution");
+  INFO(run.err);
+  CHECK(run.code == 0);
+  CHECK(desk.json("slow/story.json")["request"]["prompt"] == "fox");
+  CHECK(desk.json("slow/story.json")["request"]["steps"] == 1);
+}
