@@ -4,8 +4,7 @@
 namespace seedstory {
 
 std::unique_ptr<Backend> make_cuda_backend(int) {
-  fail_resource(
-      "--device cuda: this build has no CUDA backend; configure with -DSEEDSTORY_CUDA=ON, or use --device cpu");
+  fail_resource("--device cuda: no model runs on a card yet, and this build has no CUDA backend; use --device cpu");
 }
 
 }  // namespace seedstory

@@ -124,8 +124,6 @@ Print printer(const std::string& format) {
 
 int bench(const BenchFlags& f, const Backends& backends) {
   const Print print = printer(f.format);
-  need_range("--threads", f.threads, 0, 1024);
-  need_range("--repeat", f.repeat, 1, 1000);
   const DType products = parse_type(f.type, backends.cpu_type(f.cpu));
   const ModelDir model = open_model(find_model(f));
   const auto backend = backends.cpu(int(f.threads), f.cpu);

@@ -7,6 +7,7 @@
 #include <cctype>
 #include <vector>
 
+#include "cli/meant.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
@@ -55,9 +56,15 @@ const Card& find_card(const std::string& name) {
         given == plain_name + fmt::format("{:.0f}", gb))
       return card;
   }
-  std::vector<std::string> known;
-  for (const Card& card : kCards) known.emplace_back(card.name);
-  fail_usage(fmt::format("--card {}: expected one of {}, or --memory GIB", name, fmt::join(known, ", ")));
+  std::vector<std::string> known, plain_names;
+  for (const Card& card : kCards) {
+    known.emplace_back(card.name);
+    plain_names.push_back(plain(card.name));
+  }
+  const auto near = std::find(plain_names.begin(), plain_names.end(), nearest(given, plain_names));
+  fail_usage(fmt::format(
+      "--card {}: expected one of {}, or --memory GIB{}", name, fmt::join(known, ", "),
+      near == plain_names.end() ? "" : fmt::format("; did you mean {}?", known[size_t(near - plain_names.begin())])));
 }
 
 std::string card_names() {

@@ -8,6 +8,7 @@
 
 #include "cli/command_line.h"
 #include "cli/config.h"
+#include "cli/estimate.h"
 #include "cli/flags.h"
 #include "cli/hf_cache.h"
 #include "cli/places.h"
@@ -129,9 +130,8 @@ class Doctor {
       gpu.text = backends_.cuda(device.index)->name() + "; it has too few kernels for a whole model yet";
       if (device.cuda) gpu.fix = "seedstory generate --device cpu ...";
     } catch (const Error& error) {
-      gpu.text = error.what();
-      gpu.fix = fs::exists("/dev/nvidiactl") ? "cmake -S . -B build -DSEEDSTORY_CUDA=ON && cmake --build build"
-                                             : "no NVIDIA driver is loaded: install one, or stay with --device cpu";
+      gpu.text = error.what();  // which says as well that a card would not help yet
+      if (device.cuda) gpu.fix = "seedstory generate --device cpu ...";
     }
     add(gpu);
   }
@@ -142,8 +142,7 @@ class Doctor {
       paths = find_paths();
     } catch (const Error& error) {
       if (error.kind != ErrorKind::input) throw;
-      add({"model", "model", "missing", error.what(),
-           flags_.hf_repo ? "hf download " + *flags_.hf_repo : "git checkout -- weights/nano"});
+      add({"model", "model", "missing", error.what(), fix_of("model", {}, false, true)});
       return;
     }
     const Survey survey = survey_model(paths);
@@ -159,7 +158,10 @@ class Doctor {
       else
         add(describe(part, paths.dir, published));
     if (published) look_at_download(paths.dir);
-    if (survey.complete()) look_at_whole(survey.model);
+    if (survey.complete())
+      look_at_whole(survey.model);
+    else if (published && (flags_.hf_repo == kPublishedRepo || flags_.model == kPublishedModel))
+      look_at_whole(published_sizes());
   }
 
   // The published model is known by its parts, whatever of it is there.
@@ -232,7 +234,8 @@ class Doctor {
   void look_at_whole(const ModelDir& model) {
     try {
       const DType type = backends_.cpu_type("auto");
-      const Plan plan = make_plan(model, default_request(model.config), type);
+      const StoryRequest request = default_request(model.config);
+      const Plan plan = make_plan(model, request, type, measure_rates(*cpu_, type));
       const int64_t free = cpu_->free_bytes();
       const Fit fit = fit_into(plan, free);
       Finding memory{"model", "memory", fit == Fit::none ? "missing" : "ok", ""};
@@ -242,6 +245,8 @@ class Doctor {
                         : fmt::format("{} of {} free{}",
                                       memory_text(fit == Fit::at_once ? plan.bytes_at_once() : plan.bytes_in_stages()),
                                       memory_text(free), fit == Fit::at_once ? "" : ", one stage at a time");
+      memory.text += fmt::format("; a story of {} frames takes about {} on this CPU", request.frames,
+                                 readable_time(plan.seconds(request)));
       if (fit == Fit::none)
         memory.fix = "seedstory plan says what fits; --type bf16 and a smaller --width and --height take less";
       add(memory);

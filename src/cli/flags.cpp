@@ -1,6 +1,8 @@
 // Every flag's name and one-line meaning. The only file that includes CLI11, which costs seconds a file.
 #include "cli/flags.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
@@ -8,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <new>
 #include <set>
@@ -20,6 +23,7 @@
 #include "cli/number.h"
 #include "cli/outputs.h"
 #include "cli/places.h"
+#include "cli/request.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
@@ -39,17 +43,24 @@ std::string footer() {
 }
 
 // A number by our own rules: CLI11 reads 010 as eight and cuts 2^64 - 1.
-template <class T>
-CLI::Option* add_number(CLI::App& app, const std::string& names, T& value, const std::string& about) {
+template <class T, class N>
+CLI::Option* add_number(CLI::App& app, const std::string& names, T& value, const Range<N>& range,
+                        const std::string& about) {
   const std::string name = names.substr(names.find("--"));
-  const auto take = [&value, name](const std::string& text) {
-    if constexpr (std::is_same_v<T, std::optional<double>>)
-      value = parse_real(name, text);
+  const auto take = [&value, name, range](const std::string& text) {
+    if constexpr (std::is_same_v<N, double>)
+      value = parse_real(name, text, range);
     else
-      value = parse_whole(name, text);
+      value = parse_whole(name, text, range);
   };
   return app.add_option_function<std::string>(names, take, about)->type_name("N");
 }
+
+using Whole = Range<int64_t>;
+using Real = Range<double>;
+constexpr Whole kSeed{-1, std::numeric_limits<int64_t>::max()}, kSteps{1, 1000},
+    kSide{1, kMostPixels, ", a multiple of what the model takes"}, kDescriptor{2, 1 << 20, "; stdout is the story's"};
+constexpr Real kScale{0, 100};
 
 // CLI11's short flags have one letter; run_command_line() brings llama.cpp's -hf to it under its long name.
 CLI::Option* add_hf_repo(CLI::App& app, std::optional<std::string>& repo) {
@@ -77,11 +88,13 @@ void add_model_flags(CLI::App& app, ModelFlags& f) {
 
 void add_seed_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Story";
-  add_number(app, "-s,--seed", f.seed, "Seed of pictures and of drawn words; -1 draws one (default 42)")->group(group);
+  add_number(app, "-s,--seed", f.seed, kSeed, "Seed of pictures and of drawn words; -1 draws one (default 42)")
+      ->group(group);
   app.add_flag("--seed-per-frame", f.seed_per_frame, "Add the frame's number to the seed: other noise in every frame")
       ->group(group);
   app.add_option("--rng", f.rng, "Whose noise (default torch-cuda)")->type_name("torch-cuda|torch-cpu")->group(group);
-  add_number(app, "--max-tokens", f.max_tokens, "Most tokens of one frame, its picture included (default 500)")
+  add_number(app, "--max-tokens", f.max_tokens, Whole{1, 100000},
+             "Most tokens of one frame, its picture included (default 500)")
       ->group(group);
 }
 
@@ -91,18 +104,18 @@ void add_size_flags(CLI::App& app, StoryFlags& f) {
   app.add_option("--policy", f.policy, "What the language model remembers")
       ->type_name("window|dense|sink|mm_sink|compat_vis")
       ->group(group);
-  add_number(app, "--window", f.window, "Pictures it remembers whole")->group(group);
+  add_number(app, "--window", f.window, Whole{1, 1000}, "Pictures it remembers whole")->group(group);
 
   group = "Pictures";
-  add_number(app, "--steps", f.steps, "Denoising steps")->group(group);
-  add_number(app, "--cfg-scale", f.cfg, "How strongly a picture follows the story; 1 is off")->group(group);
+  add_number(app, "--steps", f.steps, kSteps, "Denoising steps")->group(group);
+  add_number(app, "--cfg-scale", f.cfg, kScale, "How strongly a picture follows the story; 1 is off")->group(group);
   // diffusers' names for the two, for commands that were written for it. Hidden; the description is whom it stands for.
-  add_number(app, "--num-inference-steps", f.steps, "--steps")->group("");
-  add_number(app, "--guidance-scale", f.cfg, "--cfg-scale")->group("");
-  add_number(app, "-W,--width", f.width, "Width in pixels; most models take multiples of 32")
+  add_number(app, "--num-inference-steps", f.steps, kSteps, "--steps")->group("");
+  add_number(app, "--guidance-scale", f.cfg, kScale, "--cfg-scale")->group("");
+  add_number(app, "-W,--width", f.width, kSide, "Width in pixels; most models take multiples of 32")
       ->type_name("PIXELS")
       ->group(group);
-  add_number(app, "-H,--height", f.height, "Height in pixels; most models take multiples of 32")
+  add_number(app, "-H,--height", f.height, kSide, "Height in pixels; most models take multiples of 32")
       ->type_name("PIXELS")
       ->group(group);
 }
@@ -110,11 +123,14 @@ void add_size_flags(CLI::App& app, StoryFlags& f) {
 // Where the words are given there is nothing to draw.
 void add_sampling_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Words (the likeliest ones at --temp 0; what is not given is the model's)";
-  add_number(app, "--temp", f.temperature, "Temperature; 0 takes the likeliest token")->group(group);
-  add_number(app, "--top-k", f.top_k, "Of the K likeliest tokens; 0 is all")->group(group);
-  add_number(app, "--top-p", f.top_p, "Of the likeliest tokens that sum to P; 1 is all")->group(group);
-  add_number(app, "--min-p", f.min_p, "Of tokens at least P times as likely as the best; 0 is all")->group(group);
-  add_number(app, "--repeat-penalty", f.repeat_penalty, "Makes the last 64 tokens less likely; 1 is off (default 1)")
+  add_number(app, "--temp", f.temperature, Real{0, 100}, "Temperature; 0 takes the likeliest token")->group(group);
+  add_number(app, "--top-k", f.top_k, Whole{0, std::numeric_limits<int>::max()}, "Of the K likeliest tokens; 0 is all")
+      ->group(group);
+  add_number(app, "--top-p", f.top_p, Real{0, 1}, "Of the likeliest tokens that sum to P; 1 is all")->group(group);
+  add_number(app, "--min-p", f.min_p, Real{0, 1}, "Of tokens at least P times as likely as the best; 0 is all")
+      ->group(group);
+  add_number(app, "--repeat-penalty", f.repeat_penalty, Real{0.01, 100},
+             "Makes the last 64 tokens less likely; 1 is off (default 1)")
       ->group(group);
 }
 
@@ -157,7 +173,8 @@ void add_terminal_flags(CLI::App& app, TerminalFlags& f) {
       ->group(group);
   app.add_flag("--progress-json", f.progress_json, "One JSON object a line on stderr instead of lines for a person")
       ->group(group);
-  add_number(app, "--progress-fd", f.progress_fd, "The same to this file descriptor, and stderr stays as it is")
+  add_number(app, "--progress-fd", f.progress_fd, kDescriptor,
+             "The same to this file descriptor, and stderr stays as it is")
       ->group(group);
   app.add_option("--log-file", f.log_file, "Append what stderr gets to FILE, each line with its time")
       ->type_name("FILE")
@@ -170,7 +187,7 @@ CLI::Option* add_device(CLI::App& app, std::string& device) {
 }
 
 CLI::Option* add_threads(CLI::App& app, int64_t& threads) {
-  return add_number(app, "-t,--threads", threads, "CPU threads; 0 is one a core");
+  return add_number(app, "-t,--threads", threads, Whole{0, 1024}, "CPU threads; 0 is one a core");
 }
 
 CLI::Option* add_cpu(CLI::App& app, std::string& cpu) {
@@ -194,15 +211,25 @@ void add_machine_flags(CLI::App& app, StoryFlags& f) {
   add_cpu(app, f.cpu)->group(group);
 }
 
+// Where a command's settings come from.
+struct Sources {
+  Path config;
+  bool none = false;
+};
+
 // Of all commands that read the configuration file.
-void add_shared_flags(CLI::App& sub, StoryFlags& f, Path& config) {
+void add_shared_flags(CLI::App& sub, StoryFlags& f, Sources& sources) {
   sub.footer(footer());
   add_size_flags(sub, f);
   add_terminal_flags(sub, f.terminal);
   add_model_flags(sub, f);
   add_machine_flags(sub, f);
-  sub.add_option("--config", config, "Configuration file (default: $XDG_CONFIG_HOME/seedstory/config.toml)")
-      ->type_name("FILE")
+  CLI::Option* config =
+      sub.add_option("--config", sources.config, "Configuration file (default: $XDG_CONFIG_HOME/seedstory/config.toml)")
+          ->type_name("FILE")
+          ->group("Machine");
+  sub.add_flag("--no-settings", sources.none, "Only what the command line says: no configuration file, no variables")
+      ->excludes(config)
       ->group("Machine");
 }
 
@@ -215,7 +242,7 @@ void add_telling_flags(CLI::App& sub, StoryFlags& f) {
       ->group("Machine");
 }
 
-CLI::App* add_generate(CLI::App& app, StoryFlags& f, Path& config) {
+CLI::App* add_generate(CLI::App& app, StoryFlags& f, Sources& sources) {
   CLI::App* sub = app.add_subcommand("generate", "Tell a story from a prompt and paint it");
   const char* group = "What to tell";
   CLI::Option* prompt = sub->add_option("-p,--prompt", f.prompt, "How the story starts")->type_name("TEXT");
@@ -228,14 +255,14 @@ CLI::App* add_generate(CLI::App& app, StoryFlags& f, Path& config) {
                   "Start from this picture (PNG, JPEG or WebP), which the prompt describes; - is stdin")
       ->type_name("FILE")
       ->group(group);
-  add_number(*sub, "-n,--frames", f.frames, "Pictures to make (default 10)")->group(group);
+  add_number(*sub, "-n,--frames", f.frames, Whole{1, kMostFrames}, "Pictures to make (default 10)")->group(group);
   add_sampling_flags(*sub, f);
   add_telling_flags(*sub, f);
-  add_shared_flags(*sub, f, config);
+  add_shared_flags(*sub, f, sources);
   return sub;
 }
 
-CLI::App* add_visualize(CLI::App& app, StoryFlags& f, Path& config) {
+CLI::App* add_visualize(CLI::App& app, StoryFlags& f, Sources& sources) {
   CLI::App* sub = app.add_subcommand("visualize", "Paint a story whose text is given");
   const char* group = "What to paint";
   sub->add_option("--captions", f.captions, "The texts, one a frame: paragraphs, or a JSON array; - is stdin")
@@ -246,21 +273,24 @@ CLI::App* add_visualize(CLI::App& app, StoryFlags& f, Path& config) {
                   "Start from this picture (PNG, JPEG or WebP), which the first caption describes; - is stdin")
       ->type_name("FILE")
       ->group(group);
-  add_number(*sub, "-n,--frames", f.frames, "Pictures to make at most (default: a caption each)")->group(group);
+  add_number(*sub, "-n,--frames", f.frames, Whole{1, kMostFrames}, "Pictures to make at most (default: a caption each)")
+      ->group(group);
   add_telling_flags(*sub, f);
-  add_shared_flags(*sub, f, config);
+  add_shared_flags(*sub, f, sources);
   return sub;
 }
 
-CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p, Path& config) {
+CLI::App* add_plan(CLI::App& app, StoryFlags& f, PlanFlags& p, Sources& sources) {
   CLI::App* sub = app.add_subcommand("plan", "Say what a story takes of memory and time before anything runs");
   const char* group = "What to plan for";
-  add_number(*sub, "-n,--frames", f.frames, "Pictures to make (default 10)")->group(group);
+  add_number(*sub, "-n,--frames", f.frames, Whole{1, kMostFrames}, "Pictures to make (default 10)")->group(group);
   sub->add_option("-i,--image", f.image, "A story that starts from a picture")->type_name("FILE")->group(group);
   sub->add_option("--card", p.card, "Of a known card instead of this machine")->type_name(card_names())->group(group);
-  add_number(*sub, "--memory", p.memory, "GiB to fit into (default: what is free)")->type_name("GIB")->group(group);
+  add_number(*sub, "--memory", p.memory, Real{1e-9, 1e6}, "GiB to fit into (default: what is free)")
+      ->type_name("GIB")
+      ->group(group);
   sub->add_flag("--json", f.json, "Print JSON")->group("Output");
-  add_shared_flags(*sub, f, config);
+  add_shared_flags(*sub, f, sources);
   return sub;
 }
 
@@ -290,8 +320,8 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   sub->add_flag("--ops", f.ops, "Only ops, each at the shapes that the model has");
   sub->add_flag("--stages", f.stages, "Only whole stages: from the ViT to a whole frame");
   sub->add_option("--filter", f.filter, "Only entries with this in their name")->type_name("NAME");
-  sub->add_option("--format", f.format, "md (default), csv or json")->type_name("NAME");
-  add_number(*sub, "--repeat", f.repeat, "Rounds; medians are over these (default 5)");
+  sub->add_option("--format", f.format, "How to print (default md)")->type_name("md|csv|json");
+  add_number(*sub, "--repeat", f.repeat, Whole{1, 1000}, "Rounds; medians are over these (default 5)");
   add_threads(*sub, f.threads);
   add_cpu(*sub, f.cpu);
   add_type(*sub, f.type);
@@ -326,8 +356,8 @@ void refuse_empty_values(const CLI::App& command) {
 
 // A flag that a person may want every time. What only one story is about is not among them, nor what destroys.
 bool is_setting(const CLI::Option& option) {
-  constexpr std::string_view kOfOneStory[] = {"help",  "config", "prompt", "prompt-file", "captions",
-                                              "image", "output", "trace",  "force",       "dry-run"};
+  constexpr std::string_view kOfOneStory[] = {"help",   "config", "prompt", "prompt-file", "captions",   "image",
+                                              "output", "trace",  "force",  "dry-run",     "no-settings"};
   return !option.get_positional() && !option.get_lnames().empty() && !option.get_group().empty() &&
          std::find(std::begin(kOfOneStory), std::end(kOfOneStory), option.get_lnames()[0]) == std::end(kOfOneStory);
 }
@@ -336,8 +366,10 @@ bool takes_value(const CLI::Option& option) {
   return option.get_items_expected_max() > 0;
 }
 
+const std::string kVariable = "SEEDSTORY_";
+
 std::string variable_of(const CLI::Option& option) {
-  std::string name = "SEEDSTORY_" + option.get_lnames()[0];
+  std::string name = kVariable + option.get_lnames()[0];
   for (char& c : name) c = c == '-' ? '_' : c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c;
   return name;
 }
@@ -350,21 +382,44 @@ bool is_setting_without_file(const CLI::Option& option) {
          std::find(std::begin(kShared), std::end(kShared), option.get_lnames()[0]) != std::end(kShared);
 }
 
+// "a, b or c"
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (size_t i = 0; i < words.size(); ++i) text += (i == 0 ? "" : i + 1 < words.size() ? ", " : " or ") + words[i];
+  return text;
+}
+
+// What is asked for late, or not at all in this run, is a slip all the same.
+void need_choice(const CLI::Option& option, const std::string& value) {
+  const std::vector<std::string> words = choices(option.get_type_name());
+  const std::string flag = option.get_name();
+  if (words.empty() || option.get_positional()) return;
+  if (flag == "--device")
+    parse_device(value);
+  else if (flag == "--card")
+    find_card(value);
+  else if (flag == "--type")
+    parse_type(value, DType::f32);
+  else if (std::find(words.begin(), words.end(), value) == words.end())
+    fail_usage(flag + " " + value + ": expected " + joined(words));
+}
+
+bool reads_model(const CLI::App& command) {
+  return command.get_option_no_throw("--model");
+}
+
+CommandDoc describe(const CLI::App& command);
+
 // What a command's flags are when the command line does not give them. Not by CLI11's envname() and set_config(): those
 // let the file win over the environment, let a variable exclude a flag, and name neither in their errors.
 class Settings {
  public:
-  // The commands that read settings have --config.
-  explicit Settings(CLI::App& app) {
-    for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
-      if (command->get_option_no_throw("--config")) commands_.push_back(command);
-  }
-
-  void apply(CLI::App& command, const Path& config) {
+  void apply(CLI::App& command, const Sources& sources) {
+    if (sources.none) return;
     for (const CLI::Option* option : command.get_options([](const CLI::Option* o) { return o->count() > 0; }))
       typed_.insert(option->get_group().empty() ? option->get_description() : option->get_name());
-    if (config)
-      read(command, *config);
+    if (sources.config)
+      read(command, *sources.config);
     else if (const auto file = config_file())
       read(command, file->string());
     read_variables(command, is_setting);
@@ -422,20 +477,62 @@ class Settings {
     return option && is_setting(*option) && option->get_lnames()[0] == key ? option : nullptr;
   }
 
+  // Every value of the file is checked, also one of a command that does not run now.
   void read(CLI::App& command, const std::string& file) {
+    Unused unused;
     for (const Setting& setting : parse_config(read_user_text(file), file)) {
       bool is_known = false, is_table = false;
-      for (CLI::App* other : commands_) {
+      const Given given{setting.value, setting.place + ": " + setting.key, ErrorKind::input};
+      for (CLI::App* other : unused.app.get_subcommands([](CLI::App*) { return true; })) {
         if (!setting.table.empty() && setting.table != other->get_name()) continue;
         is_table = true;
-        if (setting.value.empty()) fail_input(setting.place + ": " + setting.key + ": is empty");
+        if (setting.value.empty()) fail_input(given.place + ": is empty");
         CLI::Option* option = find(*other, setting.key);
         is_known = is_known || option;
-        if (option && other == &command)
-          choose(option, {setting.value, setting.place + ": " + setting.key, ErrorKind::input});
+        if (option) check(*other, *option, given);
+        if (option && other->get_name() == command.get_name()) choose(find(command, setting.key), given);
       }
       if (!is_table) fail_input(setting.place + ": [" + setting.table + "]: no such command");
-      if (!is_known) fail_input(setting.place + ": " + setting.key + ": no such setting (see seedstory man)");
+      if (!is_known) fail_input(given.place + ": " + no_setting(unused.app, setting));
+    }
+  }
+
+  static std::string no_setting(CLI::App& app, const Setting& setting) {
+    std::vector<std::string> known;
+    for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+      const CLI::Option* option = command->get_option_no_throw("--" + setting.key);
+      if (option && option->get_group().empty())
+        return "no such setting; did you mean " + option->get_description().substr(2) + "? (see seedstory man)";
+      if (option && option->get_lnames()[0] == setting.key && !is_setting(*option))
+        return "is not a setting but what one story is about; it belongs on the command line";
+      if (!setting.table.empty() && setting.table != command->get_name()) continue;
+      for (const CLI::Option* o : command->get_options([](const CLI::Option* o) { return is_setting(*o); }))
+        known.push_back(o->get_lnames()[0]);
+    }
+    return "no such setting" + did_you_mean(setting.key, known) + " (see seedstory man)";
+  }
+
+  // Commands that take a value like the program's, and nobody runs.
+  struct Unused {
+    CLI::App app;
+    StoryFlags told, painted, planned;
+    PlanFlags plan;
+    Sources sources;
+    Unused() {
+      add_generate(app, told, sources);
+      add_visualize(app, painted, sources);
+      add_plan(app, planned, plan, sources);
+    }
+  };
+
+  static void check(const CLI::App& command, CLI::Option& option, const Given& given) {
+    const std::string flag = "--" + option.get_lnames()[0];
+    try {
+      assign(option, given);
+    } catch (const Error& error) {
+      if (error.kind != ErrorKind::usage) throw;
+      const std::string message = with_choice(error, describe(command)).what();
+      throw Error(given.kind, given.place + message.substr(flag.size()));
     }
   }
 
@@ -451,6 +548,7 @@ class Settings {
   static void assign(CLI::Option& option, const Given& given) {
     try {
       option.run_callback_for_default()->default_val(given.value);
+      need_choice(option, given.value);
     } catch (const CLI::Error&) {
       const std::string expected = takes_value(option)
                                        ? "a value for --" + option.get_lnames()[0] + " " + option.get_type_name()
@@ -459,20 +557,49 @@ class Settings {
     }
   }
 
-  std::vector<CLI::App*> commands_;
   std::set<std::string> typed_;
   std::map<CLI::Option*, Given> chosen_;
 };
 
 // Also where the command line cannot be understood: a program that reads stderr should not meet a line of another kind.
 bool asks_for_json(int argc, const char* const* argv) {
+  const auto has = [&](std::string_view word) { return std::find(argv, argv + argc, word) != argv + argc; };
   const char* variable = std::getenv("SEEDSTORY_PROGRESS_JSON");
-  return std::find(argv, argv + argc, std::string_view("--progress-json")) != argv + argc ||
-         (variable && (variable == std::string_view("1") || variable == std::string_view("true")));
+  return has("--progress-json") || (variable && !has("--no-settings") &&
+                                    (variable == std::string_view("1") || variable == std::string_view("true")));
 }
 
-bool reads_model(const CLI::App& command) {
-  return command.get_option_no_throw("--model");
+// Without what all of them begin with, a slip counts for what it is.
+std::string meant_variable(const std::string& name, std::vector<std::string> known) {
+  for (std::string& variable : known) variable.erase(0, kVariable.size());
+  const std::string found = nearest(name.substr(kVariable.size()), known);
+  return found.empty() ? "" : "; did you mean " + kVariable + found + "?";
+}
+
+// A slip in a variable's name would be a setting that never comes.
+std::vector<std::string> unknown_variables(CLI::App& app) {
+  // What this repository's own tests read.
+  constexpr std::string_view kOfTests[] = {"SEEDSTORY_GOLDEN", "SEEDSTORY_NANO", "SEEDSTORY_NANO_REFERENCE",
+                                           "SEEDSTORY_SHOW_ERRORS"};
+  std::vector<std::string> known, lines;
+  std::set<std::string> flags;  // as variables, where they are none
+  for (CLI::App* command : app.get_subcommands([](CLI::App* a) { return a->get_option_no_throw("--model"); }))
+    for (const CLI::Option* option : command->get_options()) {
+      if (option->get_lnames().empty() || option->get_group().empty()) continue;
+      if (is_setting(*option) && (command->get_option_no_throw("--config") || is_setting_without_file(*option)))
+        known.push_back(variable_of(*option));
+      else
+        flags.insert(variable_of(*option));
+    }
+  for (const char* const* entry = environ; *entry; ++entry) {
+    const std::string name(*entry, std::strcspn(*entry, "="));
+    if (!name.starts_with(kVariable) || std::find(known.begin(), known.end(), name) != known.end() ||
+        std::find(std::begin(kOfTests), std::end(kOfTests), name) != std::end(kOfTests))
+      continue;
+    lines.push_back(name + (flags.contains(name) ? ": is not read; its flag stands on the command line alone"
+                                                 : ": no such variable" + meant_variable(name, known)));
+  }
+  return lines;
 }
 
 FlagDoc describe(const CLI::Option& option, bool has_variable) {
@@ -554,7 +681,7 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 
   StoryFlags told, painted;
-  Path config;
+  Sources sources;
   InspectFlags inspected;
   DoctorFlags examined;
   BenchFlags timed;
@@ -562,10 +689,10 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
 
   StoryFlags planned;
   PlanFlags plan_flags;
-  CLI::App* generate_app = add_generate(app, told, config);
-  CLI::App* visualize_app = add_visualize(app, painted, config);
+  CLI::App* generate_app = add_generate(app, told, sources);
+  CLI::App* visualize_app = add_visualize(app, painted, sources);
   const CLI::App* inspect_app = add_inspect(app, inspected);
-  CLI::App* plan_app = add_plan(app, planned, plan_flags, config);
+  CLI::App* plan_app = add_plan(app, planned, plan_flags, sources);
   CLI::App* doctor_app = add_doctor(app, examined);
   CLI::App* bench_app = add_bench(app, timed);
   CLI::App* version_app = app.add_subcommand("version", "Say what this build is and can do");
@@ -594,15 +721,23 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
     refuse_empty_values(*command);
     refuse_flags_as_values(*command);
   }
-  Settings settings(app);
+  Settings settings;
   try {
+    for (const CLI::App* command : app.get_subcommands())
+      for (const CLI::Option* option : command->get_options())
+        for (const std::string& value : option->results()) need_choice(*option, value);
     for (const auto& [command, flags] :
          {std::pair{generate_app, &told}, std::pair{visualize_app, &painted}, std::pair{plan_app, &planned}}) {
       if (!command->parsed()) continue;
-      settings.apply(*command, config);
-      need_distinct_files(*flags, config, flags->output.value_or("-") == "-" ? "" : *flags->output);
+      const bool has_window = command->count("--window") > 0;
+      settings.apply(*command, sources);
+      if (has_window && flags->policy == "dense")
+        fail_usage("--window: not with --policy dense, which forgets nothing");
+      need_distinct_files(*flags, sources.config, flags->output.value_or("-") == "-" ? "" : *flags->output);
       terminal.set_up(flags->terminal);
     }
+    if (const CLI::App* command = app.get_subcommands().front(); reads_model(*command) && !sources.none)
+      for (const std::string& line : unknown_variables(app)) terminal.warn(line);
     for (CLI::App* command : {doctor_app, bench_app})
       if (command->parsed()) settings.apply_variables(*command);
     if (generate_app->parsed()) return told.dry_run ? plan(told, {}, backends) : generate(told, backends, terminal);

@@ -226,7 +226,8 @@ void refuse_words(const Words& words, const CommandDoc& program, const std::stri
 Error with_choice(const Error& error, const CommandDoc& command) {
   const std::string message = error.what();
   const size_t blank = message.find(' '), colon = message.find(": expected ");
-  if (error.kind != ErrorKind::usage || colon == std::string::npos || blank > colon) return error;
+  if (error.kind != ErrorKind::usage || colon == std::string::npos || blank > colon || message.ends_with('?'))
+    return error;
   const std::string name = message.substr(0, blank), value = message.substr(blank + 1, colon - blank - 1);
   Words known;
   for (const FlagDoc& flag : command.flags)

@@ -4,7 +4,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <limits>
 
 #include "seedstory/error.h"
 
@@ -23,24 +22,28 @@ std::errc read(std::string_view text, T& value, Form... form) {
   return end == text.data() + text.size() ? error : std::errc::invalid_argument;
 }
 
-}  // namespace
-
-int64_t parse_whole(const std::string& name, std::string_view text) {
-  using Limits = std::numeric_limits<int64_t>;
-  int64_t value = 0;
-  const std::errc error = read(text, value, 10);
-  if (error == std::errc::result_out_of_range)
-    wrong(name, text, fmt::format("a whole number from {} to {}", Limits::min(), Limits::max()));
-  if (error != std::errc()) wrong(name, text, "a whole number");
+// `read_error` may be that the number is larger than T, or nearer to 0.
+template <class T>
+T in_range(const std::string& name, std::string_view text, T value, std::errc read_error, const Range<T>& range) {
+  if (read_error == std::errc::result_out_of_range || value < range.least || value > range.most)
+    wrong(name, text, fmt::format("{} to {}{}", range.least, range.most, range.more));
   return value;
 }
 
-double parse_real(const std::string& name, std::string_view text) {
+}  // namespace
+
+int64_t parse_whole(const std::string& name, std::string_view text, const Range<int64_t>& range) {
+  int64_t value = 0;
+  const std::errc error = read(text, value, 10);
+  if (error == std::errc::invalid_argument) wrong(name, text, "a whole number");
+  return in_range(name, text, value, error, range);
+}
+
+double parse_real(const std::string& name, std::string_view text, const Range<double>& range) {
   double value = 0;
   const std::errc error = read(text, value, std::chars_format::general);
-  if (error == std::errc::result_out_of_range) wrong(name, text, "a number nearer to 1");
-  if (error != std::errc() || !std::isfinite(value)) wrong(name, text, "a number");
-  return value;
+  if (error == std::errc::invalid_argument || !std::isfinite(value)) wrong(name, text, "a number");
+  return in_range(name, text, value, error, range);
 }
 
 }  // namespace seedstory

@@ -7,8 +7,16 @@
 
 namespace seedstory {
 
-// ErrorKind::usage, `name` and the text first: a sign other than one minus, another base, spaces, nan, inf, too large.
-int64_t parse_whole(const std::string& name, std::string_view text);
-double parse_real(const std::string& name, std::string_view text);
+// What a number may be. A model may allow less.
+template <class T>
+struct Range {
+  T least, most;
+  const char* more = "";  // said behind the two
+};
+
+// ErrorKind::usage, `name` and the text first: a sign other than one minus, another base, spaces, nan, inf, or out of
+// the range, however large.
+int64_t parse_whole(const std::string& name, std::string_view text, const Range<int64_t>& range);
+double parse_real(const std::string& name, std::string_view text, const Range<double>& range);
 
 }  // namespace seedstory

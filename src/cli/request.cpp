@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -15,28 +14,26 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Refuses what is not a number as well.
-template <class T>
-void check_range(const char* flag, T value, T least, T most) {
-  if (!(value >= least && value <= most)) fail_usage(fmt::format("{} {}: expected {} to {}", flag, value, least, most));
+void check_range(const char* flag, int64_t value, int64_t least, int64_t most) {
+  if (value < least || value > most) fail_usage(fmt::format("{} {}: expected {} to {}", flag, value, least, most));
 }
 
 template <class T>
-void take(const char* flag, const std::optional<T>& given, T least, T most, auto& value) {
+void take(const char* flag, const std::optional<T>& given, auto& value) {
   if (!given) return;
-  check_range(flag, *given, least, most);
   value = std::remove_reference_t<decltype(value)>(*given);
   // 1e-60 is over 0, and 0 in f32, which often means: off.
-  if (*given != 0 && value == 0)
-    fail_usage(fmt::format("{} {}: expected {} to {}, 0 or 1e-37 and more", flag, *given, least, most));
+  if (*given != 0 && value == 0) fail_usage(fmt::format("{} {}: expected 0, or 1e-37 and more", flag, *given));
 }
 
 void take_size(const char* flag, const std::optional<int64_t>& given, const ModelConfig& config, int64_t& value) {
   // The VAE and the UNet each halve a picture between their levels.
   const int64_t factor = int64_t(1) << (config.vae.channels.size() + config.unet.channels.size() - 2);
-  take<int64_t>(flag, given, factor, 8192, value);
-  if (given && *given % factor != 0)
-    fail_usage(fmt::format("{} {}: expected a multiple of {}, {} to 8192", flag, *given, factor, factor));
+  if (!given) return;
+  check_range(flag, *given, factor, kMostPixels);
+  if (*given % factor != 0)
+    fail_usage(fmt::format("{} {}: expected a multiple of {}, {} to {}", flag, *given, factor, factor, kMostPixels));
+  value = *given;
 }
 
 Policy parse_policy(const std::string& name) {
@@ -57,20 +54,18 @@ uint64_t draw_seed() {
 }
 
 void take_sampling(const StoryFlags& f, SamplingParams& s) {
-  take("--temp", f.temperature, 0.0, 100.0, s.temperature);
-  take<int64_t>("--top-k", f.top_k, 0, std::numeric_limits<int>::max(), s.top_k);
-  take("--top-p", f.top_p, 0.0, 1.0, s.top_p);
-  take("--min-p", f.min_p, 0.0, 1.0, s.min_p);
-  take("--repeat-penalty", f.repeat_penalty, 0.01, 100.0, s.repeat_penalty);
+  take("--temp", f.temperature, s.temperature);
+  take("--repeat-penalty", f.repeat_penalty, s.repeat_penalty);
+  SamplingParams drawn = s;
+  take("--top-k", f.top_k, drawn.top_k);
+  take("--top-p", f.top_p, drawn.top_p);
+  take("--min-p", f.min_p, drawn.min_p);
+  if (s.temperature != 0) s = drawn;  // where nothing is drawn they change no story, and none's record
 }
 
 }  // namespace
 
 void need_range(const char* flag, int64_t value, int64_t least, int64_t most) {
-  check_range(flag, value, least, most);
-}
-
-void need_range(const char* flag, double value, double least, double most) {
   check_range(flag, value, least, most);
 }
 
@@ -108,23 +103,26 @@ StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryR
   StoryRequest r = default_request(config);
   r.prompt = std::move(texts.prompt);
   r.captions = std::move(texts.captions);
-  constexpr int64_t kMostFrames = 10000;
   const int64_t captions = int64_t(r.captions.size()) - (f.image ? 1 : 0);
   if (!r.captions.empty()) r.frames = captions;
-  take<int64_t>("--frames", f.frames, 1, kMostFrames, r.frames);
+  take("--frames", f.frames, r.frames);
   if (!r.captions.empty()) r.frames = std::min(r.frames, captions);
+  if (r.frames > kMostFrames)
+    fail_input(fmt::format("{}: {} captions, expected at most {}; --frames {} paints the first ones",
+                           user_text_name(f.captions.value_or("--captions")), captions, kMostFrames, kMostFrames));
 
   r.seed_per_frame = f.seed_per_frame;
-  take<int64_t>("--seed", f.seed, -1, std::numeric_limits<int64_t>::max(), r.seed);
+  take("--seed", f.seed, r.seed);
   if (f.seed && *f.seed == -1) r.seed = draw_seed();
   if (f.policy) r.policy = parse_policy(*f.policy);
   if (r.policy == Policy::compat_vis && r.captions.empty())
     fail_usage("--policy compat_vis: is for visualize; expected window, dense, sink or mm_sink");
   if (f.rng) r.rng = parse_noise(*f.rng);
-  take<int64_t>("--window", f.window, 1, 1000, r.window);
-  take<int64_t>("--max-tokens", f.max_tokens, 1, 100000, r.max_tokens);
-  take<int64_t>("--steps", f.steps, 1, config.scheduler.train_timesteps, r.steps);
-  take("--cfg-scale", f.cfg, 0.0, 100.0, r.cfg);
+  if (r.policy != Policy::dense) take("--window", f.window, r.window);
+  take("--max-tokens", f.max_tokens, r.max_tokens);
+  if (f.steps) check_range("--steps", *f.steps, 1, config.scheduler.train_timesteps);
+  take("--steps", f.steps, r.steps);
+  take("--cfg-scale", f.cfg, r.cfg);
   take_size("--width", f.width, config, r.width);
   take_size("--height", f.height, config, r.height);
   take_sampling(f, r.sampling);

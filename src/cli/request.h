@@ -8,9 +8,10 @@
 
 namespace seedstory {
 
+constexpr int64_t kMostFrames = 10000, kMostPixels = 8192;  // of a side
+
 // ErrorKind::usage outside [least, most].
 void need_range(const char* flag, int64_t value, int64_t least, int64_t most);
-void need_range(const char* flag, double value, double least, double most);
 
 struct Device {
   bool cuda = false;

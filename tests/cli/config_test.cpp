@@ -85,20 +85,38 @@ TEST_CASE("What is wrong in the file is one line with file, line and key, and ex
   struct {
     const char *text, *message;
   } cases[] = {
-      {"steps = 3\nstepz = 3\n", "c.toml:2: stepz: no such setting (see seedstory man)"},
-      {"prompt = \"fox\"\n", "c.toml:1: prompt: no such setting (see seedstory man)"},
-      {"guidance-scale = 2\n", "c.toml:1: guidance-scale: no such setting (see seedstory man)"},
+      {"steps = 3\nstepz = 3\n", "c.toml:2: stepz: no such setting; did you mean steps? (see seedstory man)"},
+      {"colour = 'on'\n", "c.toml:1: colour: no such setting; did you mean color? (see seedstory man)"},
+      {"lantern = 2\n", "c.toml:1: lantern: no such setting (see seedstory man)"},
+      {"prompt = \"fox\"\n",
+       "c.toml:1: prompt: is not a setting but what one story is about; it belongs on the command line"},
+      {"[visualize]\ncaptions = 'c.txt'\n",
+       "c.toml:2: captions: is not a setting but what one story is about; it belongs on the command line"},
+      {"force = true\n",
+       "c.toml:1: force: is not a setting but what one story is about; it belongs on the command line"},
+      {"guidance-scale = 2\n",
+       "c.toml:1: guidance-scale: no such setting; did you mean cfg-scale? (see seedstory man)"},
+      // Of commands that do not run now, and of flags that another one overrules.
+      {"[visualize]\nsteps = 0\n", "c.toml:2: steps 0: expected 1 to 1000"},
+      {"[visualize]\nseed-per-frame = 'maybe'\n", "c.toml:2: seed-per-frame maybe: expected true or false"},
+      {"[plan]\npolicy = 'windw'\n",
+       "c.toml:2: policy windw: expected window, dense, sink, mm_sink or compat_vis; did you mean window?"},
+      {"[plan]\nmemory = 0\n", "c.toml:2: memory 0: expected 1e-09 to 1000000"},
+      {"[plan]\ndevice = 'tpu'\n", "c.toml:2: device tpu: expected auto, cpu, cuda or cuda:N"},
+      {"[plan]\ntype = 'w4'\n", "c.toml:2: type w4: is not built yet; today: f32 and bf16"},
+      {"[visualize]\ntemp = 1\n", "c.toml:2: temp: no such setting (see seedstory man)"},
+      {"max-tokens = -1\n", "c.toml:1: max-tokens -1: expected 1 to 100000"},
+      {"fit = 'of'\n", "c.toml:1: fit of: expected on or off; did you mean off?"},
       {"steps = \"many\"\n", "c.toml:1: steps many: expected a whole number"},
       {"steps = 1e1\n", "c.toml:1: steps 1e1: expected a whole number"},
       {"seed = +5\n", "c.toml:1: seed +5: expected a whole number"},
-      {"seed = 18446744073709551615\n",
-       "c.toml:1: seed 18446744073709551615: expected a whole number from -9223372036854775808 to 9223372036854775807"},
+      {"seed = 18446744073709551615\n", "c.toml:1: seed 18446744073709551615: expected -1 to 9223372036854775807"},
       {"\nmodel = \"\"\n", "c.toml:2: model: is empty"},
       {"[visualize]\nrng = ''\n", "c.toml:2: rng: is empty"},
       {"quiet = ''\n", "c.toml:1: quiet: is empty"},
       {"\nsteps = 0\n", "c.toml:2: steps 0: expected 1 to 1000"},
       {"policy = 'best'\n", "c.toml:1: policy best: expected window, dense, sink, mm_sink or compat_vis"},
-      {"color = 'red'\n", "c.toml:1: color red: expected on, off or auto"},
+      {"color = 'red'\n", "c.toml:1: color red: expected auto, on or off"},
       {"seed-per-frame = 'maybe'\n", "c.toml:1: seed-per-frame maybe: expected true or false"},
       {"[paint]\nsteps = 3\n", "c.toml:2: [paint]: no such command"},
       {"steps\n", "c.toml:1: a line without =; expected KEY = VALUE or [COMMAND]"},
@@ -134,6 +152,50 @@ TEST_CASE("What is wrong in the environment is one line with the variable, and e
     const Run run = desk.shell(std::string(variable) + " seedstory generate -p fox --model model -o out");
     CHECK(run.code == 2);
     CHECK(run.err == "seedstory: " + std::string(message) + "\n");
+  }
+}
+
+TEST_CASE("The flag --no-settings leaves the file and the environment aside") {
+  const Desk desk;
+  REQUIRE(desk.shell("mkdir -p config/seedstory; echo 'nonsense' >config/seedstory/config.toml").code == 0);
+  const std::string environment =
+      "export SEEDSTORY_STEPS=9 SEEDSTORY_SHEET=a.png SEEDSTORY_VAE=/x SEEDSTORY_JSON=1 "
+      "SEEDSTORY_PROGRESS_JSON=1 SEEDSTORY_STEP=1; ";
+  const Run run = desk.shell(environment + "seedstory generate --no-settings -p fox -n 1 --model model -o out");
+  REQUIRE(run.code == 0);
+  CHECK(run.out.find('{') == std::string::npos);
+  CHECK(run.err.find_first_of("{_") == std::string::npos);
+  CHECK(desk.json("out/story.json")["request"]["steps"] == 2);
+  CHECK_FALSE(std::filesystem::exists(desk / "out/a.png"));
+  CHECK(desk.shell(environment + "seedstory plan --no-settings --model model").code == 0);
+  CHECK(desk.shell("seedstory plan --no-settings --config c.toml").code == 2);
+}
+
+TEST_CASE("A variable of ours that nobody reads is named, with the one that was meant") {
+  const Desk desk;
+  struct {
+    const char *variable, *message;
+  } cases[] = {
+      {"SEEDSTORY_STEP=3", "SEEDSTORY_STEP: no such variable; did you mean SEEDSTORY_STEPS?"},
+      {"SEEDSTORY_STEPZ=", "SEEDSTORY_STEPZ: no such variable; did you mean SEEDSTORY_STEPS?"},
+      {"SEEDSTORY_LANTERN=1", "SEEDSTORY_LANTERN: no such variable"},
+      {"SEEDSTORY_PROMPT=fox", "SEEDSTORY_PROMPT: is not read; its flag stands on the command line alone"},
+      {"SEEDSTORY_GUIDANCE_SCALE=2", "SEEDSTORY_GUIDANCE_SCALE: no such variable"},
+  };
+  for (const auto& [variable, message] : cases)
+    for (const char* line : {"generate -p fox -n 1 --force -q -o out", "plan", "doctor", "bench --filter none"}) {
+      INFO(variable << " " << line);
+      const Run run = desk.shell(std::string(variable) + " seedstory " + line + " --model model");
+      CHECK_THAT(run.err, Catch::StartsWith(std::string(message) + "\n"));
+    }
+  for (const char* line : {"SEEDSTORY_GOLDEN=x SEEDSTORY_SHOW_ERRORS=1 seedstory plan --model model",
+                           "SEEDSTORY_FORMAT=x SEEDSTORY_CARD=a40 SEEDSTORY_TEMP=1 seedstory plan --model model",
+                           "SEEDSTORY_STEP=3 seedstory version"}) {
+    INFO(line);
+    const Run run = desk.shell(line);
+    CHECK(run.err == (std::string(line).find("FORMAT") == std::string::npos
+                          ? ""
+                          : "SEEDSTORY_FORMAT: is not read; its flag stands on the command line alone\n"));
   }
 }
 

@@ -4,6 +4,18 @@
 
 using namespace seedstory;
 
+namespace {
+
+void expect_refused(const Desk& desk, const std::string& line, const std::string& message) {
+  INFO(line);
+  const Run run = desk.shell(line);
+  CHECK(run.code == 2);
+  CHECK(run.err == "seedstory: " + message + "\n");
+  CHECK(run.out.empty());
+}
+
+}  // namespace
+
 TEST_CASE("A wrong command line is one clear line and exit 2") {
   const Desk desk;
   struct {
@@ -25,12 +37,14 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
       {"seedstory generate --model model -p x -n three", "--frames three: expected a whole number"},
       {"seedstory generate --model model -p x --steps 0", "--steps 0: expected 1 to 1000"},
       {"seedstory generate --model model -p x --steps 1001", "--steps 1001: expected 1 to 1000"},
-      {"seedstory generate --model model -p x --num-inference-steps 0", "--steps 0: expected 1 to 1000"},
+      {"seedstory generate --model model -p x --num-inference-steps 0", "--num-inference-steps 0: expected 1 to 1000"},
       {"seedstory generate --model model -p x --cfg-scale -1", "--cfg-scale -1: expected 0 to 100"},
       {"seedstory generate --model model -p x --guidance-scale nan", "--guidance-scale nan: expected a number"},
       {"seedstory generate --model model -p x --width 100", "--width 100: expected a multiple of 16, 16 to 8192"},
-      {"seedstory generate --model model -p x --height 0", "--height 0: expected 16 to 8192"},
-      {"seedstory generate --model model -p x --height 1000000", "--height 1000000: expected 16 to 8192"},
+      {"seedstory generate --model model -p x --height 0",
+       "--height 0: expected 1 to 8192, a multiple of what the model takes"},
+      {"seedstory generate --model model -p x --height 1000000",
+       "--height 1000000: expected 1 to 8192, a multiple of what the model takes"},
       {"seedstory generate --model model -p x --seed -2", "--seed -2: expected -1 to 9223372036854775807"},
       {"seedstory generate --model model -p x --window 0", "--window 0: expected 1 to 1000"},
       {"seedstory generate --model model -p x --max-tokens 0", "--max-tokens 0: expected 1 to 100000"},
@@ -45,7 +59,7 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
       {"seedstory generate --model model -p x --device cuda:x", "--device cuda:x: expected auto, cpu, cuda or cuda:N"},
       {"seedstory generate --model model -p x --threads -1", "--threads -1: expected 0 to 1024"},
       {"seedstory generate --model model -p x --order random", "--order random: expected interleaved or text-first"},
-      {"seedstory generate --model model -p x --color red", "--color red: expected on, off or auto"},
+      {"seedstory generate --model model -p x --color red", "--color red: expected auto, on or off"},
       {"seedstory generate --model model -p x -q -v", "--verbose excludes --quiet (see seedstory generate --help)"},
       {"seedstory generate --model model -p x --temp -0.5", "--temp -0.5: expected 0 to 100"},
       {"seedstory generate --model model -p x --top-k -1", "--top-k -1: expected 0 to 2147483647"},
@@ -57,11 +71,7 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
       {"seedstory inspect x --json --command", "--json and --command exclude each other"},
   };
   for (const auto& [line, message] : cases) {
-    INFO(line);
-    const Run run = desk.shell(line);
-    CHECK(run.code == 2);
-    CHECK(run.err == "seedstory: " + std::string(message) + "\n");
-    CHECK(run.out.empty());
+    expect_refused(desk, line, message);
   }
   CHECK(desk.files(".") == std::vector<std::string>{"line.sh", "model", "stderr", "stdout"});
 }
@@ -118,19 +128,40 @@ TEST_CASE("A slip in a command, a flag or a value is answered with what was mean
       {"generate --model model -p x --rng torch_cpu",
        "--rng torch_cpu: expected torch-cuda or torch-cpu; did you mean torch-cpu?"},
       {"plan --model model --type fp32", "--type fp32: expected auto, f32 or bf16; did you mean f32?"},
-      {"generate --model model -p x --color no", "--color no: expected on, off or auto"},
+      {"generate --model model -p x --color no", "--color no: expected auto, on or off"},
       {"plan --model model --device cdua", "--device cdua: expected auto, cpu, cuda or cuda:N; did you mean cuda?"},
       {"plan --model model --device gpu", "--device gpu: expected auto, cpu, cuda or cuda:N"},
       {"completion zhs", "completion zhs: expected bash, zsh or fish; did you mean zsh?"},
+      {"generate --model model -p x --show onn", "--show onn: expected auto, on or off; did you mean on?"},
+      {"generate --model model -p x --fit offf", "--fit offf: expected on or off; did you mean off?"},
+      {"generate --model model -p x --dry-run --order text_first",
+       "--order text_first: expected interleaved or text-first; did you mean text-first?"},
+      {"generate --model model -p x --stream jsnol",
+       "--stream jsnol: expected multipart or jsonl; did you mean jsonl?"},
+      {"plan --model model --cpu avx21",
+       "--cpu avx21: expected auto, amx, avx512_bf16, avx512, avx2 or portable; did you mean avx2?"},
+      {"bench --model model --format jsn", "--format jsn: expected md, csv or json; did you mean json?"},
       {"completion", "bash|zsh|fish is required (see seedstory completion --help)"},
   };
   for (const auto& [line, message] : cases) {
-    INFO(line);
-    const Run run = desk.shell("seedstory " + std::string(line));
-    CHECK(run.code == 2);
-    CHECK(run.err == "seedstory: " + std::string(message) + "\n");
-    CHECK(run.out.empty());
+    expect_refused(desk, "seedstory " + std::string(line), message);
   }
+  for (const auto& [card, meant] : {std::pair{"rtx409", "4090"}, {"nvidia-h10", "h100"}, {"a6", "a6000"}}) {
+    const Run run = desk.shell("seedstory plan --card " + std::string(card));
+    CHECK(run.code == 2);
+    CHECK_THAT(run.err, Catch::EndsWith(", or --memory GIB; did you mean " + std::string(meant) + "?\n"));
+  }
+  for (const auto& [model, message] : {std::pair{"seed-stroy", "no such model directory; did you mean seed-story?"},
+                                       {"modle", "no such model directory; did you mean model?"},
+                                       {"./modle", "no such model directory; did you mean ./model?"},
+                                       {"lantern", "no such model directory"},
+                                       {"captions.json", "is a file, expected a model's folder"}})
+    for (const char* command : {"generate -p x", "plan", "bench"}) {
+      INFO(command << " " << model);
+      const Run run = desk.shell("seedstory " + std::string(command) + " --model " + model);
+      CHECK(run.code == 3);
+      CHECK(run.err == "seedstory: " + std::string(model) + ": " + message + "\n");
+    }
   const Run variable = desk.shell("SEEDSTORY_POLICY=windw seedstory generate --model model -p x");
   CHECK(variable.err ==
         "seedstory: SEEDSTORY_POLICY windw: expected window, dense, sink, mm_sink or compat_vis; did you mean "
@@ -193,6 +224,25 @@ TEST_CASE("Numbers are decimal, whole where they count, and never another number
   for (const char* value : {"0x10", " 5", "5 ", "+5", "1,5", "nan", "inf", "-inf", "5a", "1e999", "."})
     for (const std::string& flag : scales) refused(flag, value);
   CHECK(desk.shell("seedstory generate --model model -p x --temp 1e-60").code == 2);
+  // What is too large for any number is told the flag's range as well.
+  struct {
+    const char *flag, *range;
+  } ranges[] = {{"--seed", "-1 to 9223372036854775807"},
+                {"--frames", "1 to 10000"},
+                {"--steps", "1 to 1000"},
+                {"--width", "1 to 8192, a multiple of what the model takes"},
+                {"--max-tokens", "1 to 100000"},
+                {"--window", "1 to 1000"},
+                {"--top-k", "0 to 2147483647"},
+                {"--progress-fd", "2 to 1048576; stdout is the story's"},
+                {"--threads", "0 to 1024"},
+                {"--repeat-penalty", "0.01 to 100"},
+                {"--cfg-scale", "0 to 100"}};
+  for (const auto& [flag, range] : ranges)
+    for (const char* value : {"99999999999999999999999", "-99999999999999999999999"}) {
+      const Run run = desk.shell(std::string("seedstory generate --model model -p x ") + flag + "=" + value);
+      CHECK(run.err == std::string("seedstory: ") + flag + " " + value + ": expected " + range + "\n");
+    }
   CHECK_THAT(desk.shell("SEEDSTORY_SEED=0x2 seedstory generate --model model -p x").err,
              Catch::StartsWith("seedstory: SEEDSTORY_SEED 0x2: expected a whole number"));
   CHECK_THAT(desk.shell("SEEDSTORY_THREADS=0x2 seedstory bench --model model").err,
@@ -237,11 +287,7 @@ TEST_CASE("An empty value is refused by name, whatever the command and wherever 
                {"SEEDSTORY_MODEL= seedstory doctor", "SEEDSTORY_MODEL: is empty"},
                {"SEEDSTORY_CPU= seedstory bench", "SEEDSTORY_CPU: is empty"}};
   for (const auto& [line, message] : cases) {
-    INFO(line);
-    const Run run = desk.shell(line);
-    CHECK(run.code == 2);
-    CHECK(run.err == "seedstory: " + std::string(message) + "\n");
-    CHECK(run.out.empty());
+    expect_refused(desk, line, message);
   }
   CHECK(desk.files(".") == std::vector<std::string>{"line.sh", "model", "stderr", "stdout"});
 }
@@ -276,6 +322,9 @@ TEST_CASE("A command refuses flags that it could only ignore") {
     CHECK(run.code == 2);
     CHECK_THAT(run.err, Catch::Contains("there is no flag "));
   }
+  for (const char* line : {"generate -p x", "visualize --captions c.json", "plan"})
+    CHECK(desk.shell("seedstory " + std::string(line) + " --model model --policy dense --window 2").err ==
+          "seedstory: --window: not with --policy dense, which forgets nothing\n");
   // What is said once for all commands counts where it can.
   CHECK(desk.shell("seedstory plan --model model --config all.toml").code == 0);
   CHECK(desk.shell("SEEDSTORY_TEMP=2 seedstory visualize --model model --captions c.json --config all.toml -o out")
@@ -322,7 +371,7 @@ TEST_CASE("The flag --cpu takes instructions that the processor has") {
   const Desk desk;
   CHECK(desk.generate("-p fox -n 1 --cpu portable -o out").code == 0);
   CHECK(desk.shell("seedstory generate --model model -p fox -n 1 --cpu sse9 -o out").err ==
-        "seedstory: --cpu sse9: expected auto, amx, avx512_bf16, avx512, avx2, portable\n");
+        "seedstory: --cpu sse9: expected auto, amx, avx512_bf16, avx512, avx2 or portable\n");
   const nlohmann::json version = nlohmann::json::parse(desk.shell("seedstory version --json").out);
   const std::string cpu = version["backends"][0]["description"];
   if (cpu.find("amx") != std::string::npos) return;
@@ -395,6 +444,19 @@ TEST_CASE("Captions are paragraphs, strings, or objects with a text") {
   }
   desk.write("bracket.txt", "[Page 1] The fox.\n\n[Page 2] The snow.");
   CHECK(desk.shell("seedstory visualize --model model -o bracket --captions bracket.txt").code == 0);
+}
+
+TEST_CASE("More captions than pictures that a story may have are refused, or cut by --frames") {
+  const Desk desk;
+  std::string text;
+  for (int i = 0; i < 10001; ++i) text += "the fox\n\n";
+  desk.write("many.txt", text);
+  const Run run = desk.shell("seedstory visualize --model model -o out --captions many.txt");
+  CHECK(run.code == 3);
+  CHECK(run.err ==
+        "seedstory: many.txt: 10001 captions, expected at most 10000; --frames 10000 paints the first ones\n");
+  CHECK(desk.shell("seedstory visualize --model model -o out --captions many.txt --dry-run").code == 3);
+  CHECK(desk.shell("seedstory visualize --model model -o out --captions many.txt -n 1").code == 0);
 }
 
 TEST_CASE("A caption that does not fit is refused before the first picture") {

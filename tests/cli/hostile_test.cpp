@@ -131,6 +131,12 @@ TEST_CASE("What is small on disk and huge in memory is not unpacked") {
   CHECK(run_bounded(desk, "seedstory inspect texts.png").out ==
         "texts.png: PNG, 1x1 pixels, no story data\ngenerate --image  makes a 000.png of 1x1 pixels\n");
 
+  // As large as a phone's pictures are. It is read whole, and costs what its pixels do.
+  desk.write("photo.png", png(8192, 6144, "", Deflated(0, uint64_t(8192 + 1) * 6144).bytes));
+  CHECK(run_bounded(desk, "seedstory inspect photo.png").out ==
+        "photo.png: PNG, 8192x6144 pixels, no story data\ngenerate --image  makes a 000.png of 8192x6144 pixels\n");
+  desk.write("wide.png", png(30000, 30000, "", pixels));
+  expect_refused(desk, "seedstory inspect wide.png", "wide.png: 30000x30000 pixels, at most 16384 a side and 67108864");
   desk.write("wide.png", png(60000, 1, "", pixels));
   expect_refused(desk, "seedstory inspect wide.png", "wide.png: 60000x1 pixels, at most 16384 a side");
   desk.write("wide.png", png(60000, 60000, "", pixels));

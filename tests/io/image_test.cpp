@@ -112,7 +112,8 @@ TEST_CASE("read_image refuses what is no picture", "[io]") {
         "absent.png: no such file");
   CHECK(error_of(ErrorKind::input, [] { read_image(kPictures); }) ==
         kPictures.string() + ": is a folder, expected a file");
-  CHECK(error_of(ErrorKind::input, [] { read_image("/dev/null"); }) == "/dev/null: is a device, expected a regular file");
+  CHECK(error_of(ErrorKind::input, [] { read_image("/dev/null"); }) ==
+        "/dev/null: is a device, expected a regular file");
 }
 
 TEST_CASE("What is not read is named as what it is, with the line that converts it", "[io]") {
