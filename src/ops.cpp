@@ -50,8 +50,9 @@ class Demand {
   void weight(const char* field, const Tensor& t, DType type, Dims dims) const {
     shape(field, t, type == DType::f32 && t.dtype == DType::bf16 ? DType::bf16 : type, dims);
   }
-  void optional(const char* field, const Tensor& t, DType type, Dims dims) const {
-    if (t) shape(field, t, type, dims);
+  void vector(const char* field, const Tensor& t, Dims dims) const { shape(field, t, DType::f32, dims); }
+  void optional_vector(const char* field, const Tensor& t, Dims dims) const {
+    if (t) vector(field, t, dims);
   }
   void like(const char* field, const Tensor& t, const Tensor& model) const {
     if (!t) fail(field, "absent", model.str());
@@ -111,9 +112,9 @@ void Linear::check() const {
   need.rank("w", w, 2, "(n, k)");
   const int64_t rows = x.dim[0], n = w.dim[0];
   need.weight("w", w, x.dtype, {n, x.dim[1]});
-  need.shape("y", y, x.dtype, {rows, n});
-  need.optional("bias", bias, x.dtype, {n});
-  need.optional("residual", residual, x.dtype, {rows, n});
+  need.shape("y", y, y.dtype == DType::f32 ? DType::f32 : x.dtype, {rows, n});
+  need.optional_vector("bias", bias, {n});
+  if (residual) need.shape("residual", residual, y.dtype, {rows, n});
 }
 
 Cost Linear::cost() const {
@@ -130,7 +131,7 @@ void GatedLinear::check() const {
   const int64_t rows = x.dim[0], n = w.dim[0] / 2;
   need.weight("w", w, x.dtype, {2 * n, x.dim[1]});
   need.shape("y", y, x.dtype, {rows, n});
-  need.optional("bias", bias, x.dtype, {2 * n});
+  need.optional_vector("bias", bias, {2 * n});
 }
 
 Cost GatedLinear::cost() const {
@@ -154,7 +155,7 @@ void Conv2d::check() const {
   if (tall < w.dim[2] || wide < w.dim[3])
     need.fail("x", x.str(), fmt::format("at least {}x{} with its padding", w.dim[2], w.dim[3]));
   need.shape("y", y, x.dtype, {x.dim[0], (tall - w.dim[2]) / stride + 1, (wide - w.dim[3]) / stride + 1, w.dim[0]});
-  need.optional("bias", bias, x.dtype, {w.dim[0]});
+  need.optional_vector("bias", bias, {w.dim[0]});
   if (residual) need.like("residual", residual, y);
 }
 
@@ -169,8 +170,8 @@ void LayerNorm::check() const {
   need.float_type("x", x);
   need.like("x", x, x);
   need.like("y", y, x);
-  need.shape("w", w, x.dtype, {x.cols()});
-  need.shape("b", b, x.dtype, {x.cols()});
+  need.vector("w", w, {x.cols()});
+  need.vector("b", b, {x.cols()});
 }
 
 Cost LayerNorm::cost() const {
@@ -182,7 +183,7 @@ void AddRmsNorm::check() const {
   need.floats("h", h, 2, "(rows, dim)");
   need.like("y", y, h);
   if (r) need.like("r", r, h);
-  need.shape("w", w, h.dtype, {h.dim[1]});
+  need.vector("w", w, {h.dim[1]});
 }
 
 Cost AddRmsNorm::cost() const {
@@ -196,9 +197,9 @@ void GroupNorm::check() const {
   need.like("y", y, x);
   need.at_least("groups", groups, 1);
   need.multiple("c", x.dim[3], groups);
-  need.shape("w", w, x.dtype, {x.dim[3]});
-  need.shape("b", b, x.dtype, {x.dim[3]});
-  need.optional("shift", shift, x.dtype, {x.dim[0], x.dim[3]});
+  need.vector("w", w, {x.dim[3]});
+  need.vector("b", b, {x.dim[3]});
+  need.optional_vector("shift", shift, {x.dim[0], x.dim[3]});
 }
 
 Cost GroupNorm::cost() const {
@@ -212,7 +213,7 @@ void Add::check() const {
   need.like("a", a, a);
   need.like("y", y, a);
   if (!b) need.fail("b", "absent", a.str());
-  bool fits = b.rank == a.rank && b.dtype == a.dtype;
+  bool fits = b.rank == a.rank && (b.dtype == a.dtype || b.dtype == DType::f32);
   for (int axis = 0; fits && axis < a.rank; ++axis) fits = b.dim[axis] == a.dim[axis] || b.dim[axis] == 1;
   if (!fits) need.fail("b", b.str(), a.str() + ", or 1 per axis");
   need.like("b", b, b);
@@ -222,15 +223,21 @@ Cost Add::cost() const {
   return {.flops = double(y.numel()), .bytes = bytes_once(*this)};
 }
 
-void Copy::check() const {
+void Convert::check() const {
   const Demand need(name);
   if (!x) need.fail("x", "absent", "(...)");
   need.like("x", x, x);
-  need.like("y", y, x);
+  if (y && y.dtype == x.dtype && scale == 1) return need.like("y", y, x);
+  need.float_type("x", x);
+  if (!y) need.fail("y", "absent", "a float type of the shape of " + x.str());
+  need.float_type("y", y);
+  Tensor as_x = y;
+  as_x.dtype = x.dtype;
+  need.like("y", as_x, x);
 }
 
-Cost Copy::cost() const {
-  return {.flops = 0, .bytes = bytes_once(*this)};
+Cost Convert::cost() const {
+  return {.flops = scale == 1 ? 0.0 : double(y.numel()), .bytes = bytes_once(*this)};
 }
 
 void Activate::check() const {

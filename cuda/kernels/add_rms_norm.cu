@@ -23,7 +23,7 @@ struct Args {
   T* y;                                  // (rows, dim)
   T* h;                                  // (rows, dim)
   const T* r;                            // (rows, dim) or null
-  const T* w;                            // (dim)
+  const float* w;                        // (dim)
   int64_t y_stride, h_stride, r_stride;  // elements from row to row
   int dim;
   float eps;
@@ -63,9 +63,8 @@ __global__ void __launch_bounds__(kThreads, 2) add_rms_norm(const __grid_constan
   for (int chunk = 0; chunk < kChunks; ++chunk) {
     const int at = first(chunk);
     if (at >= a.dim) break;
-    const V w = load_vec<V>(a.w + at);
     V out;
-    for (int i = 0; i < V::size; ++i) out.v[i] = from_float<T>(to_float(part[chunk].v[i]) * scale * to_float(w.v[i]));
+    for (int i = 0; i < V::size; ++i) out.v[i] = from_float<T>(to_float(part[chunk].v[i]) * scale * a.w[at + i]);
     store_vec(y + at, out);
   }
 }
@@ -79,7 +78,7 @@ void launch_op(const AddRmsNorm& op, Stream stream) {
     const Args<T> args{.y = static_cast<T*>(op.y.data),
                        .h = static_cast<T*>(op.h.data),
                        .r = static_cast<const T*>(op.r.data),
-                       .w = static_cast<const T*>(op.w.data),
+                       .w = op.w.as<float>(),
                        .y_stride = op.y.row_stride(),
                        .h_stride = op.h.row_stride(),
                        .r_stride = op.r ? op.r.row_stride() : 0,
@@ -90,8 +89,8 @@ void launch_op(const AddRmsNorm& op, Stream stream) {
         launch<Shared>(add_rms_norm<T, V, n>, dim3(unsigned(rows)), kThreads, stream, args);
       });
     };
-    const bool vectors = dim % Vec<T>::size == 0 && has_16_byte_rows(op.y) && has_16_byte_rows(op.h) &&
-                         has_16_byte_rows(op.r) && has_16_byte_rows(op.w);
+    const bool vectors =
+        dim % Vec<T>::size == 0 && has_16_byte_rows(op.y) && has_16_byte_rows(op.h) && has_16_byte_rows(op.r);
     if (vectors)
       start.template operator()<Vec<T>, 1, 2, 4, 8>();
     else

@@ -44,7 +44,7 @@ struct Args {
   T* y;                                                   // (rows, n)
   const T* x;                                             // (rows, k)
   const T* w;                                             // (n, k)
-  const T* bias;                                          // (n) or null
+  const float* bias;                                      // (n) or null
   const T* residual;                                      // (rows, n) or null
   int64_t y_stride, x_stride, w_stride, residual_stride;  // elements from row to row
   int64_t rows, n, k;
@@ -90,22 +90,21 @@ template <bool kAligned, class T>
 __device__ void finish(const Args<T>& a, int64_t row, int64_t col, const float* sums) {
   constexpr int kSize = Vec<T>::size;
   T* const y = a.y + row * a.y_stride + col;
-  const T* const bias = a.bias ? a.bias + col : nullptr;
+  const float* const bias = a.bias ? a.bias + col : nullptr;
   const T* const residual = a.residual ? a.residual + row * a.residual_stride + col : nullptr;
-  const auto value = [&](float sum, const T* b, const T* r) {
-    if (bias) sum += to_float(*b);
+  const auto value = [&](float sum, int i, const T* r) {
+    if (bias) sum += bias[i];
     sum = activate(a.act, sum);
     if (residual) sum += to_float(*r);
     return from_float<T>(sum);
   };
   if (kAligned && col + kSize <= a.n) {
-    const Vec<T> b = bias ? load_vec<Vec<T>>(bias) : Vec<T>{};
     const Vec<T> r = residual ? load_vec<Vec<T>>(residual) : Vec<T>{};
     Vec<T> out;
-    for (int i = 0; i < kSize; ++i) out.v[i] = value(sums[i], &b.v[i], &r.v[i]);
+    for (int i = 0; i < kSize; ++i) out.v[i] = value(sums[i], i, &r.v[i]);
     store_vec(y, out);
   } else {
-    for (int i = 0; i < kSize && col + i < a.n; ++i) y[i] = value(sums[i], bias + i, residual + i);
+    for (int i = 0; i < kSize && col + i < a.n; ++i) y[i] = value(sums[i], i, residual + i);
   }
 }
 
@@ -182,7 +181,7 @@ void launch_tensor_core(const Linear& op, Stream stream) {
   const Args<T> args{.y = static_cast<T*>(op.y.data),
                      .x = static_cast<const T*>(op.x.data),
                      .w = static_cast<const T*>(op.w.data),
-                     .bias = static_cast<const T*>(op.bias.data),
+                     .bias = op.bias ? op.bias.as<float>() : nullptr,
                      .residual = static_cast<const T*>(op.residual.data),
                      .y_stride = op.y.row_stride(),
                      .x_stride = op.x.row_stride(),
@@ -196,8 +195,8 @@ void launch_tensor_core(const Linear& op, Stream stream) {
     const dim3 grid(unsigned(ceil_div(args.n, Tile::cols)), unsigned(ceil_div(args.rows, Tile::rows)));
     launch<Shared<T, Tile>>(linear<T, Tile, kAligned>, grid, Tile::threads, stream, args);
   };
-  const bool aligned = has_16_byte_rows(op.x) && has_16_byte_rows(op.w) && has_16_byte_rows(op.y) &&
-                       has_16_byte_rows(op.residual) && has_16_byte_rows(op.bias);
+  const bool aligned =
+      has_16_byte_rows(op.x) && has_16_byte_rows(op.w) && has_16_byte_rows(op.y) && has_16_byte_rows(op.residual);
   if (!aligned)
     start.template operator()<Narrow, false>();
   else if (args.rows <= kNarrowRows)
@@ -210,6 +209,7 @@ void launch_tensor_core(const Linear& op, Stream stream) {
 
 void launch_op(const Linear& op, Stream stream) {
   if (op.y.numel() == 0) return;
+  if (op.y.dtype != op.x.dtype) fail("Linear: y is " + op.y.str() + ", the CUDA backend wants " + name_of(op.x.dtype));
   if (op.w.dtype != op.x.dtype) fail("Linear: w is " + op.w.str() + ", the CUDA backend wants " + name_of(op.x.dtype));
   with_float_type(op.y.dtype, op.name, [&]<class T>() {
     if constexpr (sizeof(T) == 4)

@@ -1,8 +1,9 @@
 // The ops: what a model is written in and what a backend runs.
 //
 // A struct is the whole contract: named tensors with their shapes, the formula, its source, and where we differ. Unless
-// an op says otherwise its float tensors share one type, the last axis is contiguous, outputs do not overlap inputs,
-// and sums are accumulated in f32 or wider. Pictures and feature maps are NHWC.
+// an op says otherwise its activations share one type T of f32, f16 and bf16; vectors (bias, norm weights) are f32; the
+// last axis is contiguous; outputs do not overlap inputs; and sums are accumulated in f32 or wider. Pictures and
+// feature maps are NHWC.
 //
 //   check()  throws Error: which field is wrong, what came, what was expected
 //   cost()   flops and bytes of a perfect implementation: every tensor through memory once
@@ -37,13 +38,13 @@ struct Linear {
   static constexpr const char* name = "Linear";
   static constexpr WeightUse weight_use = WeightUse::linear;
 
-  Tensor y;         // (rows, n)  out; may be the residual
+  Tensor y;         // (rows, n)  out; may be the residual; T or f32
   Tensor x;         // (rows, k)  in
   Tensor w;         // (n, k)     in; may be bf16 beside f32
-  Tensor bias;      // (n)        in, optional
-  Tensor residual;  // (rows, n)  in, optional
+  Tensor bias;      // f32 (n)    in, optional
+  Tensor residual;  // (rows, n)  in, optional; as y
   Activation act = Activation::none;
-  DType multiply_as = DType::f32;  // where w is bf16, x may be rounded to this for the product
+  DType multiply_as = DType::f32;  // where w is bf16 beside f32, x may be rounded to this for the product
 
   void check() const;
   Cost cost() const;
@@ -65,7 +66,7 @@ struct GatedLinear {
   Tensor y;     // (rows, n)  out
   Tensor x;     // (rows, k)  in
   Tensor w;     // (2 n, k)   in, [a; g]; may be bf16 beside f32
-  Tensor bias;  // (2 n)      in, optional
+  Tensor bias;  // f32 (2 n)  in, optional
   Activation act = Activation::silu;
   DType multiply_as = DType::f32;  // as in Linear
 
@@ -89,7 +90,7 @@ struct Conv2d {
   Tensor y;                        // (n, out_h, out_w, out_c)  out; may be the residual
   Tensor x;                        // (n, h, w, in_c)           in
   Tensor w;                        // (out_c, in_c, kh, kw)     in, as PyTorch stores it; may be bf16 beside f32
-  Tensor bias;                     // (out_c)                   in, optional
+  Tensor bias;                     // f32 (out_c)               in, optional
   Tensor residual;                 // as y                      in, optional
   int stride = 1;                  // both axes
   int pad_begin = 0, pad_end = 0;  // rows above and columns to the left; rows below and columns to the right
@@ -112,8 +113,8 @@ struct LayerNorm {
 
   Tensor y;           // (..., dim)  out; may be x
   Tensor x;           // (..., dim)  in
-  Tensor w;           // (dim)       in
-  Tensor b;           // (dim)       in
+  Tensor w;           // f32 (dim)   in
+  Tensor b;           // f32 (dim)   in
   float eps = 1e-5f;  // in units of x^2
 
   void check() const;
@@ -134,7 +135,7 @@ struct AddRmsNorm {
   Tensor y;           // (rows, dim)  out
   Tensor h;           // (rows, dim)  in and out: the residual stream
   Tensor r;           // (rows, dim)  in, optional: what the last block adds to it
-  Tensor w;           // (dim)        in
+  Tensor w;           // f32 (dim)    in
   float eps = 1e-5f;  // in units of h^2
 
   void check() const;
@@ -154,9 +155,9 @@ struct GroupNorm {
 
   Tensor y;           // (n, h, w, c)  out; may be x
   Tensor x;           // (n, h, w, c)  in
-  Tensor w;           // (c)           in
-  Tensor b;           // (c)           in
-  Tensor shift;       // (n, c)        in, optional
+  Tensor w;           // f32 (c)       in
+  Tensor b;           // f32 (c)       in
+  Tensor shift;       // f32 (n, c)    in, optional
   int groups = 32;    // divides c
   float eps = 1e-5f;  // in units of x^2
   Activation act = Activation::none;
@@ -170,7 +171,7 @@ struct GroupNorm {
   }
 };
 
-// y <- a + b, where an axis of b may have length 1 and is then repeated.
+// y <- a + b, where an axis of b may have length 1 and is then repeated. b may be f32 beside 16 bits.
 struct Add {
   static constexpr const char* name = "Add";
 
@@ -186,12 +187,14 @@ struct Add {
   }
 };
 
-// y <- x, between views of one shape and type. How tensors are concatenated.
-struct Copy {
-  static constexpr const char* name = "Copy";
+// y <- scale x, rounded to y's type, between views of one shape. How tensors are concatenated and change their type.
+// Of one type and with scale 1 it moves bytes, of any type.
+struct Convert {
+  static constexpr const char* name = "Convert";
 
   Tensor y;  // (...)  out
-  Tensor x;  // as y   in
+  Tensor x;  // as y   in; the type may be another float
+  float scale = 1;
 
   void check() const;
   Cost cost() const;
@@ -389,7 +392,7 @@ struct EulerStep {
 // backend is handed, what a test runs through.
 template <template <class...> class List>
 using OverOps =
-    List<Linear, GatedLinear, Conv2d, LayerNorm, AddRmsNorm, GroupNorm, Add, Copy, Activate, Embed, ScatterRows,
+    List<Linear, GatedLinear, Conv2d, LayerNorm, AddRmsNorm, GroupNorm, Add, Convert, Activate, Embed, ScatterRows,
          Attention, CacheAttention, NormalizeTokens, MeanTokens, Sinusoid, ScaleModelInput, EulerStep>;
 
 template <class... Ops>

@@ -1,9 +1,12 @@
-// Ops that move bytes and compute nothing: Copy, Embed and ScatterRows. Any type.
+// Convert, Embed and ScatterRows (ops.h): what moves numbers from one place to another, of any type.
+//
+// Error  Against f64: Convert one rounding of the product in f32, one to y's type.
 #include <cstring>
 
 #include "cpu/execute.h"
 #include "cpu/parallel.h"
 #include "cpu/rows.h"
+#include "seedstory/float16.h"
 
 namespace seedstory::cpu {
 namespace {
@@ -12,21 +15,39 @@ char* bytes_of_row(const Tensor& t, int64_t row) {
   return static_cast<char*>(t.data) + row_offset(t, row) * size_of(t.dtype);
 }
 
+float load(DType type, const char* row, int64_t i) {
+  if (type == DType::f32) return reinterpret_cast<const float*>(row)[i];
+  const uint16_t bits = reinterpret_cast<const uint16_t*>(row)[i];
+  return type == DType::f16 ? f16_to_f32(bits) : bf16_to_f32(bits);
+}
+
+void store(DType type, char* row, int64_t i, float value) {
+  if (type == DType::f32)
+    reinterpret_cast<float*>(row)[i] = value;
+  else
+    reinterpret_cast<uint16_t*>(row)[i] = type == DType::f16 ? f32_to_f16(value) : f32_to_bf16(value);
+}
+
 }  // namespace
 
 template <>
-void execute(const Copy& op, Crew& crew) {
-  const size_t row_bytes = size_t(op.x.cols() * size_of(op.x.dtype));
-  if (op.x.contiguous() && op.y.contiguous()) {
+void execute(const Convert& op, Crew& crew) {
+  const int64_t cols = op.x.cols();
+  const bool moves = op.x.dtype == op.y.dtype && op.scale == 1;
+  if (moves && op.x.contiguous() && op.y.contiguous()) {
     parallel_rows(crew.pool, op.x.bytes(), 1, [&](int64_t begin, int64_t end) {
       std::memcpy(static_cast<char*>(op.y.data) + begin, static_cast<const char*>(op.x.data) + begin,
                   size_t(end - begin));
     });
     return;
   }
-  parallel_rows(crew.pool, op.x.rows(), op.x.cols(), [&](int64_t begin, int64_t end) {
+  parallel_rows(crew.pool, op.x.rows(), cols, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
-      std::memcpy(bytes_of_row(op.y, row), bytes_of_row(op.x, row), row_bytes);
+      if (moves)
+        std::memcpy(bytes_of_row(op.y, row), bytes_of_row(op.x, row), size_t(cols * size_of(op.x.dtype)));
+      else
+        for (int64_t i = 0; i < cols; ++i)
+          store(op.y.dtype, bytes_of_row(op.y, row), i, load(op.x.dtype, bytes_of_row(op.x, row), i) * op.scale);
   });
 }
 

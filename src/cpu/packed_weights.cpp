@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cpu/execute.h"
-#include "seedstory/bf16.h"
+#include "seedstory/float16.h"
 
 namespace seedstory::cpu {
 namespace {

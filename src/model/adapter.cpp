@@ -68,7 +68,7 @@ Prompt Adapter::forward(Backend& be, Arena& arena, const Tensor& features) const
     be.run(NormalizeTokens{.y = unit, .x = features});
     be.run(Linear{.y = as_rows(x), .x = as_rows(unit), .w = w_.proj_in_w, .bias = w_.proj_in_b});
   }
-  be.run(Copy{.y = z, .x = repeated(w_.latents, n)});
+  be.run(Convert{.y = z, .x = repeated(w_.latents, n)});
   for (const AdapterWeights::Layer& w : w_.layers) layer(be, arena, w, x, z);
 
   be.run(LayerNorm{.y = z, .x = z, .w = w_.norm_out_w, .b = w_.norm_out_b, .eps = config_.ln_eps});
@@ -88,7 +88,7 @@ void Adapter::layer(Backend& be, Arena& arena, const AdapterWeights::Layer& w, c
     const Tensor both = arena.make(x.dtype, {n, tokens + queries, dim});
     be.run(LayerNorm{.y = both.slice(1, 0, tokens), .x = x, .w = w.norm1_w, .b = w.norm1_b, .eps = config_.ln_eps});
     be.run(LayerNorm{.y = u, .x = z, .w = w.norm2_w, .b = w.norm2_b, .eps = config_.ln_eps});
-    be.run(Copy{.y = both.slice(1, tokens, tokens + queries), .x = u});
+    be.run(Convert{.y = both.slice(1, tokens, tokens + queries), .x = u});
 
     const Tensor q = arena.make(x.dtype, {n, queries, inner}), attended = arena.like(q);
     const Tensor kv = arena.make(x.dtype, {n, tokens + queries, 2 * inner});
@@ -114,7 +114,7 @@ void Adapter::pool(Backend& be, Arena& arena, const Tensor& hidden, const Tensor
   Arena::Scope scope(arena);
   const Tensor s = arena.make(hidden.dtype, {n, queries + 1, dim});
   be.run(MeanTokens{.y = s.slice(1, 0, 1), .x = hidden});
-  be.run(Copy{.y = s.slice(1, 1, queries + 1), .x = hidden});
+  be.run(Convert{.y = s.slice(1, 1, queries + 1), .x = hidden});
   be.run(Add{.y = s, .a = s, .b = w_.pool_positions.reshape({1, queries + 1, dim})});
 
   const Tensor q = arena.make(hidden.dtype, {n, 1, dim}), attended = arena.like(q);

@@ -62,7 +62,7 @@ Tensor Llama::forward(Backend& be, Arena& arena, const Tensor& embeddings, const
   const Tensor y = arena.like(embeddings);
   Arena::Scope scope(arena);
   const Tensor h = arena.like(embeddings);
-  be.run(Copy{.y = h, .x = embeddings});
+  be.run(Convert{.y = h, .x = embeddings});
   for (size_t i = 0; i < w_.layers.size(); ++i) {
     attention(be, arena, w_.layers[i], cache.layers[i], slots, h);
     mlp(be, arena, w_.layers[i], h);

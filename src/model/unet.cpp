@@ -56,7 +56,7 @@ void Unet::condition(Backend& be, Arena& arena, int half, const Tensor& prompt, 
   const int64_t id_dim = config_.time_id_dim, added = config_.added_dim, pooled_dim = added - kTimeIds * id_dim;
   const Tensor both = arena.make(pooled.dtype, {1, added});
   const Tensor hidden = arena.make(pooled.dtype, {1, w_.added_1_w.dim[0]});
-  be.run(Copy{.y = both.slice(1, 0, pooled_dim), .x = pooled});
+  be.run(Convert{.y = both.slice(1, 0, pooled_dim), .x = pooled});
   be.run(Sinusoid{.y = both.slice(1, pooled_dim, added).reshape({kTimeIds, id_dim}), .t = time_ids});
   be.run(Linear{.y = hidden, .x = both, .w = w_.added_1_w, .bias = w_.added_1_b, .act = Activation::silu});
   be.run(Linear{.y = to.added.slice(0, half, half + 1), .x = hidden, .w = w_.added_2_w, .bias = w_.added_2_b});

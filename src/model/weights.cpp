@@ -12,20 +12,13 @@
 #include <utility>
 
 #include "model/lora.h"
-#include "seedstory/bf16.h"
+#include "seedstory/float16.h"
 
 namespace seedstory {
 namespace {
 
 int64_t numel_of(const std::vector<int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
-}
-
-// The exponent and mantissa of a half, put where a float has them, are the value over 2^112, subnormals included.
-float f16_to_f32(uint16_t bits) {
-  const uint32_t sign = uint32_t{bits & 0x8000u} << 16, rest = uint32_t{bits & 0x7fffu} << 13;
-  if ((bits & 0x7c00u) == 0x7c00u) return std::bit_cast<float>(sign | 0x7f800000u | rest);
-  return std::bit_cast<float>(std::bit_cast<uint32_t>(std::bit_cast<float>(rest) * 0x1p112f) | sign);
 }
 
 constexpr int64_t kPiece = 1 << 18;  // numbers that are read at once: they stay in a thread's cache

@@ -109,7 +109,7 @@ struct Painter::Impl {
     const Tensor both = arena.make(x.dtype, {2, latent_h(), latent_w(), engine.config.unet.out_channels});
     Arena::Scope scope(arena);
     const Tensor m = engine.unet->forward(be, arena, x.slice(0, 1, 2), t, conditional);
-    for (const int64_t half : {0, 1}) be.run(Copy{.y = both.slice(0, half, half + 1), .x = m});
+    for (const int64_t half : {0, 1}) be.run(Convert{.y = both.slice(0, half, half + 1), .x = m});
     return both;
   }
 

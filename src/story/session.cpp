@@ -97,7 +97,7 @@ Tensor Session::run_chunk(Arena& arena, std::span<const int> ids, std::span<cons
   const Tensor x = engine_.llm->embed(be, arena, ids_tensor);
   place_pictures(x, ids, pictures, picture_row);
   const Tensor states = engine_.llm->forward(be, arena, x, *cache_, slots);
-  be.run(Copy{.y = last_state_, .x = states.slice(0, rows - 1, rows)});
+  be.run(Convert{.y = last_state_, .x = states.slice(0, rows - 1, rows)});
   return states;
 }
 

@@ -260,7 +260,7 @@ TEST_CASE("What was asked for and cannot be printed is an error") {
        {"inspect model", "inspect out", "inspect out/000.png --json", "inspect out --command", "plan --model model",
         "plan --model model --json", "doctor --model model", "doctor --model model --json", "version", "version --json",
         "--version", "--help", "generate --help", "generate --model model -p fox --dry-run", "completion bash", "man",
-        "bench --model model --ops --filter Copy --repeat 1", "generate --model model -n 3 -p fox -o out",
+        "bench --model model --ops --filter Convert --repeat 1", "generate --model model -n 3 -p fox -o out",
         "generate --model model -p fox -o - -n 1"})
     for (const char* place : {">/dev/full", ">&-"}) {
       INFO(line << place);

@@ -54,7 +54,7 @@ inline std::vector<float> causal_states(Backend& backend, const Llama& llm, cons
       Arena::Scope scope(arena);
       const int64_t end = std::min(n, begin + chunk);
       const Tensor out = llm.forward(be, arena, x.slice(0, begin, end), cache, all_slots.slice(0, 0, end));
-      be.run(Copy{.y = y.slice(0, begin, end), .x = out});
+      be.run(Convert{.y = y.slice(0, begin, end), .x = out});
     }
     return y;
   });

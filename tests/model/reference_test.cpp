@@ -288,8 +288,8 @@ TEST_CASE("both halves of the VAE agree with diffusers", "[model][reference]") {
     const Tensor moments = encoder.forward(*be, arena, put_map(*be, arena, ref.in("image")));
     const Tensor mean = arena.make(DType::f32, {moments.dim[0], moments.dim[1], moments.dim[2], 4});
     const Tensor logvar = arena.like(mean);
-    be->run(Copy{.y = mean, .x = moments.slice(3, 0, 4)});
-    be->run(Copy{.y = logvar, .x = moments.slice(3, 4, 8)});
+    be->run(Convert{.y = mean, .x = moments.slice(3, 0, 4)});
+    be->run(Convert{.y = logvar, .x = moments.slice(3, 4, 8)});
     expect_close("mean", ref.out("mean"), download_map(*be, mean), kLimit);
     expect_close("logvar", ref.out("logvar"), download_map(*be, logvar), kLimit);
   }

@@ -223,8 +223,10 @@ Expected oracle(const Add& op) {
 }
 
 template <>
-Expected oracle(const Copy& op) {
-  return {{"y", plain(read(op.x))}};
+Expected oracle(const Convert& op) {
+  Values y = read(op.x);
+  for (double& v : y) v *= double(op.scale);
+  return {{"y", plain(y)}};
 }
 
 template <>

@@ -86,7 +86,7 @@ TEST_CASE("AddRmsNorm's kernel takes rows of any alignment", "[simt][ops]") {
     const AddRmsNorm odd{.y = in.room(type, {3, 77}),
                          .h = in.normal(type, {3, 78}).slice(1, 1, 78),
                          .r = in.normal(type, {3, 77}),
-                         .w = in.normal(type, {77})};
+                         .w = in.normal(DType::f32, {77})};
     expect_matches_oracle_however_run(odd, {.rel = last_place(type), .abs = smallest(type)});
   }
   Inputs in(4);
@@ -123,7 +123,7 @@ TEST_CASE("Linear's kernels take sizes and rows of any alignment", "[simt][ops]"
       const Linear op{.y = in.room(type, {rows, n + n_gap}).slice(1, 0, n),
                       .x = in.normal(type, {rows, k + k_gap}).slice(1, 0, k),
                       .w = in.normal(type, {n, k + k_gap}).slice(1, 0, k),
-                      .bias = in.normal(type, {n}),
+                      .bias = in.normal(DType::f32, {n}),
                       .residual = in.normal(type, {rows, n + n_gap}).slice(1, 0, n),
                       .act = Activation::gelu};
       expect_matches_oracle_however_run(op, linear_tolerance(type, k));
@@ -158,7 +158,7 @@ TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
   CHECK(be->name() == "cuda (SIMT emulator, 1024 MiB)");
   Inputs in(1);
   const Tensor t = in.room(DType::f32, {2, 8});
-  CHECK(error_of([&] { be->run(Copy{.y = t, .x = t}); }, ErrorKind::failed) == "Copy: has no CUDA kernel yet");
+  CHECK(error_of([&] { be->run(Convert{.y = t, .x = t}); }, ErrorKind::failed) == "Convert: has no CUDA kernel yet");
   CHECK(error_of([&] { be->upload(t.slice(1, 0, 4), t.data); }, ErrorKind::failed) ==
         "CudaBackend: upload of f32(2, 4), which is not contiguous");
 

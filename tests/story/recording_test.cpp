@@ -34,7 +34,7 @@ TEST_CASE("a session over the recording backend leaves its ops in order", "[reco
     for (const char* name : {"AddRmsNorm", "Linear", "ScatterRows", "ScatterRows", "CacheAttention", "Linear",
                              "AddRmsNorm", "GatedLinear", "Linear"})
       expected.emplace_back(name);
-  for (const char* name : {"AddRmsNorm", "Copy"}) expected.emplace_back(name);
+  for (const char* name : {"AddRmsNorm", "Convert"}) expected.emplace_back(name);
   CHECK(names(ops) == expected);
   CHECK(recording.take_ops().empty());
 

@@ -44,7 +44,7 @@ void for_linear_cases(DType type, Run&& run) {
         run(Linear{.y = in.room(type, {19, 72}),
                    .x = in.normal(type, {19, 40}),
                    .w = in.normal(type, {72, 40}),
-                   .bias = bias ? in.normal(type, {72}) : Tensor{},
+                   .bias = bias ? in.normal(DType::f32, {72}) : Tensor{},
                    .residual = residual ? in.normal(type, {19, 72}) : Tensor{},
                    .act = act},
             40);
