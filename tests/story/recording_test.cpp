@@ -29,7 +29,7 @@ TEST_CASE("a session over the recording backend leaves its ops in order", "[reco
   const std::vector<int> ids = {5, 6, 7};
   session.append(ids);
   const std::vector<AnyOp> ops = recording.take_ops();
-  std::vector<std::string> expected = {"Embed", "Copy"};  // into the residual stream
+  std::vector<std::string> expected = {"Embed", "Convert"};  // into the residual stream
   for (int64_t layer = 0; layer < engine.config.llm.layers; ++layer)
     for (const char* name : {"AddRmsNorm", "Linear", "ScatterRows", "ScatterRows", "CacheAttention", "Linear",
                              "AddRmsNorm", "GatedLinear", "Linear"})
