@@ -44,6 +44,7 @@ class CudaBackend final : public Backend {
   CudaBackend& operator=(const CudaBackend&) = delete;
 
   std::string name() const override { return name_; }
+  int64_t rows_at_once() const override { return 1024; }  // tiles of 128 rows for every multiprocessor
 
   void* allocate(int64_t bytes) override {
     void* memory = nullptr;

@@ -265,19 +265,6 @@ Cost Embed::cost() const {
   return {.flops = 0, .bytes = double(2 * y.bytes() + ids.bytes())};
 }
 
-void ScatterRows::check() const {
-  const Demand need(name);
-  need.rank("x", x, 2, "(rows, dim)");
-  need.rank("y", y, 2, "(capacity, dim)");
-  need.shape("y", y, x.dtype, {y.dim[0], x.dim[1]});
-  need.shape("slots", slots, DType::i32, {x.dim[0]});
-  need.extent("y", y, 0, x.dim[0]);
-}
-
-Cost ScatterRows::cost() const {
-  return {.flops = 0, .bytes = double(2 * x.bytes() + slots.bytes())};
-}
-
 void Attention::check() const {
   const Demand need(name);
   need.floats("q", q, 4, "(n, queries, heads, head_dim)");
@@ -297,25 +284,45 @@ void CacheAttention::check() const {
   const Demand need(name);
   need.floats("q", q, 3, "(rows, heads, head_dim)");
   need.multiple("head_dim", q.dim[2], 2);
-  need.rank("k", k, 3, "(capacity, heads, head_dim)");
-  need.shape("k", k, q.dtype, {k.dim[0], q.dim[1], q.dim[2]});
-  need.like("v", v, k);
+  need.like("k", k, q);
+  need.like("v", v, q);
   need.like("y", y, q);
-  need.rank("slots", slots, 1, "i32(length)");
+  need.rank("k_cache", k_cache, 3, "(capacity, heads, head_dim)");
+  need.shape("k_cache", k_cache, q.dtype, {k_cache.dim[0], q.dim[1], q.dim[2]});
+  need.like("v_cache", v_cache, k_cache);
+  need.extent("k_cache", k_cache, 0, q.dim[0]);
+  need.rank("slots", slots, 1, "i32(ranks)");
   need.shape("slots", slots, DType::i32, {slots.dim[0]});
   need.extent("slots", slots, 0, q.dim[0]);
+  need.shape("length", length, DType::i32, {1});
   need.rank("rope", rope, 2, "(positions, head_dim)");
   need.shape("rope", rope, DType::f32, {rope.dim[0], q.dim[2]});
   need.extent("rope", rope, 0, slots.dim[0]);
-  need.extent("k", k, 0, q.dim[0]);
 }
 
 Cost CacheAttention::cost() const {
   const double rows = double(q.dim[0]), heads = double(q.dim[1]), dim = double(q.dim[2]);
   const double length = double(slots.dim[0]), seen = rows * length - rows * (rows - 1) / 2;
   const double token = heads * dim * double(size_of(q.dtype));
+  // q, k, v in and y out; k, v into the cache; the cache's other tokens in.
   return {.flops = (4 * dim + 4) * heads * seen + 3 * dim * heads * (rows + length),
-          .bytes = 2 * token * (rows + length) + length * (4 + dim * 4)};
+          .bytes = token * (4 * rows + 2 * length) + length * (4 + dim * 4) + 4};
+}
+
+void PickToken::check() const {
+  const Demand need(name);
+  need.rank("logits", logits, 2, "f32(1, vocab)");
+  need.shape("logits", logits, DType::f32, {1, logits.dim[1]});
+  need.not_empty("logits", logits, 1);
+  need.shape("id", id, DType::i32, {1});
+  if (length) need.shape("length", length, DType::i32, {1});
+  if (outside_ids) need.rank("outside_ids", outside_ids, 1, "i32(n)");
+  if (outside_ids) need.shape("outside_ids", outside_ids, DType::i32, {outside_ids.dim[0]});
+  need.at_least("banned", banned, -1);
+}
+
+Cost PickToken::cost() const {
+  return {.flops = double(logits.numel()), .bytes = bytes_once(*this)};
 }
 
 void NormalizeTokens::check() const {

@@ -22,6 +22,10 @@ class Backend {
   // False: nothing runs here, so no weight needs to be read for it.
   virtual bool computes() const { return true; }
 
+  // A prompt passes through the LLM in pieces of so many rows: enough to be bound by arithmetic, few enough that
+  // activations stay small.
+  virtual int64_t rows_at_once() const { return 128; }
+
   // What allocate() can still hand out, as far as the machine says.
   virtual int64_t free_bytes() const { return std::numeric_limits<int64_t>::max(); }
   virtual void* allocate(int64_t bytes) = 0;  // 64-byte aligned, contents undefined; throws ErrorKind::resource
@@ -33,7 +37,8 @@ class Backend {
     for (int64_t i = 0; i < count; ++i) work(i);
   }
 
-  // Between host memory and this backend's; `t` must be contiguous. Both wait until the bytes are there. Inside
+  // Between host memory and this backend's; `t` must be contiguous. After upload() `host` may be used again, and the
+  // ops that follow see the bytes; it need not wait for the queue. download() waits until the bytes are there. Inside
   // of share() several threads may upload, each to a place of its own.
   virtual void upload(const Tensor& t, const void* host) = 0;
   virtual void download(void* host, const Tensor& t) = 0;

@@ -5,6 +5,10 @@
 // last axis is contiguous; outputs do not overlap inputs; and sums are accumulated in f32 or wider. Pictures and
 // feature maps are NHWC.
 //
+// Determinism. The same op at the same shapes gives the same bits on the same machine, always. Within one class of row
+// counts (a backend says which) a row's bits do not depend on the other rows. The CPU has one class: a row gives the
+// same bits alone, in a prompt, or in a batch.
+//
 //   check()  throws Error: which field is wrong, what came, what was expected
 //   cost()   flops and bytes of a perfect implementation: every tensor through memory once
 //   each(f)  visits f(field name, tensor, Access) in declaration order
@@ -32,8 +36,7 @@ enum class Activation { none, gelu, silu };
 
 // y <- act(x wT + bias) + residual.
 //
-// Every element of y is one sum whose order depends on K alone, never on the number of rows or threads: a token gives
-// the same bits alone, in a prompt, or in a batch.
+// Every element of y is one sum. Its order depends on k, n and the class of row counts, never on the number of threads.
 struct Linear {
   static constexpr const char* name = "Linear";
   static constexpr WeightUse weight_use = WeightUse::linear;
@@ -236,22 +239,6 @@ struct Embed {
   }
 };
 
-// y[slots[i]] <- x[i]. Slots are distinct.
-struct ScatterRows {
-  static constexpr const char* name = "ScatterRows";
-
-  Tensor y;      // (capacity, dim)  in and out: rows that no slot names keep their values
-  Tensor x;      // (rows, dim)      in
-  Tensor slots;  // i32 (rows)       in
-
-  void check() const;
-  Cost cost() const;
-  template <class F>
-  void each(F&& f) const {
-    f("y", y, Access::inout), f("x", x, Access::in), f("slots", slots, Access::in);
-  }
-};
-
 // y <- softmax(scale q kT) v, per picture and head, no mask.
 struct Attention {
   static constexpr const char* name = "Attention";
@@ -271,29 +258,63 @@ struct Attention {
   }
 };
 
-// Causal attention over a cache whose keys are stored before RoPE. slots[r] is the row of the cache that holds the
-// token of rank r; a token's position is its rank (the scheme of StreamingLLM, Xiao et al. 2023, arXiv:2309.17453). The
-// queries are the last `rows` ranks: query i has rank length - rows + i and sees ranks up to its own.
+// Causal attention over a cache whose keys are stored before RoPE. The op writes the new tokens' keys and values to the
+// cache, then attends.
 //
-//   y_i <- softmax_r(scale rot(q_i, rank_i) . rot(k[slots[r]], r)) v[slots[r]],  r <= rank_i
+// slots[r] is the row of the cache that holds the token of rank r, for r < length; what follows in `slots` is not read.
+// A token's position is its rank (the scheme of StreamingLLM, Xiao et al. 2023, arXiv:2309.17453). The new tokens are
+// the last `rows` ranks: token i has rank_i = length - rows + i and sees ranks up to its own. `length` is a tensor, so
+// that the op is the same from token to token; rows <= length <= dim 0 of slots, and the first `length` slots are
+// distinct.
+//
+//   k_cache[slots[rank_i]] <- k_i;  v_cache[slots[rank_i]] <- v_i
+//   y_i <- softmax_r(scale rot(q_i, rank_i) . rot(k_cache[slots[r]], r)) v_cache[slots[r]],  r <= rank_i
 //   rot(x, p)[j] = x[j] cos - x[j + d/2] sin;  rot(x, p)[j + d/2] = x[j + d/2] cos + x[j] sin,  angle p theta^(-2j/d)
 struct CacheAttention {
   static constexpr const char* name = "CacheAttention";
 
-  Tensor y;      // (rows, heads, head_dim)      out
-  Tensor q;      // (rows, heads, head_dim)      in, before RoPE
-  Tensor k;      // (capacity, heads, head_dim)  in, before RoPE; holds the queries' own tokens too
-  Tensor v;      // (capacity, heads, head_dim)  in
-  Tensor slots;  // i32 (length)                 in, length >= rows
-  Tensor rope;   // f32 (positions, head_dim)    in: [cos of d/2 angles | sin of them], positions >= length
+  Tensor y;        // (rows, heads, head_dim)      out
+  Tensor q;        // (rows, heads, head_dim)      in, before RoPE
+  Tensor k;        // (rows, heads, head_dim)      in, before RoPE
+  Tensor v;        // (rows, heads, head_dim)      in
+  Tensor k_cache;  // (capacity, heads, head_dim)  in and out: rows that no new token has keep their values
+  Tensor v_cache;  // (capacity, heads, head_dim)  in and out: the same
+  Tensor slots;    // i32 (ranks)                  in, ranks >= rows
+  Tensor length;   // i32 (1)                      in: tokens in the cache after this op
+  Tensor rope;     // f32 (positions, head_dim)    in: [cos of d/2 angles | sin of them], positions >= ranks
   float scale = 1;
+
+  void check() const;
+  Cost cost() const;  // of the longest cache, length = ranks
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("q", q, Access::in), f("k", k, Access::in), f("v", v, Access::in),
+        f("k_cache", k_cache, Access::inout), f("v_cache", v_cache, Access::inout), f("slots", slots, Access::in),
+        f("length", length, Access::in), f("rope", rope, Access::in);
+  }
+};
+
+// The greedy choice of the next token: the id of the largest logit, the lowest id where several are equal, under the
+// rules of SEED-Story's logits processor (AutoImageTokenGenerationProcessor) and of ours. length <- length + 1.
+//
+//   l[i] = -inf if i = banned;  outside if i is one of outside_ids;  logits[i] else
+//   id <- argmax l, or -1 if a logit that counts is not a number
+struct PickToken {
+  static constexpr const char* name = "PickToken";
+
+  Tensor id;           // i32 (1)         out
+  Tensor length;       // i32 (1)         in and out, optional: as CacheAttention reads it for the token that is chosen
+  Tensor logits;       // f32 (1, vocab)  in, vocab >= 1
+  Tensor outside_ids;  // i32 (n)         in, optional: below vocab
+  float outside = 0;   // the published processor gives 0 to the logits of a picture's tokens outside a picture
+  int banned = -1;     // this id is not chosen; -1: none
 
   void check() const;
   Cost cost() const;
   template <class F>
   void each(F&& f) const {
-    f("y", y, Access::out), f("q", q, Access::in), f("k", k, Access::in), f("v", v, Access::in),
-        f("slots", slots, Access::in), f("rope", rope, Access::in);
+    f("id", id, Access::out), f("length", length, Access::inout), f("logits", logits, Access::in),
+        f("outside_ids", outside_ids, Access::in);
   }
 };
 
@@ -392,8 +413,8 @@ struct EulerStep {
 // backend is handed, what a test runs through.
 template <template <class...> class List>
 using OverOps =
-    List<Linear, GatedLinear, Conv2d, LayerNorm, AddRmsNorm, GroupNorm, Add, Convert, Activate, Embed, ScatterRows,
-         Attention, CacheAttention, NormalizeTokens, MeanTokens, Sinusoid, ScaleModelInput, EulerStep>;
+    List<Linear, GatedLinear, Conv2d, LayerNorm, AddRmsNorm, GroupNorm, Add, Convert, Activate, Embed, Attention,
+         CacheAttention, PickToken, NormalizeTokens, MeanTokens, Sinusoid, ScaleModelInput, EulerStep>;
 
 template <class... Ops>
 using VariantOfPointers = std::variant<const Ops*...>;

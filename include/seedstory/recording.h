@@ -34,13 +34,19 @@ class RecordingBackend final : public Backend {
     held_bytes_ -= blocks_[block];
     blocks_.erase(block);
   }
-  void upload(const Tensor&, const void*) override {}
-  void download(void*, const Tensor&) override {}
+  void upload(const Tensor& t, const void*) override { ++traffic_.uploads, traffic_.uploaded_bytes += t.bytes(); }
+  void download(void*, const Tensor& t) override { ++traffic_.downloads, traffic_.downloaded_bytes += t.bytes(); }
   void prepare(const Tensor& weight, WeightUse use) override { weights_[begin(weight)] = {weight.bytes(), use}; }
   void forget(const Tensor& weight) override { weights_.erase(begin(weight)); }
 
   // The ops since the last call, in the order in which they were run.
   std::vector<AnyOp> take_ops() { return std::exchange(ops_, {}); }
+
+  // What passed between the host and here since the last call.
+  struct Traffic {
+    int64_t uploads = 0, uploaded_bytes = 0, downloads = 0, downloaded_bytes = 0;
+  };
+  Traffic take_traffic() { return std::exchange(traffic_, {}); }
 
   // How the weight that `t` is, or is some rows of, was prepared; plain: it is none.
   WeightUse use_of(const Tensor& t) const {
@@ -69,6 +75,7 @@ class RecordingBackend final : public Backend {
   std::map<const void*, int64_t> blocks_;                   // to their bytes
   std::map<const char*, Weight> weights_;
   std::vector<AnyOp> ops_;
+  Traffic traffic_;
   int64_t held_bytes_ = 0, peak_bytes_ = 0;
 };
 

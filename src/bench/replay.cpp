@@ -144,7 +144,7 @@ void Replay::refill() {
     if (block.use == WeightUse::plain && block.dtype != DType::i32) fill(block);
 }
 
-// 0, 1, 2, ...: distinct, as slots must be, and inside any table that has so many rows.
+// 0, 1, 2, ...: distinct, as slots must be, and inside any table that has so many rows. A cache is full.
 void Replay::fill_indices() {
   int64_t rows = std::numeric_limits<int32_t>::max();
   if (const Embed* embed = std::get_if<Embed>(&op_)) rows = embed->table.dim[0];
@@ -154,6 +154,10 @@ void Replay::fill_indices() {
     for (size_t i = 0; i < indices.size(); ++i) indices[i] = int32_t(int64_t(i) % rows);
     backend_.upload(t, indices.data());
   });
+  if (const CacheAttention* attention = std::get_if<CacheAttention>(&op_)) {
+    const auto all = int32_t(attention->slots.dim[0]);
+    backend_.upload(attention->length, &all);
+  }
 }
 
 void Replay::run() {

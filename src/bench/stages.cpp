@@ -30,6 +30,11 @@ Stages::Stages(Engine& engine, std::function<bool(const std::string&)> wanted)
   picture_.insert(picture_.end(), tokens.image_tokens().begin(), tokens.image_tokens().end());
 }
 
+// A frame's tokens: what is before it, its text, its picture.
+int64_t Stages::positions() const {
+  return int64_t(context_.size() + picture_.size()) + kWords;
+}
+
 void Stages::run(Watch& watch) {
   encode_picture(watch);
   language(watch);
@@ -48,7 +53,7 @@ void Stages::encode_picture(Watch& watch) {
 
 void Stages::language(Watch& watch) {
   if (!wanted_("LLM prefill") && !wanted_("LLM token") && !wanted_("LLM picture")) return;
-  Session session(engine_);
+  Session session(engine_, positions());
   watch.begin();
   session.append(context_);
   watch.end("LLM prefill");
@@ -56,7 +61,7 @@ void Stages::language(Watch& watch) {
   const int word = context_[0];
   watch.begin();
   session.append({&word, 1});
-  session.logits();
+  session.pick({});
   watch.end("LLM token");
 
   watch.begin();
@@ -77,12 +82,12 @@ void Stages::paint(Watch& watch) {
 void Stages::whole_frame(Watch& watch) {
   if (!wanted_(kWholeFrame)) return;
   StoryListener nobody;
-  Session session(engine_);
+  Session session(engine_, positions());
   Painter painter(engine_, request_, nobody);
   watch.begin();
   session.append(context_);
   for (int64_t i = 0; i < kWords; ++i) {
-    session.logits();
+    session.pick({});
     session.append({&context_[i % context_.size()], 1});
   }
   std::vector<float> feature = session.draw(picture_);

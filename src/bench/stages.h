@@ -30,6 +30,7 @@ class Stages {
   static constexpr const char* kWholeFrame = "frame";
 
  private:
+  int64_t positions() const;
   void encode_picture(Watch& watch);
   void language(Watch& watch);
   void paint(Watch& watch);

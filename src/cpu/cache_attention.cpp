@@ -1,12 +1,15 @@
 // CacheAttention (ops.h): causal attention over a cache whose keys are rotated by rank as they are read.
 //
-// Work   A thread takes a head, rotates its queries, and goes over the tiles of kKeyTile ranks: a tile's keys are
-//        rotated and packed once, its values packed if several queries want them, then each block of queries takes it
-//        into its softmax (attend.h).
+// Work   A thread takes a head, writes the head's part of the new keys and values to the cache, rotates its queries,
+// and
+//        goes over the tiles of kKeyTile ranks: a tile's keys are rotated and packed once, its values packed if several
+//        queries want them, then each block of queries takes it into its softmax (attend.h).
 // Error  Against f64, of the weighted magnitude of v times (1 + the magnitude of the scores): the chains over head_dim
 //        and ranks, 2^-23 (sqrt(head_dim) + sqrt(length) + 6).
 // Bits   Tiles begin at multiples of kKeyTile ranks, and a row's sums run over ranks in order: a query gives the same
 //        bits alone and in any chunk.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "cpu/attend.h"
@@ -47,6 +50,16 @@ struct Buffers {
   }
 };
 
+// The head's part of the new tokens into the slots of their ranks, which begin at `first`.
+void write_cache(const CacheAttention& op, int64_t head, int64_t first) {
+  const int64_t rows = op.q.dim[0], dim = op.q.dim[2];
+  const auto* slots = op.slots.as<int32_t>() + first;
+  for (int64_t row = 0; row < rows; ++row) {
+    std::copy_n(vector_of(op.k, row, head), dim, vector_of(op.k_cache, slots[row], head));
+    std::copy_n(vector_of(op.v, row, head), dim, vector_of(op.v_cache, slots[row], head));
+  }
+}
+
 void pack_keys(const CacheAttention& op, int64_t head, int64_t first, int64_t keys, const Buffers& to) {
   const int64_t dim = op.q.dim[2];
   const auto* slots = op.slots.as<int32_t>();
@@ -57,7 +70,7 @@ void pack_keys(const CacheAttention& op, int64_t head, int64_t first, int64_t ke
     for (int64_t j = 0; j < count; ++j) {
       const int64_t rank = first + key + j;
       rows[j] = to.rotated + j * dim;
-      kernels().rotate(dim / 2, vector_of(op.k, slots[rank], head), rope + rank * op.rope.stride[0],
+      kernels().rotate(dim / 2, vector_of(op.k_cache, slots[rank], head), rope + rank * op.rope.stride[0],
                        to.rotated + j * dim);
     }
     kernels().pack_panel(rows, count, dim, to.k + key * dim);
@@ -78,7 +91,9 @@ void pack_values(const float* const* rows, int64_t keys, int64_t dim, int64_t pa
 
 template <>
 void execute(const CacheAttention& op, Crew& crew) {
-  const int64_t rows = op.q.dim[0], heads = op.q.dim[1], dim = op.q.dim[2], length = op.slots.dim[0];
+  const int64_t rows = op.q.dim[0], heads = op.q.dim[1], dim = op.q.dim[2], length = *op.length.as<int32_t>();
+  if (length < rows || length > op.slots.dim[0])
+    fail(fmt::format("CacheAttention: length is {}, expected {} to {}", length, rows, op.slots.dim[0]));
   const int64_t padded_dim = ceil_div(dim, kPanel) * kPanel;
   if (op.q.numel() == 0) return;
   const int64_t buffer_size = Buffers::size(rows, dim, padded_dim);
@@ -98,6 +113,7 @@ void execute(const CacheAttention& op, Crew& crew) {
                      .top = at.top + row,
                      .sum = at.sum + row};
     };
+    write_cache(op, head, length - rows);
     for (int64_t row = 0; row < rows; ++row)
       kernels().rotate(dim / 2, vector_of(op.q, row, head), rope + (length - rows + row) * op.rope.stride[0],
                        at.q + row * dim);
@@ -111,7 +127,7 @@ void execute(const CacheAttention& op, Crew& crew) {
                          .dim = dim,
                          .padded_dim = padded_dim};
       pack_keys(op, head, first, tile.keys, at);
-      for (int64_t key = 0; key < tile.keys; ++key) v_rows[key] = vector_of(op.v, slots[first + key], head);
+      for (int64_t key = 0; key < tile.keys; ++key) v_rows[key] = vector_of(op.v_cache, slots[first + key], head);
       if (pack) pack_values(v_rows, tile.keys, dim, padded_dim, at);
       for (int64_t row = 0; row < rows; row += kQueryBlock) {
         const int64_t seen = length - rows + row + 1 - first;  // by the first query of the block

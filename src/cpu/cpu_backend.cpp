@@ -70,7 +70,7 @@ class CpuBackend final : public Backend {
   // Weights of products may be bf16 as well; what only moves elements moves those of any type.
   template <class Op>
   static void need_f32([[maybe_unused]] const Op& op) {
-    if constexpr (std::is_same_v<Op, Convert> || std::is_same_v<Op, Embed> || std::is_same_v<Op, ScatterRows>) return;
+    if constexpr (std::is_same_v<Op, Convert> || std::is_same_v<Op, Embed>) return;
     op.each([](const char* field, const Tensor& t, Access) {
       if (weight_use_of<Op>() != WeightUse::plain && t.dtype == DType::bf16 && std::string_view(field) == "w") return;
       if (t && t.dtype != DType::f32 && t.dtype != DType::i32)

@@ -1,4 +1,4 @@
-// Convert, Embed and ScatterRows (ops.h): what moves numbers from one place to another, of any type.
+// Convert and Embed (ops.h): what moves numbers from one place to another, of any type.
 //
 // Error  Against f64: Convert one rounding of the product in f32, one to y's type.
 #include <cstring>
@@ -57,14 +57,6 @@ void execute(const Embed& op, Crew&) {
   const size_t row_bytes = size_t(op.y.cols() * size_of(op.y.dtype));
   for (int64_t row = 0; row < op.y.dim[0]; ++row)
     std::memcpy(bytes_of_row(op.y, row), bytes_of_row(op.table, ids[row]), row_bytes);
-}
-
-template <>
-void execute(const ScatterRows& op, Crew&) {
-  const auto* slots = op.slots.as<int32_t>();
-  const size_t row_bytes = size_t(op.x.cols() * size_of(op.x.dtype));
-  for (int64_t row = 0; row < op.x.dim[0]; ++row)
-    std::memcpy(bytes_of_row(op.y, slots[row]), bytes_of_row(op.x, row), row_bytes);
 }
 
 }  // namespace seedstory::cpu

@@ -33,7 +33,8 @@ void LlamaWeights::list(WeightTable& table, const LlamaConfig& c) {
   table.add(lm_head, {"lm_head.weight", {c.vocab, c.hidden}}, WeightUse::linear);
 }
 
-KvCache::KvCache(Arena& arena, const LlamaConfig& config, int64_t capacity, DType type) : capacity(capacity) {
+KvCache::KvCache(Arena& arena, const LlamaConfig& config, int64_t capacity, DType type)
+    : slots(arena.make(DType::i32, {capacity})), length(arena.make(DType::i32, {1})) {
   for (int64_t i = 0; i < config.layers; ++i)
     layers.push_back(
         {.k = arena.make(type, {capacity, config.hidden}), .v = arena.make(type, {capacity, config.hidden})});
@@ -57,37 +58,29 @@ Tensor Llama::embed(Backend& be, Arena& arena, const Tensor& ids) const {
   return y;
 }
 
-Tensor Llama::forward(Backend& be, Arena& arena, const Tensor& embeddings, const KvCache& cache,
-                      const Tensor& slots) const {
-  const Tensor y = arena.like(embeddings);
-  Arena::Scope scope(arena);
-  const Tensor h = arena.like(embeddings);
-  be.run(Convert{.y = h, .x = embeddings});
+void Llama::forward(Backend& be, Arena& arena, const Tensor& h, const KvCache& cache) const {
   for (size_t i = 0; i < w_.layers.size(); ++i) {
-    attention(be, arena, w_.layers[i], cache.layers[i], slots, h);
+    attention(be, arena, w_.layers[i], cache, i, h);
     mlp(be, arena, w_.layers[i], h);
     be.probe("llm.layer" + std::to_string(i), h);
   }
-  be.run(AddRmsNorm{.y = y, .h = h, .w = w_.norm, .eps = config_.rms_norm_eps});
-  return y;
 }
 
-void Llama::attention(Backend& be, Arena& arena, const LlamaWeights::Layer& w, const KvCache::Layer& cache,
-                      const Tensor& slots, const Tensor& h) const {
+void Llama::attention(Backend& be, Arena& arena, const LlamaWeights::Layer& w, const KvCache& cache, size_t layer,
+                      const Tensor& h) const {
   const int64_t rows = h.dim[0], hidden = config_.hidden, head = hidden / config_.heads;
   Arena::Scope scope(arena);
   const Tensor x = arena.like(h), qkv = arena.make(h.dtype, {rows, 3 * hidden});
   be.run(AddRmsNorm{.y = x, .h = h, .w = w.norm_1, .eps = config_.rms_norm_eps});
   be.run(Linear{.y = qkv, .x = x, .w = w.qkv});
-
-  const Tensor own = slots.slice(0, slots.dim[0] - rows, slots.dim[0]);
-  be.run(ScatterRows{.y = cache.k, .x = qkv.slice(1, hidden, 2 * hidden), .slots = own});
-  be.run(ScatterRows{.y = cache.v, .x = qkv.slice(1, 2 * hidden, 3 * hidden), .slots = own});
   be.run(CacheAttention{.y = x.split(1, head),
                         .q = qkv.slice(1, 0, hidden).split(1, head),
-                        .k = cache.k.split(1, head),
-                        .v = cache.v.split(1, head),
-                        .slots = slots,
+                        .k = qkv.slice(1, hidden, 2 * hidden).split(1, head),
+                        .v = qkv.slice(1, 2 * hidden, 3 * hidden).split(1, head),
+                        .k_cache = cache.layers[layer].k.split(1, head),
+                        .v_cache = cache.layers[layer].v.split(1, head),
+                        .slots = cache.slots,
+                        .length = cache.length,
                         .rope = rope_,
                         .scale = 1 / std::sqrt(float(head))});
   be.run(Linear{.y = h, .x = x, .w = w.o, .residual = h});
@@ -100,6 +93,10 @@ void Llama::mlp(Backend& be, Arena& arena, const LlamaWeights::Layer& w, const T
   be.run(AddRmsNorm{.y = x, .h = h, .w = w.norm_2, .eps = config_.rms_norm_eps});
   be.run(GatedLinear{.y = product, .x = x, .w = w.up_gate, .act = Activation::silu});
   be.run(Linear{.y = h, .x = product, .w = w.down, .residual = h});
+}
+
+void Llama::norm(Backend& be, const Tensor& states, const Tensor& h) const {
+  be.run(AddRmsNorm{.y = states, .h = h, .w = w_.norm, .eps = config_.rms_norm_eps});
 }
 
 Tensor Llama::logits(Backend& be, Arena& arena, const Tensor& states) const {

@@ -22,13 +22,15 @@ struct LlamaWeights {
   void list(WeightTable& table, const LlamaConfig& config);
 };
 
-// Keys and values of every layer, made in one arena. Which row holds which token is the caller's business (slots).
+// Keys and values of every layer, and which of the rows count; made in one arena. slots[r] is the row of the token of
+// position r, for r < length: the caller writes both, and every layer reads them on the device.
 struct KvCache {
   struct Layer {
     Tensor k, v;  // (capacity, hidden)
   };
   std::vector<Layer> layers;
-  int64_t capacity = 0;
+  Tensor slots;   // i32 (capacity)
+  Tensor length;  // i32 (1)
 
   KvCache(Arena& arena, const LlamaConfig& config, int64_t capacity, DType type = DType::f32);
 };
@@ -40,10 +42,13 @@ class Llama {
   // ids i32 (rows) -> (rows, hidden)
   Tensor embed(Backend& be, Arena& arena, const Tensor& ids) const;
 
-  // Embeddings (rows, hidden) -> states after the last norm (rows, hidden). slots i32 (length) are the rows of the
-  // cache in the order of the tokens' positions; the last `rows` of them are the new tokens' own and are written. A
-  // prompt may come in pieces: each call's slots start with those of the calls before it.
-  Tensor forward(Backend& be, Arena& arena, const Tensor& embeddings, const KvCache& cache, const Tensor& slots) const;
+  // h (rows, hidden): embeddings in, the residual stream behind the last layer out. These tokens are the last `rows` of
+  // the cache's length; their keys and values are written. A prompt may come in pieces: each call's slots start with
+  // those of the calls before it.
+  void forward(Backend& be, Arena& arena, const Tensor& h, const KvCache& cache) const;
+
+  // states <- the last norm of rows of the residual stream.
+  void norm(Backend& be, const Tensor& states, const Tensor& h) const;
 
   // States (rows, hidden) -> (rows, vocab)
   Tensor logits(Backend& be, Arena& arena, const Tensor& states) const;
@@ -51,8 +56,8 @@ class Llama {
   const LlamaConfig& config() const { return config_; }
 
  private:
-  void attention(Backend& be, Arena& arena, const LlamaWeights::Layer& w, const KvCache::Layer& cache,
-                 const Tensor& slots, const Tensor& h) const;
+  void attention(Backend& be, Arena& arena, const LlamaWeights::Layer& w, const KvCache& cache, size_t layer,
+                 const Tensor& h) const;
   void mlp(Backend& be, Arena& arena, const LlamaWeights::Layer& w, const Tensor& h) const;
 
   LlamaConfig config_;

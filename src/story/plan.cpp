@@ -34,14 +34,16 @@ int64_t tokens_read(const Engine& engine, const StoryRequest& request) {
   return std::clamp<int64_t>(frame * (window ? request.window : 1), 1, std::max<int64_t>(most, 1));
 }
 
-void tell_frame(Engine& engine, Session& session, const StoryRequest& request) {
+// In a cache of the frame's own length, by which its attention is priced.
+void tell_frame(Engine& engine, const StoryRequest& request) {
   const std::vector<int> read(size_t(tokens_read(engine, request)), Tokenizer::bos), word = {Tokenizer::bos};
+  const std::vector<int>& images = engine.tokenizer.image_tokens();
+  Session session(engine, int64_t(read.size() + images.size()) + kWords);
   session.append(read);
   for (int64_t i = 0; i < kWords; ++i) {
-    session.logits();
+    session.pick({});
     session.append(word);
   }
-  const std::vector<int>& images = engine.tokenizer.image_tokens();
   session.draw(images);
 }
 
@@ -80,12 +82,12 @@ Plan make_plan(const ModelDir& model, const StoryRequest& request, DType product
   engine.enter(Stage::tell);
   stage(Stage::tell) = {.parts = std::exchange(parts, {}), .weight_bytes = recording.held_bytes()};
   {
-    Session session(engine);
+    const Session session(engine, positions_needed(engine.config, request));
     stage(Stage::tell).work_bytes = recording.held_bytes() - stage(Stage::tell).weight_bytes;
-    recording.take_ops();
-    if (rates.flops > 0) tell_frame(engine, session, request);
-    stage(Stage::tell).seconds = seconds_of(recording.take_ops(), rates);
   }
+  recording.take_ops();
+  if (rates.flops > 0) tell_frame(engine, request);
+  stage(Stage::tell).seconds = seconds_of(recording.take_ops(), rates);
   engine.enter(Stage::paint);
   stage(Stage::paint) = {.parts = std::exchange(parts, {}), .weight_bytes = recording.held_bytes()};
   Painter painter(engine, request, listener);

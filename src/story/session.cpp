@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "model/sizing.h"
@@ -10,9 +11,7 @@
 namespace seedstory {
 namespace {
 
-// Prompts pass through the network in pieces of this many tokens: enough rows to be bound by arithmetic, few enough
-// that activations stay small. The result does not depend on it.
-constexpr int64_t kChunk = 128;
+static_assert(sizeof(int) == sizeof(int32_t));  // ids go to the backend as they are
 
 Engine& entered(Engine& engine) {
   engine.enter(Stage::tell);
@@ -23,39 +22,34 @@ int64_t image_tokens(const Engine& engine) {
   return engine.config.input_resampler.queries;
 }
 
+// A whole picture and <img> pass at once, and never more than there are positions.
 int64_t chunk_size(const Engine& engine) {
-  return std::max(kChunk, image_tokens(engine) + 2);
+  return std::min(std::max(engine.backend.rows_at_once(), image_tokens(engine) + 2), engine.config.llm.max_positions);
 }
 
-// Keys, values and the state of the last token.
-Tensor make_persistent(Arena& arena, const LlamaConfig& llm, std::optional<KvCache>& cache) {
-  cache.emplace(arena, llm, llm.max_positions);
-  return arena.make(DType::f32, {1, llm.hidden});
+bool is_image(const Engine& engine, int id) {
+  const auto& images = engine.tokenizer.image_tokens();
+  return std::find(images.begin(), images.end(), id) != images.end();
 }
 
-int64_t persistent_bytes(const Engine& engine) {
-  Arena counting;
-  std::optional<KvCache> cache;
-  make_persistent(counting, engine.config.llm, cache);
-  return counting.peak_bytes();
-}
-
-// The largest of what append(), draw(), logits() and make_rows() need.
-int64_t work_bytes(const Engine& engine, const KvCache& cache) {
+// The largest of what append(), draw(), logits(), pick() and make_rows() need.
+int64_t work_bytes(const Engine& engine) {
   const LlamaConfig& llm = engine.config.llm;
+  Arena elsewhere;
+  const KvCache cache(elsewhere, llm, llm.max_positions);
   return dry_run_bytes([&](Backend& be, Arena& arena) {
     {
       Arena::Scope scope(arena);
       const int64_t rows = chunk_size(engine), images = image_tokens(engine);
-      const Tensor ids = arena.make(DType::i32, {rows}), slots = arena.make(DType::i32, {llm.max_positions});
-      const Tensor x = engine.llm->embed(be, arena, ids);
-      const Tensor states = engine.llm->forward(be, arena, x, cache, slots);
-      const Tensor seen = states.slice(0, rows - images, rows).reshape({1, images, llm.hidden});
-      engine.output_resampler->forward(be, arena, seen);
+      const Tensor h = engine.llm->embed(be, arena, elsewhere.make(DType::i32, {rows}));
+      engine.llm->forward(be, arena, h, cache);
+      const Tensor states = arena.make(h.dtype, {images, llm.hidden});
+      engine.llm->norm(be, states, h.slice(0, rows - images, rows));
+      engine.output_resampler->forward(be, arena, states.reshape({1, images, llm.hidden}));
     }
     {
       Arena::Scope scope(arena);
-      engine.llm->logits(be, arena, arena.make(DType::f32, {1, llm.hidden}));
+      engine.llm->logits(be, arena, elsewhere.make(DType::f32, {1, llm.hidden}));
     }
     Arena::Scope scope(arena);
     const VitConfig& vit = engine.config.vit;
@@ -63,69 +57,113 @@ int64_t work_bytes(const Engine& engine, const KvCache& cache) {
   });
 }
 
+[[noreturn]] void fail_not_finite() {
+  fail("the LLM's logits are not finite");
+}
+
 }  // namespace
 
-Session::Session(Engine& engine)
-    : engine_(entered(engine)),
-      chunk_(chunk_size(engine)),
-      persistent_(engine.backend, persistent_bytes(engine)),
-      last_state_(make_persistent(persistent_, engine.config.llm, cache_)),
-      work_(engine.backend, work_bytes(engine, *cache_)),
-      free_(engine.config.llm.max_positions) {
-  std::iota(free_.rbegin(), free_.rend(), 0);  // the lowest is taken first
+Session::Persistent::Persistent(Arena& arena, const Engine& engine, int64_t chunk, int64_t positions)
+    : cache(arena, engine.config.llm, positions),
+      ids(arena.make(DType::i32, {chunk})),
+      last_state(arena.make(DType::f32, {1, engine.config.llm.hidden})),
+      outside_ids(arena.make(DType::i32, {image_tokens(engine) + 1})) {}
+
+Session::Session(Engine& engine, int64_t positions)
+    : engine_(entered(engine)), chunk_(chunk_size(engine)), work_(engine.backend, work_bytes(engine)) {
+  make_persistent(std::clamp<int64_t>(positions, 1, engine.config.llm.max_positions));
+}
+
+void Session::make_persistent(int64_t positions) {
+  at_.reset(), block_.reset();
+  Arena counting;
+  Persistent(counting, engine_, chunk_, positions);
+  block_ = std::make_unique<Arena>(engine_.backend, counting.peak_bytes());
+  at_.emplace(*block_, engine_, chunk_, positions);
+
+  slots_.resize(size_t(positions));
+  std::iota(slots_.begin(), slots_.end(), 0);
+  engine_.backend.upload(at_->cache.slots, slots_.data());
+  std::vector<int> outside = engine_.tokenizer.image_tokens();
+  outside.push_back(engine_.tokenizer.end_image());
+  engine_.backend.upload(at_->outside_ids, outside.data());
+  length_there_ = id_there_ = -1;
+}
+
+void Session::reserve(int64_t positions) {
+  positions = std::min(positions, engine_.config.llm.max_positions);
+  if (positions <= int64_t(slots_.size())) return;
+  clear();
+  make_persistent(positions);
 }
 
 void Session::append(std::span<const int> ids, std::span<const std::vector<float>* const> pictures) {
   int64_t picture_row = 0;
-  for (size_t begin = 0; begin < ids.size(); begin += chunk_) {
-    const auto part = ids.subspan(begin, std::min(size_t(chunk_), ids.size() - begin));
+  for (size_t begin = 0; begin < ids.size(); begin += size_t(chunk_)) {
     Arena::Scope scope(work_);
-    run_chunk(work_, part, pictures, picture_row);
+    run_chunk(ids.subspan(begin, std::min(size_t(chunk_), ids.size() - begin)), pictures, picture_row);
   }
 }
 
-// One pass over at most chunk_ tokens -> their states (rows, hidden).
-Tensor Session::run_chunk(Arena& arena, std::span<const int> ids, std::span<const std::vector<float>* const> pictures,
+// One pass over at most chunk_ tokens -> their residual stream (rows, hidden).
+Tensor Session::run_chunk(std::span<const int> ids, std::span<const std::vector<float>* const> pictures,
                           int64_t& picture_row) {
   Backend& be = engine_.backend;
   take_slots(ids);
+  upload_ids(ids);
+  upload_length();
   const int64_t rows = int64_t(ids.size());
-  const std::vector<int32_t> ids32(ids.begin(), ids.end());
-  const Tensor ids_tensor = arena.make(DType::i32, {rows}), slots = arena.make(DType::i32, {int64_t(slots_.size())});
-  be.upload(ids_tensor, ids32.data());
-  be.upload(slots, slots_.data());
-  const Tensor x = engine_.llm->embed(be, arena, ids_tensor);
-  place_pictures(x, ids, pictures, picture_row);
-  const Tensor states = engine_.llm->forward(be, arena, x, *cache_, slots);
-  be.run(Convert{.y = last_state_, .x = states.slice(0, rows - 1, rows)});
-  return states;
+  const Tensor h = engine_.llm->embed(be, work_, at_->ids.slice(0, 0, rows));
+  place_pictures(h, ids, pictures, picture_row);
+  engine_.llm->forward(be, work_, h, at_->cache);
+  engine_.llm->norm(be, at_->last_state, h.slice(0, rows - 1, rows));
+  return h;
 }
 
+// What pick() chose is there already.
+void Session::upload_ids(std::span<const int> ids) {
+  if (ids.size() == 1 && ids[0] == id_there_) return;
+  engine_.backend.upload(at_->ids.slice(0, 0, int64_t(ids.size())), ids.data());
+  id_there_ = ids[0];
+}
+
+void Session::upload_length() {
+  const int32_t length = int32_t(kept_.size());
+  if (length == length_there_) return;
+  engine_.backend.upload(at_->cache.length, &length);
+  length_there_ = length;
+}
+
+// A picture's rows lie together, in `ids` and in memory: one upload.
 void Session::place_pictures(const Tensor& embeddings, std::span<const int> ids,
                              std::span<const std::vector<float>* const> pictures, int64_t& picture_row) {
-  const auto& images = engine_.tokenizer.image_tokens();
-  const int64_t a_picture = int64_t(images.size()), hidden = engine_.config.llm.hidden;
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (std::find(images.begin(), images.end(), ids[i]) == images.end()) continue;
+  const int64_t a_picture = image_tokens(engine_), hidden = engine_.config.llm.hidden, end = int64_t(ids.size());
+  for (int64_t i = 0; i < end; ++i) {
+    if (!is_image(engine_, ids[size_t(i)])) continue;
     if (pictures.empty()) {
-      if (first_drawn_ < 0) first_drawn_ = int64_t(ids_.size() - ids.size() + i);
-      continue;
+      if (first_drawn_ < 0) first_drawn_ = int64_t(ids_.size()) - end + i;
+      return;
     }
-    const std::vector<float>& rows = *pictures[picture_row / a_picture];
-    engine_.backend.upload(embeddings.slice(0, i, i + 1), &rows[picture_row % a_picture * hidden]);
-    ++picture_row;
+    const int64_t first = picture_row % a_picture;
+    int64_t last = i + 1;
+    while (last < end && last - i < a_picture - first && is_image(engine_, ids[size_t(last)])) ++last;
+    const std::vector<float>& rows = *pictures[size_t(picture_row / a_picture)];
+    engine_.backend.upload(embeddings.slice(0, i, last), &rows[size_t(first * hidden)]);
+    picture_row += last - i;
+    i = last - 1;
   }
 }
 
 void Session::take_slots(std::span<const int> ids) {
-  if (free_.size() < ids.size())
+  const size_t length = kept_.size() + ids.size();
+  const int64_t most = engine_.config.llm.max_positions;
+  if (int64_t(length) > most)
     fail_input(
         fmt::format("the story so far and its next tokens are {} long, the model has {} positions; shorten the "
                     "prompt, or use a smaller --window (--policy window, sink or mm_sink)",
-                    slots_.size() + ids.size(), engine_.config.llm.max_positions));
+                    length, most));
+  if (length > slots_.size()) fail(fmt::format("Session: {} tokens came, there is room for {}", length, slots_.size()));
   for (int id : ids) {
-    slots_.push_back(free_.back());
-    free_.pop_back();
     kept_.push_back(history_++);
     ids_.push_back(id);
   }
@@ -134,20 +172,39 @@ void Session::take_slots(std::span<const int> ids) {
 std::vector<float> Session::logits() {
   Arena::Scope scope(work_);
   std::vector<float> all(engine_.config.llm.vocab);
-  engine_.backend.download(all.data(), engine_.llm->logits(engine_.backend, work_, last_state_));
+  engine_.backend.download(all.data(), engine_.llm->logits(engine_.backend, work_, at_->last_state));
   all.resize(engine_.tokenizer.vocab_size());
+  if (std::any_of(all.begin(), all.end(), [](float l) { return std::isnan(l); })) fail_not_finite();
   return all;
 }
 
+int Session::pick(const TokenRules& rules) {
+  Arena::Scope scope(work_);
+  Backend& be = engine_.backend;
+  const Tensor logits = engine_.llm->logits(be, work_, at_->last_state), id = at_->ids.slice(0, 0, 1);
+  be.run(PickToken{.id = id,
+                   .length = at_->cache.length,
+                   .logits = logits.slice(1, 0, engine_.tokenizer.vocab_size()),
+                   .outside_ids = at_->outside_ids,
+                   .outside = rules.outside,
+                   .banned = rules.banned});
+  if (length_there_ >= 0) ++length_there_;
+  int32_t picked = 0;
+  be.download(&picked, id);
+  if (picked < 0) fail_not_finite();
+  return id_there_ = picked;
+}
+
 std::vector<float> Session::draw(std::span<const int> run) {
-  const int64_t images = image_tokens(engine_), rows = int64_t(run.size());
+  const int64_t images = image_tokens(engine_), rows = int64_t(run.size()), hidden = engine_.config.llm.hidden;
+  Backend& be = engine_.backend;
   Arena::Scope scope(work_);
   int64_t picture_row = 0;
-  const Tensor states = run_chunk(work_, run, {}, picture_row);
-  const Tensor seen = states.slice(0, rows - images, rows).reshape({1, images, engine_.config.llm.hidden});
-  const Tensor feature = engine_.output_resampler->forward(engine_.backend, work_, seen);
+  const Tensor h = run_chunk(run, {}, picture_row), states = work_.make(h.dtype, {images, hidden});
+  engine_.llm->norm(be, states, h.slice(0, rows - images, rows));
+  const Tensor feature = engine_.output_resampler->forward(be, work_, states.reshape({1, images, hidden}));
   std::vector<float> host(feature.numel());
-  engine_.backend.download(host.data(), feature);
+  be.download(host.data(), feature);
   return host;
 }
 
@@ -164,25 +221,30 @@ std::vector<float> Session::make_rows(const std::vector<float>& feature, Trace* 
 }
 
 void Session::keep(const std::vector<int64_t>& tokens) {
-  size_t out = 0;
-  for (size_t rank = 0; rank < kept_.size(); ++rank) {
+  const size_t length = kept_.size();
+  std::vector<int32_t> gone;
+  size_t out = 0, first_gone = 0;
+  for (size_t rank = 0; rank < length; ++rank) {
     if (out < tokens.size() && kept_[rank] == tokens[out]) {
       slots_[out] = slots_[rank];
       ids_[out] = ids_[rank];
       kept_[out++] = kept_[rank];
     } else {
-      free_.push_back(slots_[rank]);
+      if (gone.empty()) first_gone = rank;
+      gone.push_back(slots_[rank]);
     }
   }
-  slots_.resize(out);
   ids_.resize(out);
   kept_.resize(out);
+  if (gone.empty()) return;
+  std::copy(gone.begin(), gone.end(), slots_.begin() + std::ptrdiff_t(out));
+  engine_.backend.upload(at_->cache.slots.slice(0, int64_t(first_gone), int64_t(length)), &slots_[first_gone]);
 }
 
 void Session::truncate(int64_t count) {
-  for (; int64_t(slots_.size()) > count; slots_.pop_back()) free_.push_back(slots_.back());
-  kept_.resize(slots_.size());
-  ids_.resize(slots_.size());
+  count = std::min(count, int64_t(kept_.size()));
+  kept_.resize(size_t(count));
+  ids_.resize(size_t(count));
   history_ = kept_.empty() ? 0 : kept_.back() + 1;
   if (first_drawn_ >= count) first_drawn_ = -1;
 }

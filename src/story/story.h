@@ -39,6 +39,10 @@ uint64_t frame_seed(const StoryRequest& request, int64_t index);
 // What the model's defaults make of it: policy, window, steps, cfg, size, sampling.
 StoryRequest default_request(const ModelConfig& config);
 
+// How many of the LLM's positions a story may come to need, at most as many as there are. A text counts as one token a
+// byte: no tokenizer is needed, and it is at most that.
+int64_t positions_needed(const ModelConfig& config, const StoryRequest& request);
+
 struct Frame {
   int64_t index = 0;           // of the file: 000.png is the start picture or the first one made
   std::string text;            // as a person reads it

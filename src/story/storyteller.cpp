@@ -66,6 +66,24 @@ StoryRequest default_request(const ModelConfig& config) {
   return request;
 }
 
+int64_t positions_needed(const ModelConfig& config, const StoryRequest& request) {
+  const int64_t most = config.llm.max_positions, picture = config.input_resampler.queries + 2;
+  constexpr int64_t kMarks = 32;  // BOS, a space mark, [INST], the digits of {left}
+  int64_t text = 0;               // of the longest caption
+  for (const std::string& caption : request.captions) text = std::max(text, int64_t(caption.size()));
+  const int64_t opening = kMarks + int64_t(request.prompt.size()) + picture;
+  const int64_t asked = kMarks + int64_t(config.call_prefix.size()) + text;
+  const int64_t written = std::max(std::min(request.max_tokens, most), picture);  // in one call
+  const int64_t frame = asked + (request.captions.empty() ? written : picture);
+  const int64_t given = request.captions.empty() ? most : int64_t(request.captions.size());
+  const int64_t frames = std::min({request.frames, given, most});
+  const int64_t whole = request.policy == Policy::dense ? frames : std::min(request.window, frames);
+  const SinkSpans& s = config.spans;
+  const int64_t spans = s.before_begin + s.after_begin + s.before_end + s.after_end;
+  const int64_t sunk = request.policy == Policy::mm_sink ? spans * frames : 0;
+  return std::min(most, opening + sunk + whole * frame + asked + picture + written);
+}
+
 struct Storyteller::Impl {
   Impl(Engine& engine, const StoryRequest& request, StoryListener& listener, Trace* trace)
       : engine(engine),
@@ -73,8 +91,8 @@ struct Storyteller::Impl {
         listener(listener),
         trace(trace),
         start(request.start ? see(engine, *request.start, trace) : std::vector<float>()),
-        session(engine),
-        voice(engine, session, this->request, listener) {
+        session(engine, positions_needed(engine.config, request)),
+        voice(engine, session, this->request, listener, trace != nullptr) {
     if (request.policy == Policy::compat_vis && request.captions.empty())
       fail_usage("--policy: compat_vis came, which is for visualize; expected window, dense, sink or mm_sink");
     check_captions();

@@ -6,6 +6,11 @@
 #include <limits>
 
 namespace seedstory {
+namespace {
+
+constexpr float kNever = -std::numeric_limits<float>::infinity();
+
+}  // namespace
 
 std::vector<int> picture_ids(const Tokenizer& tokenizer) {
   std::vector<int> ids = tokenizer.image_tokens();
@@ -31,21 +36,32 @@ std::vector<int> text_ids(const Tokenizer& tokenizer, std::vector<int> ids) {
   return ids;
 }
 
-Voice::Voice(Engine& engine, Session& session, const StoryRequest& request, StoryListener& listener)
+Voice::Voice(Engine& engine, Session& session, const StoryRequest& request, StoryListener& listener, bool traced)
     : engine_(engine),
       session_(session),
       request_(request),
       listener_(listener),
+      traced_(traced),
       sampler_(request.sampling, request.seed),
       picture_(picture_ids(engine.tokenizer)) {}
 
 // Published rule (AutoImageTokenGenerationProcessor): outside a picture the logits of its tokens are 0. That is a slip
 // for "never"; models of ours get what was meant. Where the program ends the call, </s> is never right either.
-void Voice::apply_rules(std::vector<float>& logits, CallEnd ends) const {
-  constexpr float kNever = -std::numeric_limits<float>::infinity();
-  const float outside = engine_.config.call_ends == CallEnd::eos ? 0.0f : kNever;
-  for (size_t i = 1; i < picture_.size(); ++i) logits[picture_[i]] = outside;
-  if (ends == CallEnd::eoi) logits[Tokenizer::eos] = kNever;
+TokenRules Voice::rules(CallEnd ends) const {
+  return {.outside = engine_.config.call_ends == CallEnd::eos ? 0.0f : kNever,
+          .banned = ends == CallEnd::eoi ? Tokenizer::eos : -1};
+}
+
+// The greedy choice stays on the backend. What samples, penalises or is traced wants the logits here.
+int Voice::next_token(Said& said, CallEnd ends) {
+  const bool keep_logits = traced_ && said.ids.empty();
+  const TokenRules rules = this->rules(ends);
+  if (sampler_.is_greedy() && !keep_logits) return session_.pick(rules);
+  std::vector<float> logits = session_.logits();
+  if (keep_logits) said.first_logits = logits;
+  for (size_t i = 1; i < picture_.size(); ++i) logits[picture_[i]] = rules.outside;
+  if (rules.banned >= 0) logits[rules.banned] = kNever;
+  return sampler_.pick(logits, session_.ids());
 }
 
 // Shows what is safe to show: whole words, and nothing that might still become a tag.
@@ -77,10 +93,7 @@ Said Voice::speak(int64_t index, CallEnd ends) {
   shown_.clear();
   bool cut = false;
   while (int64_t(said.ids.size()) < request_.max_tokens) {
-    std::vector<float> logits = session_.logits();
-    if (said.ids.empty()) said.first_logits = logits;
-    apply_rules(logits, ends);
-    int id = sampler_.pick(logits, session_.ids());
+    int id = next_token(said, ends);
     // A model of ours always finishes its picture: the last place where it fits is where it starts.
     if (engine_.config.call_ends == CallEnd::eoi && id != picture_[0] &&
         int64_t(said.ids.size() + picture_.size()) >= request_.max_tokens) {

@@ -14,7 +14,7 @@ namespace seedstory {
 struct Said {
   std::vector<int> ids;                       // everything, control tokens too
   std::optional<std::vector<float>> feature;  // (vit queries, output_dim) of the last whole picture
-  std::vector<float> first_logits;            // before any rule; for --trace
+  std::vector<float> first_logits;            // before any rule; where they are traced
 };
 
 // <img>, the image tokens, </img>.
@@ -26,7 +26,8 @@ std::vector<int> text_ids(const Tokenizer& tokenizer, std::vector<int> ids);
 
 class Voice {
  public:
-  Voice(Engine& engine, Session& session, const StoryRequest& request, StoryListener& listener);
+  // `traced`: each call keeps its first logits.
+  Voice(Engine& engine, Session& session, const StoryRequest& request, StoryListener& listener, bool traced);
 
   // Writes until a picture is done or, with CallEnd::eos, until </s>. Text goes to the listener as frame `index`.
   Said speak(int64_t index, CallEnd ends);
@@ -35,7 +36,8 @@ class Voice {
   Said draw_only();
 
  private:
-  void apply_rules(std::vector<float>& logits, CallEnd ends) const;
+  TokenRules rules(CallEnd ends) const;
+  int next_token(Said& said, CallEnd ends);
   void draw(Said& said);
   void show(int64_t index, const std::vector<int>& said, bool last);
 
@@ -43,6 +45,7 @@ class Voice {
   Session& session_;
   const StoryRequest& request_;
   StoryListener& listener_;
+  const bool traced_;
   Sampler sampler_;
   const std::vector<int> picture_;
   std::string shown_;  // of this call's text

@@ -59,6 +59,8 @@ class Window final : public Context {
   // Fills the session with `ids`. A prefix that it holds already is not computed again: the result is the same.
   void read(const std::vector<int>& ids) {
     const Tokenizer& tokenizer = parts_.engine.tokenizer;
+    // What the model wrote may have more tokens when it is read again.
+    parts_.session.reserve(int64_t(ids.size()) + parts_.request.max_tokens);
     int64_t known = std::min(parts_.session.common_prefix(ids), int64_t(ids.size()) - 1);
     // Not from within a picture: append() takes whole ones.
     while (known > 0 && (is_image_token(tokenizer, ids[known]) || ids[known] == tokenizer.end_image())) --known;

@@ -42,7 +42,8 @@ inline std::vector<float> causal_states(Backend& backend, const Llama& llm, cons
   return run_sized(backend, [&](Backend& be, Arena& arena) {
     const KvCache cache(arena, llm.config(), n);
     const Tensor x = llm.embed(be, arena, put(be, arena, ids));
-    const Tensor all_slots = put(be, arena, slots), y = arena.like(x);
+    const Tensor y = arena.like(x);
+    be.upload(cache.slots, slots.data());
     int64_t used = 0;
     for (const Range& picture : pictures) {
       const int64_t count = (picture.end - picture.begin) * hidden;
@@ -53,8 +54,10 @@ inline std::vector<float> causal_states(Backend& backend, const Llama& llm, cons
     for (int64_t begin = 0; begin < n; begin += chunk) {
       Arena::Scope scope(arena);
       const int64_t end = std::min(n, begin + chunk);
-      const Tensor out = llm.forward(be, arena, x.slice(0, begin, end), cache, all_slots.slice(0, 0, end));
-      be.run(Convert{.y = y.slice(0, begin, end), .x = out});
+      const auto length = int32_t(end);
+      be.upload(cache.length, &length);
+      llm.forward(be, arena, x.slice(0, begin, end), cache);
+      llm.norm(be, y.slice(0, begin, end), x.slice(0, begin, end));
     }
     return y;
   });

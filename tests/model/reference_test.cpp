@@ -113,24 +113,31 @@ void expect_llama(Backend& be, const Llama& llama, const Reference& ref, const s
   const int64_t hidden = llama.config().hidden, vocab = llama.config().vocab;
   NanArena arena(be, kRoom);
   const Tensor x = llama.embed(be, arena, put(be, arena, ref.in("ids")));
-  be.run(ScatterRows{.y = x, .x = put(be, arena, ref.in("rows")), .slots = put(be, arena, ref.in("positions"))});
+  const Tensor rows = ref.in("rows"), positions = ref.in("positions");
+  for (int64_t i = 0; i < rows.dim[0]; ++i) {
+    const int64_t at = positions.as<int32_t>()[i];
+    be.upload(x.slice(0, at, at + 1), rows.slice(0, i, i + 1).data);
+  }
   const KvCache cache(arena, llama.config(), int64_t(slots.size()) + 3);
-  const Tensor places = arena.make(DType::i32, {int64_t(slots.size())});
-  be.upload(places, slots.data());
+  be.upload(cache.slots.slice(0, 0, int64_t(slots.size())), slots.data());
 
   std::vector<float> layer0, states, logits;
   int64_t done = 0;
-  for (int64_t rows : pieces) {
+  for (int64_t count : pieces) {
     Arena::Scope scope(arena);
     Probes probes(be);
-    const Tensor y = llama.forward(be, arena, x.slice(0, done, done + rows), cache, places.slice(0, 0, done + rows));
+    const Tensor h = x.slice(0, done, done + count), y = arena.like(h);
+    const auto length = int32_t(done + count);
+    be.upload(cache.length, &length);
+    llama.forward(be, arena, h, cache);
+    llama.norm(be, y, h);
     const auto append = [](std::vector<float>& to, const std::vector<float>& more) {
       to.insert(to.end(), more.begin(), more.end());
     };
     append(layer0, probes.seen["llm.layer0"]);
     append(states, download(be, y));
     append(logits, download(be, llama.logits(be, arena, y)));
-    done += rows;
+    done += count;
   }
   REQUIRE(int64_t(states.size()) == done * hidden);
   REQUIRE(int64_t(logits.size()) == done * vocab);

@@ -58,12 +58,17 @@ TEST_CASE("A dry run counts what the real run takes", "[model]") {
       const LlamaConfig c{.hidden = 8, .layers = layers, .heads = 2, .ffn = 12, .vocab = 9, .max_positions = 16};
       const MapSource source = made_source<LlamaWeights>(c);
       const Llama llm(c, WeightLoader(be, source, "llm"));
-      Arena cache_block(be, 2 * layers * 16 * 8 * 4);
+      Arena cache_block(be, 2 * layers * 16 * 8 * 4 + 2 * 64);
       const KvCache cache(cache_block, c, 16);
       const std::vector<int32_t> ids = {0, 3, 8}, slots = {4, 2, 9};
+      const int32_t length = 3;
+      be.upload(cache.slots.slice(0, 0, 3), slots.data());
+      be.upload(cache.length, &length);
       peak[layers == 5] = same_peak(be, [&](Backend& b, Arena& arena) {
-        const Tensor x = llm.embed(b, arena, put(b, arena, ids));
-        return llm.logits(b, arena, llm.forward(b, arena, x, cache, put(b, arena, slots)));
+        const Tensor h = llm.embed(b, arena, put(b, arena, ids)), states = arena.like(h);
+        llm.forward(b, arena, h, cache);
+        llm.norm(b, states, h);
+        return llm.logits(b, arena, states);
       });
     }
     CHECK(peak[0] == peak[1]);

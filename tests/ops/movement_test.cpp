@@ -73,18 +73,6 @@ TEST_CASE("Embed takes rows of the table", "[ops]") {
       kExact);
 }
 
-TEST_CASE("ScatterRows writes the slots and no others", "[ops]") {
-  Inputs in(1);
-  expect_matches_oracle(
-      ScatterRows{.y = in.normal(DType::f32, {20, 24}), .x = in.normal(DType::f32, {7, 24}), .slots = in.slots(7, 20)},
-      kExact);
-  INFO("into a part of each row");
-  expect_matches_oracle(ScatterRows{.y = in.normal(DType::f32, {20, 48}).slice(1, 8, 32),
-                                    .x = in.normal(DType::f32, {7, 32}).slice(1, 8, 32),
-                                    .slots = in.slots(7, 20)},
-                        kExact);
-}
-
 TEST_CASE("Movement says what is wrong", "[ops]") {
   Inputs in(1);
   const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
@@ -108,12 +96,4 @@ TEST_CASE("Movement says what is wrong", "[ops]") {
   CHECK(complaint(embed, &Embed::ids, {}) == "Embed: ids is absent, expected i32(rows)");
   CHECK(complaint(embed, &Embed::y, f32({5, 8})) == "Embed: y is f32(5, 8), expected (4, 8)");
   CHECK(complaint(embed, &Embed::table, f32({0, 8})) == "Embed: table is f32(0, 8), expected at least 1 in axis 0");
-
-  const ScatterRows scatter{.y = f32({9, 8}), .x = f32({4, 8}), .slots = in.integers({4}, 9)};
-  CHECK(complaint(scatter) == "");
-  CHECK(complaint(scatter, &ScatterRows::slots, in.integers({3}, 9)) == "ScatterRows: slots is i32(3), expected (4)");
-  CHECK(complaint(scatter, &ScatterRows::y, f32({9, 7})) == "ScatterRows: y is f32(9, 7), expected (9, 8)");
-  CHECK(complaint(scatter, &ScatterRows::y, f32({3, 8})) ==
-        "ScatterRows: y is f32(3, 8), expected at least 4 in axis 0");
-  CHECK(complaint(scatter, &ScatterRows::x, f32({8})) == "ScatterRows: x is f32(8), expected (rows, dim)");
 }

@@ -249,16 +249,6 @@ Expected oracle(const Embed& op) {
   return {{"y", plain(y)}};
 }
 
-template <>
-Expected oracle(const ScatterRows& op) {
-  const Values x = read(op.x), slots = read(op.slots);
-  const int64_t dim = op.x.dim[1];
-  Values y = read(op.y);
-  for (int64_t row = 0; row < op.x.dim[0]; ++row)
-    for (int64_t i = 0; i < dim; ++i) y[at(int64_t(slots[at(row)]) * dim + i)] = x[at(row * dim + i)];
-  return {{"y", plain(y)}};
-}
-
 namespace {
 
 // One query against `keys` keys; key(r) and value(r) give the vectors. Appends dim elements to y. An error in a score
@@ -322,8 +312,16 @@ Expected oracle(const Attention& op) {
 
 template <>
 Expected oracle(const CacheAttention& op) {
-  const int64_t rows = op.q.dim[0], heads = op.q.dim[1], dim = op.q.dim[2], length = op.slots.dim[0];
+  const int64_t rows = op.q.dim[0], heads = op.q.dim[1], dim = op.q.dim[2], token = heads * dim;
+  const int64_t length = int64_t(read(op.length)[0]);
   const Values q = read(op.q), k = read(op.k), v = read(op.v), slots = read(op.slots), rope = read(op.rope);
+  Values keys = read(op.k_cache), values = read(op.v_cache);
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t i = 0; i < token; ++i) {
+      const int64_t to = int64_t(slots[at(length - rows + row)]) * token + i;
+      keys[at(to)] = k[at(row * token + i)];
+      values[at(to)] = v[at(row * token + i)];
+    }
   Exact y;
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t head = 0; head < heads; ++head) {
@@ -333,9 +331,24 @@ Expected oracle(const CacheAttention& op) {
       };
       attend(
           rotate(part(q, (row * heads + head) * dim, dim), rope, rank), rank + 1, op.scale,
-          [&](int64_t r) { return rotate(cached(k, r), rope, r); }, [&](int64_t r) { return cached(v, r); }, y);
+          [&](int64_t r) { return rotate(cached(keys, r), rope, r); }, [&](int64_t r) { return cached(values, r); }, y);
     }
-  return {{"y", y}};
+  // Nothing is rounded on the way to the cache: no error is allowed.
+  return {{"y", y}, {"k_cache", {keys, Values(keys.size())}}, {"v_cache", {values, Values(values.size())}}};
+}
+
+template <>
+Expected oracle(const PickToken& op) {
+  Values l = read(op.logits), length = op.length ? read(op.length) : Values();
+  for (double id : read(op.outside_ids)) l[at(int64_t(id))] = op.outside;
+  if (op.banned >= 0 && op.banned < int64_t(l.size())) l[at(op.banned)] = -INFINITY;
+  double best = -1;
+  for (size_t i = 0; i < l.size(); ++i)
+    if (best < 0 || l[i] > l[at(int64_t(best))]) best = double(i);
+  for (double v : l)
+    if (std::isnan(v)) best = -1;
+  for (double& v : length) ++v;
+  return {{"id", plain({best})}, {"length", plain(length)}};
 }
 
 template <>

@@ -1,7 +1,10 @@
 // The recording backend: the ops of a run, its memory, and how its weights are used.
 #include "seedstory/recording.h"
 
+#include <sstream>
+
 #include "catch.h"
+#include "story/published.h"
 #include "story/session.h"
 #include "told.h"
 
@@ -12,6 +15,23 @@ namespace {
 std::vector<std::string> names(const std::vector<AnyOp>& ops) {
   std::vector<std::string> all;
   for (const AnyOp& op : ops) all.emplace_back(std::visit([](const auto& o) { return o.name; }, op));
+  return all;
+}
+
+// Name, shapes and addresses: what a backend that repeats a recorded list depends on.
+std::vector<std::string> with_addresses(const std::vector<AnyOp>& ops) {
+  std::vector<std::string> all;
+  for (const AnyOp& op : ops)
+    std::visit(
+        [&](const auto& o) {
+          std::ostringstream text;
+          text << o.name;
+          o.each([&](const char* field, const Tensor& t, Access) {
+            text << " " << field << " " << t.str() << " at " << t.data;
+          });
+          all.push_back(text.str());
+        },
+        op);
   return all;
 }
 
@@ -29,23 +49,94 @@ TEST_CASE("a session over the recording backend leaves its ops in order", "[reco
   const std::vector<int> ids = {5, 6, 7};
   session.append(ids);
   const std::vector<AnyOp> ops = recording.take_ops();
-  std::vector<std::string> expected = {"Embed", "Convert"};  // into the residual stream
+  std::vector<std::string> expected = {"Embed"};
   for (int64_t layer = 0; layer < engine.config.llm.layers; ++layer)
-    for (const char* name : {"AddRmsNorm", "Linear", "ScatterRows", "ScatterRows", "CacheAttention", "Linear",
-                             "AddRmsNorm", "GatedLinear", "Linear"})
+    for (const char* name : {"AddRmsNorm", "Linear", "CacheAttention", "Linear", "AddRmsNorm", "GatedLinear", "Linear"})
       expected.emplace_back(name);
-  for (const char* name : {"AddRmsNorm", "Convert"}) expected.emplace_back(name);
+  expected.emplace_back("AddRmsNorm");
   CHECK(names(ops) == expected);
   CHECK(recording.take_ops().empty());
 
-  const auto& qkv = std::get<Linear>(ops[3]);
+  const auto& qkv = std::get<Linear>(ops[2]);
   CHECK(qkv.x.str() == "f32(3, 128)");
   CHECK(qkv.w.str() == "f32(384, 128)");
-  CHECK(cost_of(ops[3]).flops == 2.0 * 3 * 128 * 384);
+  CHECK(cost_of(ops[2]).flops == 2.0 * 3 * 128 * 384);
   CHECK(recording.use_of(qkv.w) == WeightUse::linear);
   CHECK(recording.use_of(qkv.w.slice(0, 128, 256)) == WeightUse::linear);
   CHECK(recording.use_of(qkv.x) == WeightUse::plain);
-  CHECK(recording.use_of(std::get<AddRmsNorm>(ops[2]).w) == WeightUse::plain);
+  CHECK(recording.use_of(std::get<AddRmsNorm>(ops[1]).w) == WeightUse::plain);
+}
+
+// One token of the published LLM: its ops, and what passes between host and backend.
+TEST_CASE("a greedy token asks the same ops at the same addresses, and 4 bytes come down", "[recording]") {
+  RecordingBackend recording;
+  Engine engine(recording, published_sizes(), {.products = DType::bf16});
+  Session session(engine, 1200);
+  session.append(std::vector<int>(300, 5));
+  int id = session.pick({});
+  std::vector<std::string> first;
+  for (int token = 1; token <= 40; ++token) {
+    INFO("token " << token);
+    recording.take_ops();
+    recording.take_traffic();
+    session.append({&id, 1});
+    id = session.pick({});
+    const std::vector<std::string> ops = with_addresses(recording.take_ops());
+    if (first.empty()) first = ops;
+    CHECK(ops == first);
+    const RecordingBackend::Traffic traffic = recording.take_traffic();
+    CHECK(traffic.uploads == 0);
+    CHECK(traffic.downloads == 1);
+    CHECK(traffic.downloaded_bytes == 4);
+  }
+  // Norm, qkv, attention, o; norm, up and gate, down. Embed; norm, logits, choice.
+  CHECK(int64_t(first.size()) == engine.config.llm.layers * 7 + 4);
+  CHECK(first.size() == 228);
+
+  INFO("sampling wants the logits, and says which token it took");
+  id = 7;
+  recording.take_traffic();
+  session.append({&id, 1});
+  session.logits();
+  const RecordingBackend::Traffic traffic = recording.take_traffic();
+  CHECK(traffic.uploads == 1);
+  CHECK(traffic.uploaded_bytes == 4);
+  CHECK(traffic.downloaded_bytes == 4 * engine.config.llm.vocab);
+}
+
+TEST_CASE("a picture's rows are one upload, and so is what keep() changes", "[recording]") {
+  TempDir dir;
+  write_tiny_model(dir.path());
+  const ModelDir model = open_model({.dir = dir.path()});
+  RecordingBackend recording;
+  Engine engine(recording, model);
+  Session session(engine);
+  const Tokenizer& t = engine.tokenizer;
+  std::vector<int> ids = {1, 5};
+  for (int picture = 0; picture < 2; ++picture) {
+    ids.insert(ids.end(), t.image_tokens().begin(), t.image_tokens().end());
+    ids.push_back(6);
+  }
+  // Two that touch are two pictures.
+  ids.insert(ids.end(), t.image_tokens().begin(), t.image_tokens().end());
+  ids.insert(ids.end(), t.image_tokens().begin(), t.image_tokens().end());
+  const auto a_picture = int64_t(t.image_tokens().size());
+  const std::vector<float> rows(size_t(a_picture * engine.config.llm.hidden));
+  const std::vector<const std::vector<float>*> pictures(4, &rows);
+  recording.take_traffic();
+  session.append(ids, pictures);
+  RecordingBackend::Traffic traffic = recording.take_traffic();
+  CHECK(traffic.uploads == 2 + 4);  // ids and length; pictures
+  CHECK(traffic.uploaded_bytes == 4 * (int64_t(ids.size()) + 1 + 4 * a_picture * engine.config.llm.hidden));
+
+  std::vector<int64_t> stay = session.kept();
+  stay.erase(stay.begin() + 5);
+  session.keep(stay);
+  traffic = recording.take_traffic();
+  CHECK(traffic.uploads == 1);
+  CHECK(traffic.uploaded_bytes == 4 * (int64_t(ids.size()) - 5));
+  session.truncate(3);
+  CHECK(recording.take_traffic().uploads == 0);
 }
 
 TEST_CASE("a painter over the recording backend paints, and gives its memory back", "[recording]") {

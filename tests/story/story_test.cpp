@@ -1,5 +1,6 @@
 // The story loop on models whose LLM follows a script: what the golden values do not cover.
 #include "catch.h"
+#include "story/plan.h"
 #include "told.h"
 
 using namespace seedstory;
@@ -230,6 +231,80 @@ TEST_CASE("a prompt that does not fit is refused", "[story]") {
   for (int i = 0; i < 600; ++i) prompt += " fox";
   const std::string error = error_of([&] { tell(model.engine, request_for(model, prompt, 1)); });
   CHECK(error.find("the model has 512 positions") != std::string::npos);
+}
+
+TEST_CASE("the words are the same whether the backend or the host picks them", "[story]") {
+  for (const CallEnd ends : {CallEnd::eoi, CallEnd::eos}) {
+    TempDir dir;
+    write_tiny_model(dir.path(), {.call_ends = ends});
+    LoadedModel model(dir.path());
+    auto request = request_for(model, "the fox in the snow", 3);
+    request.max_tokens = 40;
+    const auto there = tell(model.engine, request);
+    request.sampling.temperature = 1;
+    request.sampling.top_k = 1;  // the best, by the way that samples
+    const auto here = tell(model.engine, request);
+    REQUIRE(there->trace.calls().size() == here->trace.calls().size());
+    for (size_t i = 0; i < here->trace.calls().size(); ++i) {
+      CHECK(there->trace.calls()[i].context == here->trace.calls()[i].context);
+      CHECK(there->trace.calls()[i].generated == here->trace.calls()[i].generated);
+    }
+  }
+}
+
+TEST_CASE("a story has room for all that its policy keeps, and a plan counts no more", "[story]") {
+  Script script(CallEnd::eoi);
+  const int fox = script.word("fox");
+  script.model.call_prefix = "[INST]{left}|";
+  script.model.max_positions = 1000;
+  for (int id = 0; id < script.tokenizer->vocab_size(); ++id) script.say(id, fox);  // never stops: the longest frames
+  const auto model = script.load();
+  const ModelConfig& config = model->engine.config;
+  const auto work_bytes = [&](const StoryRequest& request) {
+    return make_plan(open_model({.dir = script.dir.path()}), request, DType::f32)[Stage::tell].work_bytes;
+  };
+  for (const Policy policy : {Policy::window, Policy::dense, Policy::sink, Policy::mm_sink})
+    for (const bool given : {false, true}) {
+      auto request = request_for(*model, "the fox in the snow", 6);
+      request.policy = policy;
+      request.window = 2;
+      request.max_tokens = 16;
+      if (given) request.captions = {"a fox", "the snow", "a red lantern", "the fox", "the fox in the snow", "fox fox"};
+      request.start = std::make_shared<Image>(Image{.width = 5, .height = 3, .rgb = std::vector<uint8_t>(45, 200)});
+      INFO("policy " << int(policy) << ", captions " << given);
+      REQUIRE(positions_needed(config, request) < config.llm.max_positions);
+      CHECK(tell(model->engine, request)->frames.size() == (given ? 5 : 6));
+      auto more = request;
+      more.max_tokens += 10;
+      CHECK(work_bytes(more) > work_bytes(request));
+    }
+  auto request = request_for(*model, "snow", 6);
+  CHECK(positions_needed(config, request) == config.llm.max_positions);  // 500 tokens a frame
+  request.captions = {"a fox", "the snow", "the fox"};
+  request.policy = Policy::compat_vis;
+  request.max_tokens = 16;
+  REQUIRE(positions_needed(config, request) < config.llm.max_positions);
+  CHECK(tell(model->engine, request)->frames.size() <= 3);
+}
+
+TEST_CASE("what is longer when it is read again finds room too", "[story]") {
+  Script script(CallEnd::eoi);
+  const Tokenizer& t = *script.tokenizer;
+  // A byte that is no text: decoded it is U+FFFD, which is three bytes.
+  int byte = 3;
+  while (byte < t.vocab_size() && t.decode({byte}) != "\xEF\xBF\xBD") ++byte;
+  REQUIRE(byte < t.vocab_size());
+  for (int id = 0; id < t.vocab_size(); ++id) script.say(id, byte);
+  script.model.max_positions = 2000;
+  const auto model = script.load();
+  auto request = request_for(*model, "snow", 4);
+  request.window = 3;
+  request.max_tokens = 150;
+  const int64_t planned = positions_needed(model->engine.config, request);
+  REQUIRE(planned < 2000);
+  const auto told = tell(model->engine, request);
+  REQUIRE(told->frames.size() == 4);
+  CHECK(int64_t(told->trace.calls()[3].context.size()) > planned);
 }
 
 TEST_CASE("compat_vis is refused for generate", "[story]") {
