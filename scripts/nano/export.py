@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
+from ask import DEEDS, NICK, PLURAL, PLURAL_NICK, conjugate
 from models import CONFIG, Agent, Detokenizer, ViT, make_vae
 from tokens import ADDED
 from world import CENSUS, PLAIN_NAMES, SYLLABLES, tell
@@ -122,6 +123,10 @@ def words_of_the_world():
     names, syllables = set(CENSUS), set(SYLLABLES)
     made_up = lambda w: len(w) in (4, 6) and all(w[i:i + 2] in syllables for i in range(0, len(w), 2))
     said = told | {w.lower() for w in starts - names if not made_up(w.lower())}
+    # deeds in all their forms, and the other words for the heroes
+    asks = [re.sub(r"<(\w+)>", lambda m: " ".join(conjugate(m[1], f) for f in ("base", "s", "past", "ing")), re.sub(r"{\w+}", "", d)) for ds in DEEDS.values() for d in ds]
+    asks += [*PLURAL.values(), *PLURAL_NICK.values(), *(n for ns in NICK.values() for n in ns)]
+    said.update(re.findall("[a-z]+", " ".join(asks)))
     return sorted(said | {w for w, n in asked.items() if n >= 20 and w.capitalize() not in names} | {n.lower() for n in PLAIN_NAMES})
 
 

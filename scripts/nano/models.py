@@ -31,11 +31,13 @@ CONFIG = {
 
 
 def attention(q, k, v, heads, mask=None):
-    """softmax(q k^T / sqrt(head dim) + mask) v; (batch, tokens, width) in and out."""
+    """softmax(q k^T / sqrt(head dim) + mask) v; (batch, tokens, width) in and out. `mask`: a table, "causal" or none."""
     def split(x):
         return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
     q, k, v = split(q), split(k), split(v)
+    if isinstance(mask, str):
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2)
     if mask is not None:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
     scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import random
+import re
 
 import sentencepiece
 
@@ -17,8 +18,11 @@ from world import tell
 
 VOCAB, PICTURE_TOKENS = 2048, 16
 BOS, EOS = 1, 2
+ASKED = 1.0  # what a caption's token weighs more in the loss where the prompt has its word
 IMG = VOCAB + PICTURE_TOKENS
 IMG_END = IMG + 1
+# words of prompts that ask for nothing
+COMMON = set("the and with for was had her his its has who that this what where when about from into one day story tell called named".split())
 ADDED = {**{f"<img_{k:05d}>": VOCAB + k for k in range(PICTURE_TOKENS)}, "<img>": IMG, "</img>": IMG_END}
 
 
@@ -57,6 +61,18 @@ class Tokenizer:
         self.later = sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
         assert self.first.get_piece_size() == VOCAB
 
+    def asked(self, ids, prompt):
+        """Of each piece: is it part of a word that the prompt has too? Words of one or two letters do not count."""
+        words = set(re.findall(r"[a-z]{3,}", prompt.lower())) - COMMON
+        out, begin, word = [], 0, ""
+        for k, piece in enumerate(self.later.id_to_piece(list(ids)) + ["\u2581"]):
+            letters = re.sub("[^a-z]", "", piece.lower())
+            if piece.startswith("\u2581") or not letters:
+                out += [word in words] * (k - begin)
+                begin, word = k, ""
+            word += letters
+        return out
+
     def decode(self, ids):
         return self.first.decode([i for i in ids if i < VOCAB])
 
@@ -69,11 +85,12 @@ class Chunk:
     """
 
     def __init__(self):
-        self.ids, self.pos, self.kind, self.block, self.target = [], [], [], [], []
-        self.at = 0
+        self.ids, self.pos, self.kind, self.block, self.target, self.weight = [], [], [], [], [], []
+        self.at, self.story = 0, None
         self.queried, self.pictured = [], []  # frame numbers in row order
 
-    def text(self, ids, targets):
+    def text(self, ids, targets, weights=None):
+        self.weight += weights or [1.0] * len(ids)
         for i, t in zip(ids, targets):
             self.ids.append(i)
             self.pos.append(self.at)
@@ -89,6 +106,7 @@ class Chunk:
             self.kind.append(kind)
             self.block.append(frame)
             self.target.append(-100)
+        self.weight += [1.0] * PICTURE_TOKENS
 
 
 def chunk(tok, story, rng, pictures=True, longest=9, first=None, start_picture=None, query_share=0.5):
@@ -128,8 +146,11 @@ def chunk(tok, story, rng, pictures=True, longest=9, first=None, start_picture=N
         bare = k == first and first > 0
         prefix = (tok.first if bare else tok.later).encode(f"{n - k}|" if bare else f"[INST]{n - k}|")
         ids = prefix + tok.later.encode(" " + captions[k])
+        # what the prompt asked for counts double; the target of a piece is the next one
+        asked = tok.asked(ids[len(prefix):], story["prompt"])
+        weights = [1.0] * (len(prefix) - 1) + [1.0 + ASKED * w for w in asked] + [1.0]
         # in a window nothing is known of the story at first; there the text is context, not target
         learn = first == 0 or k >= first + 3
-        c.text(ids, [-100] * (len(prefix) - 1) + (ids[len(prefix):] + [IMG] if learn else [-100] * (len(ids) - len(prefix) + 1)))
+        c.text(ids, [-100] * (len(prefix) - 1) + (ids[len(prefix):] + [IMG] if learn else [-100] * (len(ids) - len(prefix) + 1)), weights)
         picture(k, learn and (k == last - 1 or rng.random() < query_share))
     return c

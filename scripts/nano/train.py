@@ -43,6 +43,8 @@ def main():
     parser.add_argument("--limit", type=int, help="cache: frames to encode in this call; adapt: stories to regress")
     parser.add_argument("--from", dest="source", help="unpack: an exported model")
     parser.add_argument("--warm", help="llm-text, llm: a checkpoint to begin from where the stage has none, such as llm-text.pt")
+    parser.add_argument("--early", type=float, default=0.0, help="llm: the part of the budget that is mostly text")
+    parser.add_argument("--early-pictures", type=float, default=0.12, help="llm: share of batches with pictures in that part; .6 after it")
     parser.add_argument("--fresh", action="store_true", help="ignore the checkpoint")
     parser.add_argument("--extend", action="store_true", help="go on from the checkpoint with a new budget")
     parser.add_argument("--decoder-only", action="store_true", help="vae: freeze the encoder")

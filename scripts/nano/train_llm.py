@@ -12,24 +12,56 @@ from tokens import PICTURE_TOKENS, Tokenizer, chunk, train_tokenizer
 from world import tell
 
 
+TOKENS = 256  # rows that --batch counts as one story
+
+
 def collate(chunks, device):
-    """Chunks padded to one length, and the mask: earlier text and pictures, and of queries only one's own frame's."""
+    """Chunks padded to one length, and the mask: earlier text and pictures, and of queries only one's own frame's. Without pictures
+    the order of the rows is the mask."""
     length = max(len(c.ids) for c in chunks)
 
     def table(name, fill):
         return torch.tensor([getattr(c, name) + [fill] * (length - len(c.ids)) for c in chunks], device=device)
 
-    ids, pos, kind, block, target = (table(n, f) for n, f in (("ids", 0), ("pos", 1 << 20), ("kind", 0), ("block", -1), ("target", -100)))
+    ids, pos, kind, block, target, weight = (table(n, f) for n, f in (("ids", 0), ("pos", 1 << 20), ("kind", 0), ("block", -1), ("target", -100), ("weight", 1.0)))
+    if not any(c.queried or c.pictured for c in chunks):
+        return ids, pos.clamp(max=4095), kind, target, "causal", weight
     same = block[:, :, None] == block[:, None, :]
     from_query, to_query = (kind == 1)[:, :, None], (kind == 1)[:, None, :]
     allowed = (pos[:, None, :] <= pos[:, :, None]) & (~to_query | (from_query & same)) & ~(from_query & same & (kind == 2)[:, None, :])
     mask = torch.zeros(allowed.shape, device=device).masked_fill_(~allowed, -1e4)[:, None]
-    return ids, pos.clamp(max=4095), kind, target, mask
+    return ids, pos.clamp(max=4095), kind, target, mask, weight
+
+
+class Batches:
+    """Batches of chunks of nearly one length, of about `tokens` rows each: little of a batch is padding."""
+
+    def __init__(self, make, tokens, rng, pool=96):
+        self.make, self.tokens, self.rng, self.pool, self.ready = make, tokens, rng, pool, []
+
+    def __next__(self):
+        if not self.ready:
+            chunks = sorted((self.make() for _ in range(self.pool)), key=lambda c: len(c.ids))
+            while chunks:
+                number = 1
+                while number < len(chunks) and (number + 1) * len(chunks[number].ids) <= self.tokens:
+                    number += 1
+                self.ready.append(chunks[:number])
+                chunks = chunks[number:]
+            self.rng.shuffle(self.ready)
+        return self.ready.pop()
+
+
+def pictured(tok, data, rng, ready):
+    number = rng.randrange(ready)
+    c = chunk(tok, data.stories[number], rng, query_share=0.4)
+    c.story = number
+    return c
 
 
 def forward(agent, batch, pictures):
     """Last hidden states; `pictures` are the features behind the picture rows, in row order."""
-    ids, pos, kind, _, mask = batch
+    ids, pos, kind, _, mask, _ = batch
     x = agent.llm.embed(ids)
     if len(pictures):
         x = x.masked_scatter((kind == 2)[..., None], agent.input_resampler(pictures).to(x.dtype))
@@ -90,17 +122,16 @@ def train(args, config):
         features_held = None
     rng = random.Random(run.step + args.seed)
     ready = 0  # stories whose features are there; the cache may still be growing
+    texts = Batches(lambda: chunk(tok, tell(rng), rng, pictures=False), args.batch * TOKENS, rng)
+    shown_ones = Batches(lambda: pictured(tok, data, rng, ready), args.batch * TOKENS, rng)
     while run.more():
         if not text_only and (run.step % 100 == 0 or not ready):
             encoded = int(open(os.path.join(args.work, "features.npy.count")).read())
             ready = int(np.searchsorted(data.first, encoded, "right")) - 1
         # fresh text keeps the language from learning the rendered stories by heart, and costs half as much
-        pictures = not text_only and rng.random() < 0.6
-        if pictures:
-            numbers = [rng.randrange(ready) for _ in range(args.batch)]
-            chunks = [chunk(tok, data.stories[i], rng, query_share=0.4) for i in numbers]
-        else:
-            chunks = [chunk(tok, tell(rng), rng, pictures=False) for _ in range(args.batch * (1 if text_only else 2))]
+        pictures = not text_only and rng.random() < (args.early_pictures if run.progress < args.early else 0.6)
+        chunks = next(shown_ones if pictures else texts)
+        numbers = [c.story for c in chunks]
         batch = collate(chunks, args.device)
         target = batch[3]
         seen = ()
@@ -110,7 +141,8 @@ def train(args, config):
             seen = torch.where(own[:, None, None], predicted[shown], features[shown]).float().to(args.device)
         hidden = forward(agent, batch, seen)
         keep = target >= 0
-        words = F.cross_entropy(agent.llm.lm_head(hidden[keep]), target[keep])
+        weight = batch[5][keep]
+        words = (F.cross_entropy(agent.llm.lm_head(hidden[keep]), target[keep], reduction="none") * weight).sum() / weight.sum()
         loss, figures = words, {"words": words.detach()}
         if pictures:
             asked = torch.tensor([data.first[i] + k for i, c in zip(numbers, chunks) for k in c.queried])

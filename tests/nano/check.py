@@ -20,7 +20,7 @@ from models import CONFIG, Agent
 from places import BACKDROPS, GROUND, PLACES, TIMES, WEATHERS, ground_colour
 from read_pictures import ASKED, KINDS, Reader, answers
 from tokens import BOS, EOS, IMG, Tokenizer, chunk, train_tokenizer
-from train_llm import collate
+from train_llm import Batches, collate
 from world import LENGTHS, tell
 
 
@@ -200,6 +200,8 @@ def check_tokens():
         whole = chunk(tok, story, random.Random(5), first=0, start_picture=False, longest=12, query_share=1.0)
         assert whole.ids[0] == BOS and whole.target[-1] == EOS and whole.target.count(IMG) == 12
         check_queries(collate([whole], "cpu"), whole)
+        check_asked(tok)
+        check_batches(tok)
 
 
 def check_queries(batch, whole):
@@ -217,6 +219,34 @@ def check_queries(batch, whole):
         n = len(alone)
         plain = agent.llm(x[:, alone], batch[1][:, alone], torch.full((n, n), -1e4).triu(1))[0]
     assert torch.allclose(together[last], plain[-16:], atol=1e-4)
+
+
+def check_asked(tok):
+    """What the prompt asks for weighs double, in the row before it, and nothing else does."""
+    story = dict(prompt="TOM the fox and a Lantern", captions=["One day, Tom the fox found the red lantern.", "Tom left the foxes."])
+    c = chunk(tok, story, random.Random(1), pictures=False, first=0, start_picture=False)
+    weighed = [t for t, w in zip(c.target, c.weight) if w > 1]
+    assert tok.later.decode(weighed) == " Tom fox lantern Tom", tok.later.decode(weighed)
+
+
+def check_batches(tok):
+    """Batches of one length are full, and without pictures the order of the rows is the mask."""
+    rng = random.Random(3)
+    batches = Batches(lambda: chunk(tok, tell(rng), rng, pictures=False), 2048, rng)
+    rows = padded = 0
+    for _ in range(20):
+        chunks = next(batches)
+        ids, pos, kind, target, mask, _ = collate(chunks, "cpu")
+        assert mask == "causal" and ids.numel() <= 2048
+        rows, padded = rows + sum(len(c.ids) for c in chunks), padded + ids.numel()
+    assert rows > 0.95 * padded, (rows, padded)
+    agent = Agent({**CONFIG}).eval()
+    with torch.no_grad():
+        x = agent.llm.embed(ids[:2])
+        allowed = pos[:2, None, :] <= pos[:2, :, None]
+        table = torch.zeros(allowed.shape).masked_fill_(~allowed, -1e4)[:, None]
+        real = target[:2] >= 0
+        assert torch.allclose(agent.llm(x, pos[:2], mask)[real], agent.llm(x, pos[:2], table)[real], atol=1e-4)
 
 
 for check in (check_stories, check_prompts, check_judge, check_pictures, check_shirts, check_faces, check_things, check_scenes, check_corner, check_reader, check_blocks, check_tokens):
