@@ -1,8 +1,8 @@
 # Debian packages that the scripts need, and how they get there. Sourced, not run.
 # shellcheck shell=bash disable=SC2034  # the lists are for the scripts that source this
 
-build_packages=(g++ cmake ninja-build libcli11-dev nlohmann-json3-dev libfmt-dev libpng-dev libstb-dev
-  libwebp-dev libsentencepiece-dev libutf8proc-dev)
+build_packages=(g++ cmake ninja-build libcli11-dev nlohmann-json3-dev libfmt-dev libpng-dev libjpeg-dev zlib1g-dev
+  libstb-dev libwebp-dev libsentencepiece-dev libutf8proc-dev)
 test_packages=(catch2)
 # For the tests that open the page in a browser, the scripts in other shells and the manual in groff; scripts/test does
 # without, and says so.

@@ -94,7 +94,7 @@ std::string in_printf(std::string_view text) {
   return "\"$(printf '" + spelled + "')\"" + (breaks.empty() ? "" : "'" + breaks + "'");
 }
 
-std::string build(const Json& story, const std::filesystem::path& folder) {
+std::string build(const Json& story, const std::filesystem::path& folder, const std::string& output) {
   const Json& request = story.at("request");
   const std::string command = story.at("command");
   if (command != "generate" && command != "visualize")
@@ -123,7 +123,7 @@ std::string build(const Json& story, const std::filesystem::path& folder) {
   line += flag("--max-tokens", request.at("max_tokens"));
   if (command == "generate") line += sampling_flags(request.at("sampling"));
   return line + flag("--type", request.at("type")) + flag("--device", request.at("backend")) +
-         model_flags(story.at("model").at("flags")) + " --no-settings -o " + new_folder();
+         model_flags(story.at("model").at("flags")) + " --no-settings -o " + output;
 }
 
 }  // namespace
@@ -146,9 +146,9 @@ std::string new_folder() {
   }
 }
 
-std::string command_line(const Json& story, const std::filesystem::path& folder) {
+std::string command_line(const Json& story, const std::filesystem::path& folder, const std::string& output) {
   try {
-    return build(story, folder);
+    return build(story, folder, output);
   } catch (const Json::exception& error) {
     fail_input(fmt::format("this is not the whole of a story's data: {}", error.what()));
   }

@@ -14,8 +14,10 @@ std::string shell_quote(std::string_view text);
 // "again", or with a number where that is there already.
 std::string new_folder();
 
-// `story` is the JSON in a frame or in story.json; `folder` is where its start picture lies. Long texts come through a
+// `story` is the JSON in a frame or in story.json; `folder` is where its start picture lies, and `output` where
+// it goes. Long texts come through a
 // pipe. ErrorKind::input if something is missing, or if its flags are not a model's.
-std::string command_line(const nlohmann::ordered_json& story, const std::filesystem::path& folder);
+std::string command_line(const nlohmann::ordered_json& story, const std::filesystem::path& folder,
+                         const std::string& output = new_folder());
 
 }  // namespace seedstory

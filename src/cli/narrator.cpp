@@ -88,7 +88,8 @@ void Narrator::painted(const StoredFrame& frame, bool was_there) {
     estimate_.kept();
   else if (frame.index >= first_)
     estimate_.decoded(lap());
-  terminal_.say(fmt::format("frame {:03} {} {}", frame.index, was_there ? "is there:" : "->", file));
+  terminal_.say(fmt::format("frame {:03} {} {}", frame.index, was_there ? "is there:" : "->",
+                            dir_.empty() ? "standard output" : file));  // a stream has no folder
   frame_event("image", frame.index, {{"file", file}, {"seed", frame.seed}, {"was_there", was_there}});
   frame_event("frame_done", frame.index, {{"eta_s", eta(estimate_)}});
 }

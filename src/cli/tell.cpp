@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "cli/command_line.h"
 #include "cli/exit_codes.h"
 #include "cli/model_print.h"
 #include "cli/narrator.h"
@@ -116,6 +117,12 @@ class Telling {
     record_.request = request_;
     record_.counts_frames =
         request_.policy == Policy::compat_vis || model_.config.call_prefix.find("{left}") != std::string::npos;
+    // The page goes to other machines.
+    nlohmann::ordered_json head = story_head(record_);
+    const std::string model = "MODEL", model_flag = " --model " + model;
+    head["model"]["flags"] = {{"--model", model}};
+    std::string& line = record_.command_line = command_line(head, "", "again");
+    if (record_.model_flags.empty()) line.erase(line.rfind(model_flag), model_flag.size());  // the one that ships
   }
 
   // The story's folder, made and locked. One that the program names itself is numbered where another story has the
@@ -142,7 +149,7 @@ class Telling {
   }
 
   fs::path own_folder(int number) const {
-    std::string name = story_folder(request_.captions.empty() ? request_.prompt : request_.captions[0]);
+    std::string name = story_folder(normal_text(request_.captions.empty() ? request_.prompt : request_.captions[0]));
     if (request_.seed != StoryRequest().seed) name += fmt::format("-seed-{}", request_.seed);
     return number == 1 ? name : fmt::format("{}-{}", name, number);
   }
@@ -153,9 +160,10 @@ class Telling {
     const fs::path file = sheet_file(*flags_.sheet, book.dir());
     if (const auto name = name_in(file, book.dir())) book.take_sheet(*name, flags_.force);
     sheet_.emplace(file);
+    sheet_before_ = file_state(file);
   }
 
-  void hold_trace() const {
+  void hold_trace() {
     if (!flags_.trace) return;
     std::error_code none;
     for (const std::string& file : {*flags_.trace, *flags_.trace + ".json"}) {
@@ -163,6 +171,7 @@ class Telling {
         fail_input(fmt::format("{}: is not a regular file; --trace makes two, FILE and FILE.json", file));
       const WritablePlace shown(file);
     }
+    trace_.emplace(*flags_.trace);
   }
 
   void warn_of_request() {
@@ -190,7 +199,7 @@ class Telling {
     for (const StoredFrame& frame : frames) {
       if (flags_.json) {
         print_json(book, frame);
-      } else if (!(request_.start && frame.index == 0)) {
+      } else {
         terminal_.story((first ? "" : "\n") + frame.text + "\n");
         first = false;
       }
@@ -221,9 +230,9 @@ class Telling {
     if (!is_whole()) return stopped(book);
     if (made_ == 0) fail("the model made no picture of this story");
     book.finish();
-    write_sheet(book, book.frames());
     if (stream_) stream_->end();
-    if (traced) trace.write(*flags_.trace);
+    if (traced) trace.write(*trace_);
+    write_sheet(book, book.frames());  // last, as the same command makes it again in no time
     if (!stream_) terminal_.say(fmt::format("story -> {}", (book.dir() / "story.html").string()));
     return ended(book, int64_t(book.frames().size()), unread());
   }
@@ -278,6 +287,8 @@ class Telling {
 
   void add_start(Book& book, Narrator& narrator) {
     const std::string& text = request_.captions.empty() ? request_.prompt : request_.captions[0];
+    narrator.on_text(0, text);
+    narrator.on_text_end(0);
     if (stream_) stream_->text(0, text);
     show(book, narrator, book.add({.index = 0, .text = text, .feature = {}}, *request_.start, true), false);
   }
@@ -301,7 +312,8 @@ class Telling {
   void write_sheet(const Book& book, const std::vector<StoredFrame>& frames) {
     if (!flags_.sheet) return;
     const fs::path place = sheet_file(*flags_.sheet, book.dir());
-    book.write_sheet(place, frames);
+    const std::string lacks = book.write_sheet(place, sheet_before_, frames);
+    if (!lacks.empty()) terminal_.warn(lacks);
     terminal_.say(fmt::format("sheet -> {}", place.string()));
   }
 
@@ -337,6 +349,8 @@ class Telling {
   bool is_stream_, show_;
   std::unique_ptr<StoryStream> stream_;  // with -o -
   std::optional<WritablePlace> sheet_;
+  FileState sheet_before_;  // what may be replaced
+  std::optional<Trace::Files> trace_;
   ModelDir model_;
   StoryRequest request_;
   StoryRecord record_;

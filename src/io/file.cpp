@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include <atomic>
 #include <cerrno>
@@ -219,6 +220,26 @@ std::optional<FileId> file_id(const fs::path& path) {
   return FileId{.device = info.st_dev, .inode = info.st_ino};
 }
 
+static FileState state_of(const struct stat& info) {
+  return {.id = FileId{.device = info.st_dev, .inode = info.st_ino},
+          .modified_ns = int64_t(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec};
+}
+
+FileState file_state(const fs::path& path) {
+  struct stat info;
+  return ::stat(path.c_str(), &info) == 0 ? state_of(info) : FileState();
+}
+
+FileDigest digest_of(std::string_view bytes) {
+  return {.bytes = bytes.size(),
+          .crc32 = uint32_t(::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()))};
+}
+
+FileDigest file_digest(const fs::path& path) {
+  const MappedFile file(path);
+  return digest_of({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+}
+
 fs::path end_of_links(const fs::path& path) {
   fs::path end = fs::absolute(follow_links(path));
   if (!end.has_filename()) end = end.parent_path();
@@ -239,7 +260,8 @@ std::string try_writing(const fs::path& folder) {
   return error == 0 ? "" : std::strerror(error);
 }
 
-AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
+AtomicFile::AtomicFile(const fs::path& path, const std::optional<FileState>& expected)
+    : path_(path), expected_(expected) {
   const Target target = find_target(path);
   target_ = target.path;
   if (target.descriptor >= 0) {
@@ -270,13 +292,32 @@ void AtomicFile::write(std::string_view bytes) {
   }
 }
 
+// EEXIST: what is there was not expected. Where something is replaced, another writer has the moment between the look
+// and the renaming; where nothing is expected, none.
+int AtomicFile::put_in_place() const {
+  const char *from = temporary_.c_str(), *to = target_.c_str();
+  if (!expected_ || expected_->id) {
+    if (expected_ && file_state(target_) != *expected_) return EEXIST;
+    return ::rename(from, to) == 0 ? 0 : errno;
+  }
+  if (::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return errno;  // not every file system has it
+  if (::link(from, to) == 0) return ::unlink(from) == 0 ? 0 : errno;
+  if (errno != EPERM && errno != EOPNOTSUPP) return errno;  // nor has every one links
+  if (file_state(target_).id) return EEXIST;
+  return ::rename(from, to) == 0 ? 0 : errno;
+}
+
 void AtomicFile::commit() {
   if (temporary_.empty()) {
     if (::close(std::exchange(fd_, -1)) != 0) fail_write(path_, errno);
     return;
   }
   if (::fsync(fd_) != 0) fail_write(path_, errno);
-  if (::rename(temporary_.c_str(), target_.c_str()) != 0) fail_write(path_, errno);
+  const int error = put_in_place();
+  if (error == EEXIST)
+    fail_input(fmt::format("{}: somebody else wrote this file meanwhile; it is left as it is", path_.string()));
+  if (error != 0) fail_write(path_, error);
   ::close(std::exchange(fd_, -1));
   // The new name lives in the folder. Some file systems cannot sync a folder; the file itself is safe by then.
   const fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
@@ -316,6 +357,11 @@ bool FolderLock::take(const fs::path& folder) {
   return true;
 }
 
+bool FolderLock::is_at(const fs::path& folder) const {
+  struct stat info;
+  return fd_ < 0 || (::fstat(fd_, &info) == 0 && state_of(info).id == file_id(folder));
+}
+
 void FolderLock::release() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
@@ -340,8 +386,8 @@ int open_to_append(const fs::path& path) {
   return fd;
 }
 
-void write_file_atomically(const fs::path& path, std::string_view bytes) {
-  AtomicFile file(path);
+void write_file_atomically(const fs::path& path, std::string_view bytes, const std::optional<FileState>& expected) {
+  AtomicFile file(path, expected);
   file.write(bytes);
   file.commit();
 }

@@ -57,6 +57,23 @@ struct FileId {
 };
 std::optional<FileId> file_id(const std::filesystem::path& path);  // nothing: there is no such file
 
+// What is at the end of a path's links at one time, to notice whoever writes there meanwhile. Without an id: nothing.
+struct FileState {
+  std::optional<FileId> id;
+  int64_t modified_ns = 0;  // since the epoch
+  bool operator==(const FileState&) const = default;
+};
+FileState file_state(const std::filesystem::path& path);
+
+// How many bytes, and their CRC-32 as zlib, gzip and PNG have it: notices damage, not malice.
+struct FileDigest {
+  uint64_t bytes = 0;
+  uint32_t crc32 = 0;
+  bool operator==(const FileDigest&) const = default;
+};
+FileDigest digest_of(std::string_view bytes);
+FileDigest file_digest(const std::filesystem::path& path);  // ErrorKind::input: missing, unreadable
+
 // The same as a name: absolute, normal, and behind the last link, whether or not there is a file.
 std::filesystem::path end_of_links(const std::filesystem::path& path);
 
@@ -67,10 +84,11 @@ std::string try_writing(const std::filesystem::path& folder);
 // A file being replaced. Temp name in the same folder, fsync, rename: a reader sees the old file or the new one, never
 // a part; without commit() nothing changes. A link stays a link, and what it leads to is replaced. Where something else
 // than a regular file is (a pipe, a device, /dev/fd/N), the bytes go into it as they come, and nothing is replaced.
-// ErrorKind::input when the place cannot be written.
+// ErrorKind::input when the place cannot be written, or when what is there is not `expected`, where that is given:
+// somebody else wrote it meanwhile, and it stays.
 class AtomicFile {
  public:
-  explicit AtomicFile(const std::filesystem::path& path);
+  explicit AtomicFile(const std::filesystem::path& path, const std::optional<FileState>& expected = {});
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -79,12 +97,16 @@ class AtomicFile {
   void commit();                       // once, at the end
 
  private:
+  int put_in_place() const;  // an errno
+
   std::filesystem::path path_, target_, temporary_;  // temporary_ is empty where nothing is replaced
+  std::optional<FileState> expected_;
   int fd_ = -1;
 };
 
 // The same for bytes that are all there.
-void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes,
+                           const std::optional<FileState>& expected = {});
 
 // Shows that AtomicFile will find its place writable, and changes nothing. A pipe's reader is held until then: it would
 // see the end if nobody had the pipe open. ErrorKind::input if the place is not writable.
@@ -111,6 +133,8 @@ class FolderLock {
   // False: another process has it. ErrorKind::input: there is no such folder, or it cannot be opened.
   bool take(const std::filesystem::path& folder);
   void release();
+  // Whether the path leads to the folder that was taken: it may have been moved or removed since. True: none was taken.
+  bool is_at(const std::filesystem::path& folder) const;
   // Why the file system of the folder that was taken knows no locks, so that nothing is locked; empty: it does.
   const std::string& missing() const { return missing_; }
 

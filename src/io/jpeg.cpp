@@ -31,14 +31,10 @@
 #define STBI_NO_LINEAR
 #define STBI_NO_HDR
 #define STBI_MAX_DIMENSIONS 16384
-#define STB_IMAGE_WRITE_IMPLEMENTATION
-#define STB_IMAGE_WRITE_STATIC
-#define STBI_WRITE_NO_STDIO
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-function"
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 #include <stb_image.h>
-#include <stb_image_write.h>
 #pragma GCC diagnostic pop
 
 namespace seedstory {
@@ -374,16 +370,6 @@ bool is_jpeg(std::span<const uint8_t> bytes) {
 
 Picture decode_jpeg(std::span<const uint8_t> bytes, const std::string& file) {
   return JpegFile(bytes, file).decode();
-}
-
-std::string encode_jpeg(const Image& image, int quality) {
-  std::string out;
-  const auto append = [](void* to, void* data, int size) {
-    static_cast<std::string*>(to)->append(static_cast<const char*>(data), size_t(size));
-  };
-  if (!stbi_write_jpg_to_func(append, &out, image.width, image.height, 3, image.rgb.data(), quality))
-    fail(fmt::format("encode_jpeg: {}x{} pixels at quality {}", image.width, image.height, quality));
-  return out;
 }
 
 }  // namespace seedstory

@@ -1,4 +1,4 @@
-// JPEG through stb_image; the public functions are in io/image.h.
+// JPEG, read through stb_image and written through libjpeg-turbo; the public functions are in io/image.h.
 #pragma once
 
 #include "io/image.h"

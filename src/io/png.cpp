@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <png.h>
+#include <zlib.h>
 
 #include <csetjmp>
 #include <cstring>
@@ -198,6 +199,9 @@ class PngWriter {
     if (setjmp(png_jmpbuf(png_))) return false;
     png_set_IHDR(png_, info_, png_uint_32(width), png_uint_32(height), 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    // Painted pixels repeat nowhere: to look for that takes five times as long, and saves not a hundredth.
+    png_set_compression_strategy(png_, Z_RLE);
+    png_set_filter(png_, PNG_FILTER_TYPE_BASE, PNG_FILTER_PAETH);
     png_set_text(png_, info_, texts, text_count);
     png_write_info(png_, info_);
     png_write_image(png_, rows);

@@ -219,7 +219,7 @@ void SafetensorsWriter::add(const std::string& name, const Tensor& t) {
   if (!entries_.emplace(name, std::move(entry)).second) fail("SafetensorsWriter: " + name + " is there already");
 }
 
-void SafetensorsWriter::write(const std::filesystem::path& path) const {
+void SafetensorsWriter::write(const std::filesystem::path& path, const std::optional<FileState>& expected) const {
   // Wide types first: gaps are not allowed, so this is what keeps every tensor aligned.
   std::vector<std::pair<std::string, const Entry*>> order;
   for (const auto& [name, entry] : entries_) order.emplace_back(name, &entry);
@@ -243,7 +243,7 @@ void SafetensorsWriter::write(const std::filesystem::path& path) const {
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');  // the data begins at a multiple of 8
 
-  AtomicFile file(path);
+  AtomicFile file(path, expected);
   const uint64_t length = text.size();
   file.write({reinterpret_cast<const char*>(&length), 8});
   file.write(text);

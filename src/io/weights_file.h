@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "io/file.h"
 #include "seedstory/source.h"
 
 namespace seedstory {
@@ -38,7 +39,8 @@ std::unique_ptr<TensorSource> renamed(std::shared_ptr<const TensorSource> inner,
 class SafetensorsWriter {
  public:
   void add(const std::string& name, const Tensor& t);  // fails on a name that is there already
-  void write(const std::filesystem::path& path) const;
+  // ErrorKind::input: see AtomicFile.
+  void write(const std::filesystem::path& path, const std::optional<FileState>& expected = {}) const;
 
  private:
   struct Entry {

@@ -3,15 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "io/file.h"
 #include "io/json.h"
 #include "seedstory/error.h"
 #include "story/page.h"
 #include "story/sheet.h"
+#include "text/normal_text.h"
 
 namespace seedstory {
 namespace {
@@ -22,6 +26,17 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kStory = "story.json";
 constexpr const char* kPage = "story.html";
 constexpr const char* kPngKey = "seedstory";
+
+// What a file says, or nothing where it is damaged or somebody else's.
+template <class F>
+auto or_nothing(F&& read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const Error&) {
+  } catch (const nlohmann::json::exception&) {
+  }
+  return {};
+}
 
 // A path of the user's need not be UTF-8; what is not becomes U+FFFD.
 std::string json_text(const Json& json, int indent = -1, bool ascii = false) {
@@ -90,6 +105,20 @@ Json head_json(const StoryRecord& record) {
       {"request", request_json(record)}};
 }
 
+Json digest_json(const FileDigest& digest) {
+  return {{"bytes", digest.bytes}, {"crc32", fmt::format("{:08x}", digest.crc32)}};
+}
+
+// Nothing: there is none, as in stories of before there were any.
+std::optional<FileDigest> stored_digest(const nlohmann::json& json) {
+  if (!json.contains("crc32")) return std::nullopt;
+  const std::string text = json.at("crc32");
+  FileDigest digest{.bytes = json.at("bytes"), .crc32 = 0};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), digest.crc32, 16);
+  if (error != std::errc() || end != text.data() + text.size()) fail_input(fmt::format("{}: crc32 is none", kStory));
+  return digest;
+}
+
 Json frame_json(const StoredFrame& frame) {
   return {{"index", frame.index}, {"file", frame.file}, {"text", frame.text}, {"seed", frame.seed}};
 }
@@ -112,6 +141,16 @@ std::string a1111_parameters(const StoryRecord& record, const StoredFrame& frame
       frame.text, r.steps, r.cfg, frame.seed, r.width, r.height, model_hash, record.model, record.version);
 }
 
+// A text as the model reads it: stories that differ in no more than how it was typed are one.
+nlohmann::json as_read(const StoryRecord& record, const nlohmann::json& text) {
+  if (record.request.policy == Policy::compat_vis) return text;
+  if (text.is_string()) return or_nothing([&] { return normal_text(text.get<std::string>()); });
+  if (!text.is_array()) return text;
+  nlohmann::json texts = nlohmann::json::array();
+  for (const nlohmann::json& one : text) texts.push_back(as_read(record, one));
+  return texts;
+}
+
 // What differs between the story asked for and another, for a person; empty: nothing, or that it goes on where the
 // other ends.
 std::string difference(const StoryRecord& record, const nlohmann::json& stored) {
@@ -123,8 +162,11 @@ std::string difference(const StoryRecord& record, const nlohmann::json& stored) 
   if (asked["model"]["name"] != model.value("name", Json())) return "model differs";
   if (asked["model"]["weights"] != model.value("weights", Json())) return "model's weights differ";
   const Json request = stored.value("request", Json::object());
-  for (const auto& [key, value] : asked["request"].items()) {
-    const Json there = request.value(key, Json("absent"));
+  for (const auto& [key, given] : asked["request"].items()) {
+    const bool is_text = key == "prompt" || key == "captions";
+    const Json stored_value = request.value(key, Json("absent"));
+    const Json value = is_text ? as_read(record, given) : given;
+    const Json there = is_text ? as_read(record, stored_value) : stored_value;
     if (value == there) continue;
     const bool is_longer = key == "frames" && there.is_number_integer() && there < value;
     const bool goes_on = key == "captions" && there.is_array() && there.size() < value.size() &&
@@ -138,11 +180,24 @@ std::string difference(const StoryRecord& record, const nlohmann::json& stored) 
   return "";
 }
 
+// The very request, not one that goes on behind it.
+bool is_whole_request(const StoryRecord& record, nlohmann::json stored) {
+  nlohmann::json asked = nlohmann::json::parse(json_text(request_json(record)));
+  for (nlohmann::json* request : {&asked, &stored})
+    for (const char* key : {"prompt", "captions"})
+      if (request->contains(key)) (*request)[key] = as_read(record, (*request)[key]);
+  return asked == stored;
+}
+
 // Somebody's 1.5 is no frame's number, though the library would make 1 of it.
 StoredFrame stored_frame(const nlohmann::json& json) {
   for (const char* key : {"index", "seed"})
     if (!json.at(key).is_number_unsigned()) fail_input(fmt::format("{}: {} is no whole number", kStory, key));
-  return {.index = json.at("index"), .file = json.at("file"), .text = json.at("text"), .seed = json.at("seed")};
+  return {.index = json.at("index"),
+          .file = json.at("file"),
+          .text = json.at("text"),
+          .seed = json.at("seed"),
+          .digest = stored_digest(json)};
 }
 
 // Something is there that has a content to lose; a link that leads nowhere has none.
@@ -164,17 +219,6 @@ void remove_content(const fs::path& path) {
   if (fs::is_regular_file(file, ignored)) fs::remove(file, ignored);
 }
 
-// What a file says, or nothing where it is damaged or somebody else's.
-template <class F>
-auto or_nothing(F&& read) -> decltype(read()) {
-  try {
-    return read();
-  } catch (const Error&) {
-  } catch (const nlohmann::json::exception&) {
-  }
-  return {};
-}
-
 }  // namespace
 
 void Fingerprint::add(const void* data, size_t bytes) {
@@ -191,7 +235,9 @@ struct Book::Stored {
   nlohmann::json json;
   std::vector<StoredFrame> frames;
   std::set<std::string> sheets;
-  bool is_damaged = false;  // there is none, or it is no JSON, but a frame of this story is there
+  std::optional<FileDigest> page;
+  std::vector<std::string> changed;  // what no run wrote, in words
+  bool is_damaged = false;           // there is none, or it is no JSON, but a frame of this story is there
 };
 
 Book::Book(fs::path dir, StoryRecord record) : dir_(std::move(dir)), record_(std::move(record)) {}
@@ -207,8 +253,13 @@ bool Book::claim() {
   if (dir_.empty()) return true;
   std::vector<fs::path> missing;
   for (fs::path at = dir_.has_filename() ? dir_ : dir_.parent_path(); !at.empty() && !is_there(at);
-       at = at.parent_path())
+       at = at.parent_path()) {
+    std::error_code none;
+    if (fs::is_symlink(at, none))
+      fail_input(
+          fmt::format("{}: is a link to {}, which is not there", at.string(), fs::read_symlink(at, none).string()));
     missing.push_back(at);
+  }
   for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) {
     std::error_code error;
     if (fs::create_directory(*folder, error)) made_.push_back(*folder);
@@ -234,8 +285,16 @@ std::optional<Book::Stored> Book::stored() const {
   stored.json.at("seedstory");
   for (const nlohmann::json& json : stored.json.at("frames")) {
     const StoredFrame frame = stored_frame(json);
-    if (frame.index >= 0 && frame.file == frame_file(frame.index)) stored.frames.push_back(frame);
+    const int64_t next = stored.frames.empty() ? 0 : stored.frames.back().index + 1;
+    if (frame.file != frame_file(frame.index))
+      stored.changed.push_back(fmt::format("frame {} has the file \"{}\", expected \"{}\"", frame.index, frame.file,
+                                           frame_file(frame.index)));
+    else if (frame.index < next)
+      stored.changed.push_back(fmt::format("frame {} stands behind frame {}", frame.index, next - 1));
+    else
+      stored.frames.push_back(frame);
   }
+  if (stored.json.contains("page")) stored.page = stored_digest(stored.json["page"]);
   for (const std::string sheet : stored.json.value("sheets", nlohmann::json::array()))
     if (!sheet.empty() && sheet == fs::path(sheet).filename() && !is_story_file(sheet)) stored.sheets.insert(sheet);
   return stored;
@@ -243,9 +302,10 @@ std::optional<Book::Stored> Book::stored() const {
 
 // Whether a frame's own data say that it is this one, of this story or of a shorter one that it continues.
 bool Book::is_of(const nlohmann::json& story, const StoredFrame& frame) const {
-  nlohmann::json own = nlohmann::json::parse(frame_json(frame).dump());
+  nlohmann::json own = nlohmann::json::parse(frame_json(frame).dump()), there = story.at("frame");
   if (frame.index == 0 && !record_.start_print.empty()) own["start"] = true;
-  return difference(record_, story).empty() && story.at("frame") == own;
+  for (nlohmann::json* json : {&own, &there}) json->at("text") = as_read(record_, json->at("text"));
+  return difference(record_, story).empty() && there == own;
 }
 
 std::optional<nlohmann::json> Book::data_of(const std::string& file) const {
@@ -256,13 +316,21 @@ std::optional<nlohmann::json> Book::data_of(const std::string& file) const {
   });
 }
 
-bool Book::is_intact(const StoredFrame& frame) const {
+// Whether a frame's file is what was written; without a digest, whether it is a picture.
+bool Book::is_whole(const StoredFrame& frame) const {
   return or_nothing([&] {
-    const auto data = data_of(frame.file);
-    if (!data || !is_of(*data, frame)) return false;
+    if (!is_file(dir_ / frame.file)) return false;
+    if (frame.digest) return file_digest(dir_ / frame.file) == *frame.digest;
     read_image(dir_ / frame.file);
     return true;
   });
+}
+
+bool Book::is_intact(const StoredFrame& frame) const {
+  return is_whole(frame) && or_nothing([&] {
+           const auto data = data_of(frame.file);
+           return data && is_of(*data, frame);
+         });
 }
 
 // A picture in the folder that says itself that it is of this story.
@@ -292,8 +360,8 @@ std::optional<std::vector<StoredFrame>> Book::finished() const {
   if (dir_.empty()) return std::nullopt;
   return or_nothing([&]() -> std::optional<std::vector<StoredFrame>> {
     const auto there = stored();
-    if (!there || there->is_damaged || !there->json.value("complete", false) || !whose(there).empty() ||
-        nlohmann::json::parse(request_json(record_).dump()) != there->json.at("request"))
+    if (!there || there->is_damaged || !there->changed.empty() || !there->json.value("complete", false) ||
+        !whose(there).empty() || !is_whole_request(record_, there->json.at("request")))
       return std::nullopt;
     for (size_t i = 0; i < there->frames.size(); ++i)
       if (there->frames[i].index != int64_t(i) || !is_intact(there->frames[i])) return std::nullopt;
@@ -310,23 +378,46 @@ std::vector<std::string> Book::damage() const {
       const fs::path path = dir_ / file;
       words.push_back(fmt::format("{} is {}", path.string(), is_there(path) ? "damaged" : "missing"));
     };
+    const auto changed = [&](const std::string& what) {
+      words.push_back(fmt::format("{} was changed: {}", (dir_ / kStory).string(), what));
+    };
     const auto there = stored();
     if (!there || !whose(there).empty()) return words;
-    if (there->is_damaged) add(kStory);
-    for (const StoredFrame& frame : there->frames)
-      if (!is_intact(frame)) add(frame.file);
+    if (there->is_damaged) {
+      add(kStory);
+      return words;
+    }
+    for (const std::string& what : there->changed) changed(what);
+    int64_t next = 0;
+    for (const StoredFrame& frame : there->frames) {
+      const auto data = data_of(frame.file);
+      if (!is_whole(frame) || !data || !difference(record_, *data).empty())
+        add(frame.file);
+      else if (!is_of(*data, frame))
+        changed(fmt::format("{} says otherwise", (dir_ / frame.file).string()));
+      const bool is_unlisted = frame.index > next && there->json.value("complete", false) && there->changed.empty();
+      if (is_unlisted) changed(frame_file(next) + " is not in it");
+      next = frame.index + 1;
+    }
+    if (there->json.value("complete", false) && there->changed.empty() && next < most_frames() &&
+        data_of(frame_file(next)) && is_whole_request(record_, there->json.at("request")))
+      changed(frame_file(next) + " is not in it");
     return words;
   });
 }
 
 bool Book::mend(const std::vector<StoredFrame>& frames) {
   frames_ = frames;
-  const auto listed = stored()->sheets;
-  sheets_.insert(listed.begin(), listed.end());
-  if (sheets_ != listed) write_json(true);
+  const auto there = stored();
+  sheets_.insert(there->sheets.begin(), there->sheets.end());
+  page_ = there->page;
+  own_ = {kStory, kPage};
+  if (sheets_ != there->sheets) write_json(true);
+  if (page_ && or_nothing([&] { return file_digest(dir_ / kPage) == *page_; })) return false;
   const std::string html = page(frames);
   if (or_nothing([&] { return read_text_file(dir_ / kPage) == html; })) return false;
-  write_file_atomically(dir_ / kPage, html);
+  if (std::exchange(page_, digest_of(html)) != page_) write_json(true);
+  put(kPage, html);
   return true;
 }
 
@@ -347,7 +438,11 @@ void Book::take_sheet(const std::string& name, bool force) {
 // The folder's files that a story may write: what story.json lists, and a picture whose run was killed before that.
 std::set<std::string> Book::own_files(const Stored& stored) const {
   std::set<std::string> own = stored.sheets;
-  own.insert({kStory, kPage});
+  own.insert(kStory);
+  // Older stories do not say that they have a page.
+  const bool is_older =
+      std::any_of(stored.frames.begin(), stored.frames.end(), [](const StoredFrame& frame) { return !frame.digest; });
+  if (stored.page || is_older || stored.is_damaged) own.insert(kPage);
   for (const StoredFrame& frame : stored.frames) own.insert(frame.file);
   const auto is_one = [&](const nlohmann::json& story) {
     return difference(record_, story).empty() ||
@@ -361,6 +456,19 @@ std::set<std::string> Book::own_files(const Stored& stored) const {
     const auto data = data_of(file);
     if (data && or_nothing([&] { return is_one(*data); })) own.insert(file);
   }
+  return own;
+}
+
+// Where story.json says nothing any more: what another story left, as its pictures say. Nothing: there is none.
+std::set<std::string> Book::files_of_another() const {
+  std::set<std::string> own;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(dir_, none)) {
+    const std::string name = entry.path().filename().string();
+    const auto data = is_frame_file(name) ? data_of(name) : std::nullopt;
+    if (data && data->contains("seedstory") && data->contains("request")) own.insert(name);
+  }
+  if (!own.empty()) own.insert({kStory, kPage});
   return own;
 }
 
@@ -390,30 +498,45 @@ void Book::need_no_strangers(const std::set<std::string>& own) const {
 void Book::begin(bool force) {
   if (dir_.empty()) return;
   std::optional<Stored> there;
-  std::string why = fmt::format("{} differs", kStory);
+  std::string why = "cannot be read";
   const bool is_read = or_nothing([&] {
     there = stored();
     why = whose(there);
     return true;
   });
-  if (force && !is_read) need_no_strangers({});
+  const std::set<std::string> own = there ? own_files(*there) : is_read ? std::set<std::string>() : files_of_another();
+  if (!is_read && own.empty()) need_no_strangers({});
   if (!why.empty() && !force)
-    fail_input(fmt::format("{}: holds another story (its {}); --force replaces it, -o DIR goes elsewhere",
-                           dir_.string(), why));
-  const std::set<std::string> own = there ? own_files(*there) : std::set<std::string>();
+    fail_input(fmt::format("{}: holds another story ({} {}); --force replaces it, -o DIR goes elsewhere", dir_.string(),
+                           is_read ? "its" : "whose story.json", why));
   need_no_strangers(own);
   remove_stale_temporaries(dir_);
   // Shows that a frame has room, at its largest; gone again at once.
   AtomicFile(dir_ / kStory).write(std::string(size_t(record_.request.width * record_.request.height * 3), '\0'));
-  if (there && force)
+  if (force) {
     for (const std::string& name : own) remove_content(dir_ / name);
-  if (there && !force) {
+  } else if (there) {
     sheets_.insert(there->sheets.begin(), there->sheets.end());
+    page_ = there->page;
     for (const StoredFrame& frame : there->frames)
       if (is_there(dir_ / frame.file)) listed_.push_back(frame);
+    std::copy_if(own.begin(), own.end(), std::inserter(own_, own_.end()),
+                 [&](const std::string& name) { return is_there(dir_ / name); });
   }
   begun_ = true;
   write_json(false);
+}
+
+// Moved or removed since claim(): what is at its name now is somebody else's.
+void Book::need_folder() const {
+  if (!lock_.is_at(dir_))
+    fail_input(fmt::format("{}: the folder was moved or removed while its story was made", dir_.string()));
+}
+
+void Book::put(const std::string& name, std::string_view bytes) {
+  need_folder();
+  write_file_atomically(dir_ / name, bytes, own_.count(name) ? std::nullopt : std::optional(FileState()));
+  own_.insert(name);
 }
 
 StoredFrame Book::describe(const Frame& frame) const {
@@ -432,27 +555,45 @@ std::string Book::frame_text(const StoredFrame& frame, bool is_start) const {
 }
 
 StoredFrame Book::add(const Frame& frame, const Image& picture, bool is_start) {
-  const StoredFrame stored = describe(frame);
+  StoredFrame stored = describe(frame);
   PngText text;
   if (!is_start) text.emplace_back("parameters", a1111_parameters(record_, stored));
   text.emplace_back(kPngKey, frame_text(stored, is_start));
   last_png_ = encode_png(picture, text);
-  if (!dir_.empty()) write_file_atomically(dir_ / stored.file, last_png_);
+  stored.digest = digest_of(last_png_);
+  if (!dir_.empty()) put(stored.file, last_png_);
   frames_.push_back(stored);
+  // A picture of the user's may be large: it is read again instead of copied.
+  prepare(stored, is_start ? std::nullopt : std::optional(picture));
   write_json(false);
   return stored;
 }
 
 std::optional<StoredFrame> Book::keep(const Frame& frame) {
   if (dir_.empty()) return std::nullopt;
-  const StoredFrame stored = describe(frame);
+  need_folder();
+  StoredFrame stored = describe(frame);
+  for (const StoredFrame& listed : listed_)
+    if (listed.index == stored.index) stored.digest = listed.digest;
   if (!is_intact(stored)) return std::nullopt;
   // The same pixels, but of a story that asked for fewer frames, or found its model at another place.
   if (read_frame_json(dir_ / stored.file) != frame_text(stored, false))
     return add(frame, read_image(dir_ / stored.file));
+  stored.digest = file_digest(dir_ / stored.file);
   frames_.push_back(stored);
+  prepare(stored, std::nullopt);
   write_json(false);
   return stored;
+}
+
+// The picture for the page, while the next frame is told and painted. The fewer bytes are allowed, the more frames the
+// story may have: as many as it was asked for, so that a story that goes on another time gets the same page.
+void Book::prepare(const StoredFrame& frame, std::optional<Image> picture) {
+  if (dir_.empty()) return;
+  pictures_[frame.index] = std::async(
+      [path = dir_ / frame.file, picture = std::move(picture), most = page_picture_bytes(size_t(most_frames()))] {
+        return page_picture(picture ? *picture : read_image(path), most);
+      });
 }
 
 void Book::finish(bool complete) {
@@ -460,22 +601,40 @@ void Book::finish(bool complete) {
   std::vector<StoredFrame> shown = complete ? frames_ : all_frames();
   const auto is_broken = [&](const StoredFrame& f) { return f.index >= int64_t(frames_.size()) && !is_intact(f); };
   shown.erase(std::remove_if(shown.begin(), shown.end(), is_broken), shown.end());
-  write_file_atomically(dir_ / kPage, page(shown));
-  write_json(complete);
+  const std::string html = page(shown);
+  // story.json first: a page that is missing because its run was killed in between is written again by the next one. A
+  // stranger's that came meanwhile stays.
+  const auto before = std::exchange(page_, digest_of(html));
+  write_json(complete && (own_.count(kPage) || !is_there(dir_ / kPage)));
+  try {
+    put(kPage, html);
+  } catch (const Error&) {
+    page_ = before;
+    write_json(false);
+    throw;
+  }
 }
 
-std::string Book::page(const std::vector<StoredFrame>& frames) const {
+std::string Book::page(const std::vector<StoredFrame>& frames) {
   const StoryRequest& r = record_.request;
   const std::string title = story_title(record_.command == "generate" ? r.prompt : r.captions.at(0));
+  constexpr size_t kMostCommand = 1600;  // bytes: the last page has no more room
+  const bool fits = !record_.command_line.empty() && record_.command_line.size() <= kMostCommand;
+  std::string again = "For the line that makes it again, in the folder that it was made in:";
+  if (fits)
+    again = fmt::format("This line, typed in the folder of the story, makes it again{}:",
+                        record_.model_flags.empty() ? "" : fmt::format("; MODEL is where {} is", record_.model));
   const Colophon colophon = {
       .made = fmt::format("Told and painted by {} with seedstory {}, seed {}.", record_.model, record_.version, r.seed),
-      .again = "For the line that makes it again, in the folder that it was made in:",
-      .command = "seedstory inspect story.json --command"};
+      .again = again,
+      .command = fits ? record_.command_line : "seedstory inspect story.json --command"};
   std::vector<Page> pages;
   pages.reserve(frames.size());
-  for (const StoredFrame& frame : frames)
-    pages.push_back({.text = frame.text,
-                     .picture = page_picture(read_image(dir_ / frame.file), page_picture_bytes(frames.size()))});
+  for (const StoredFrame& frame : frames) {
+    if (!pictures_.count(frame.index)) prepare(frame, std::nullopt);
+    pages.push_back({.text = frame.text, .picture = pictures_[frame.index].get()});
+    pictures_.erase(frame.index);
+  }
   return story_page(title, colophon, pages);
 }
 
@@ -493,22 +652,29 @@ std::string Book::png(const StoredFrame& frame) const {
   return {file.bytes().begin(), file.bytes().end()};
 }
 
-void Book::write_sheet(const fs::path& file, const std::vector<StoredFrame>& frames) const {
+std::string Book::write_sheet(const fs::path& file, const FileState& expected,
+                              const std::vector<StoredFrame>& frames) const {
   std::vector<SheetFrame> sheet;
   sheet.reserve(frames.size());
   for (const StoredFrame& frame : frames)
     sheet.push_back({.text = frame.text, .picture = read_image(dir_ / frame.file)});
-  write_file_atomically(file, encode_png(contact_sheet(sheet)));
+  const Sheet made = contact_sheet(sheet);
+  write_file_atomically(file, encode_png(made.image), expected);
+  return made.lacks;
 }
 
-void Book::write_json(bool complete) const {
+void Book::write_json(bool complete) {
   if (dir_.empty()) return;
   Json json = head_json(record_);
   json["complete"] = complete;
   if (!sheets_.empty()) json["sheets"] = sheets_;
+  if (page_) json["page"] = digest_json(*page_);
   json["frames"] = Json::array();
-  for (const StoredFrame& frame : complete ? frames_ : all_frames()) json["frames"].push_back(frame_json(frame));
-  write_file_atomically(dir_ / kStory, json_text(json, 1) + "\n");
+  for (const StoredFrame& frame : complete ? frames_ : all_frames()) {
+    json["frames"].push_back(frame_json(frame));
+    if (frame.digest) json["frames"].back().update(digest_json(*frame.digest));
+  }
+  put(kStory, json_text(json, 1) + "\n");
 }
 
 bool is_story_file(const std::string& name) {
@@ -526,6 +692,10 @@ std::string read_story_json(const fs::path& file_or_dir) {
   const fs::path file = is_dir ? file_or_dir / kStory : file_or_dir;
   if (is_dir && is_there(file) && !is_file(file)) fail_input(file.string() + ": is not a regular file");
   return read_text_file(file);
+}
+
+nlohmann::ordered_json story_head(const StoryRecord& record) {
+  return head_json(record);
 }
 
 std::string policy_name(Policy policy) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <filesystem>
+#include <future>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
@@ -13,6 +15,7 @@
 
 #include "io/file.h"
 #include "io/image.h"
+#include "story/page_picture.h"
 #include "story/story.h"
 
 namespace seedstory {
@@ -30,6 +33,7 @@ struct StoryRecord {
   std::string backend;      // cpu or cuda
   std::string start_print;  // fingerprint of the start picture; empty: there is none
   StoryRequest request;
+  std::string command_line;    // for the page: asks for it again, without this machine's paths; empty: there is none
   bool counts_frames = false;  // the model is told how many frames are left: a longer story is another one
 };
 
@@ -37,6 +41,7 @@ struct StoredFrame {
   int64_t index = 0;
   std::string file, text;
   uint64_t seed = 0;
+  std::optional<FileDigest> digest;  // of the file; older stories have none
 };
 
 // FNV-1a, 64 bits: tells files and pictures apart; no protection against anybody.
@@ -50,8 +55,8 @@ class Fingerprint {
   uint64_t hash_ = 0xcbf29ce484222325;
 };
 
-// The folder of one story. Of what is in a folder already, only what its own story.json lists is ever written or
-// removed.
+// The folder of one story. Of what is in a folder already, or comes into it while the story is made, only what its own
+// story.json lists is ever written or removed.
 class Book {
  public:
   // Without a folder ("") the same frames are made, and nothing is read or written.
@@ -70,7 +75,7 @@ class Book {
 
   // The frames, if this very story is in the folder, whole and undamaged.
   std::optional<std::vector<StoredFrame>> finished() const;
-  // What of this story is missing or damaged, in words; empty also where it is not finished.
+  // What of this story is missing, damaged or was changed, in words; empty also where it is not finished.
   std::vector<std::string> damage() const;
   // A finished story's page, written again if it is missing or damaged. True: it was.
   bool mend(const std::vector<StoredFrame>& frames);
@@ -94,8 +99,10 @@ class Book {
 
   // A frame's file: of the folder, or, without one, of the frame that was added last.
   std::string png(const StoredFrame& frame) const;
-  // All of them and their texts on one picture.
-  void write_sheet(const std::filesystem::path& file, const std::vector<StoredFrame>& frames) const;
+  // All of them and their texts on one picture, over what is expected to be there: see AtomicFile. What of the texts is
+  // not on it, for a person.
+  std::string write_sheet(const std::filesystem::path& file, const FileState& expected,
+                          const std::vector<StoredFrame>& frames) const;
 
   const std::vector<StoredFrame>& frames() const { return frames_; }
 
@@ -107,26 +114,34 @@ class Book {
   std::optional<Stored> stored() const;
   std::string whose(const std::optional<Stored>& stored) const;
   std::set<std::string> own_files(const Stored& stored) const;
+  std::set<std::string> files_of_another() const;
   std::optional<nlohmann::json> data_of(const std::string& file) const;
   bool is_of(const nlohmann::json& story, const StoredFrame& frame) const;
+  bool is_whole(const StoredFrame& frame) const;
   bool is_intact(const StoredFrame& frame) const;
   bool has_a_frame() const;
   int64_t most_frames() const;
   void need_no_strangers(const std::set<std::string>& own) const;
+  void need_folder() const;
+  void put(const std::string& name, std::string_view bytes);
   StoredFrame describe(const Frame& frame) const;
   std::string frame_text(const StoredFrame& frame, bool is_start) const;
-  std::string page(const std::vector<StoredFrame>& frames) const;
+  void prepare(const StoredFrame& frame, std::optional<Image> picture);
+  std::string page(const std::vector<StoredFrame>& frames);
   std::vector<StoredFrame> all_frames() const;
-  void write_json(bool complete) const;
+  void write_json(bool complete);
 
   std::filesystem::path dir_;
   StoryRecord record_;
   FolderLock lock_;
   std::vector<std::filesystem::path> made_;  // folders, the outermost first
   bool begun_ = false;
-  std::set<std::string> sheets_;     // their names in the folder
-  std::vector<StoredFrame> frames_;  // of this run
-  std::vector<StoredFrame> listed_;  // that story.json had before this run
+  std::set<std::string> own_;     // files of this story that are there, and may be replaced
+  std::set<std::string> sheets_;  // their names in the folder
+  std::optional<FileDigest> page_;
+  std::map<int64_t, std::future<PagePicture>> pictures_;  // by frame: made while the next one is
+  std::vector<StoredFrame> frames_;                       // of this run
+  std::vector<StoredFrame> listed_;                       // that story.json had before this run
   std::string last_png_;
 };
 
@@ -136,6 +151,9 @@ bool is_story_file(const std::string& name);
 // Of a frame's file: the text under "seedstory", or nothing. Of a folder or story.json: its text.
 std::optional<std::string> read_frame_json(const std::filesystem::path& png);
 std::string read_story_json(const std::filesystem::path& file_or_dir);
+
+// What story.json says before its frames.
+nlohmann::ordered_json story_head(const StoryRecord& record);
 
 std::string policy_name(Policy policy);
 std::string noise_name(NoiseSource source);

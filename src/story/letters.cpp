@@ -228,6 +228,15 @@ Glyph marked(char letter, char mark) {
   return glyph;
 }
 
+const Drawing* drawing_of(uint32_t code) {
+  const auto* other = std::find_if(std::begin(kOthers), std::end(kOthers), [&](auto& d) { return d.code == code; });
+  return other == std::end(kOthers) ? nullptr : other;
+}
+
+bool is_marked(uint32_t code) {
+  return code >= 0xc0 && code <= 0xff && kLetters[code - 0xc0] != ' ';
+}
+
 Glyph glyph_of(uint32_t code) {
   Glyph glyph;
   if (code >= ' ' && code < 0x7f) {
@@ -235,10 +244,9 @@ Glyph glyph_of(uint32_t code) {
     return glyph;
   }
   if (code == 0xa0) return glyph;
-  if (code >= 0xc0 && code <= 0xff && kLetters[code - 0xc0] != ' ')
-    return marked(kLetters[code - 0xc0], kMarks[code - 0xc0]);
-  const auto* other = std::find_if(std::begin(kOthers), std::end(kOthers), [&](auto& d) { return d.code == code; });
-  add_strokes(glyph, other == std::end(kOthers) ? kBox : other->strokes, {0, 0});
+  if (is_marked(code)) return marked(kLetters[code - 0xc0], kMarks[code - 0xc0]);
+  const Drawing* other = drawing_of(code);
+  add_strokes(glyph, other ? other->strokes : kBox, {0, 0});
   return glyph;
 }
 
@@ -295,6 +303,10 @@ void draw(Image& image, double x, double y, double unit, const Glyph& glyph) {
 }
 
 }  // namespace
+
+bool has_letter(uint32_t code) {
+  return (code >= ' ' && code < 0x7f) || code == 0xa0 || is_marked(code) || drawing_of(code);
+}
 
 double text_width(std::string_view text) {
   double sum = 0;

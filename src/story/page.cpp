@@ -131,7 +131,11 @@ button[aria-disabled=true] { opacity: 0.3; cursor: default; }
     height: min(100vw - 16mm, var(--full), max(64vh, var(--wide))); }
   .spread .text { flex: 40 1 max(28vw, min(100%, var(--tall))); padding: 2mm 2mm 2mm 8mm; }
   .longer .text p { font-size: max(11pt, 0.4 * var(--type)); }
-  pre { font-size: 9pt; } }
+  .longest { break-inside: auto; }
+  .longest .plate { flex: 40 1 max(36vw, min(100%, var(--tall))); }
+  .longest .text { flex: 60 1 max(48vw, min(100%, var(--tall))); }
+  .longest .text p { font-size: 9.5pt; }
+  pre { font-size: 11pt; } }
 )css";
 
 // Turns pages. Swiping is the browser's own scrolling; keys, wheel, edges, buttons and addresses are here. `page` is
@@ -244,20 +248,27 @@ addEventListener("DOMContentLoaded", () => {
   });
   addEventListener("resize", () => turn(page, "instant"));
 
-  const asked = () => location.hash ? pages.findIndex((section) => "#" + section.id === location.hash) : 0;
+  // A page behind the last is the last.
+  const asked = () => {
+    const name = location.hash.slice(1);
+    return /^\d*$/.test(name) ? Math.min(Number(name), last - 1) : pages.findIndex((section) => section.id === name);
+  };
   addEventListener("hashchange", () => turn(asked() < 0 ? page : asked(), "instant"));
   turn(asked(), "instant");
 });
 )js";
 
 // SHA-256 of the two, as a Content-Security-Policy wants it. tests/cli/page_test.cpp says the right ones.
-constexpr const char* kStyleHash = "DJmSQB6DN1diIi3yY+6Wx3Rqc0K8l3K6IeKPqPM6sPA=";
-constexpr const char* kScriptHash = "xjXNLWtMPfu6zjNRJ7W+AaXrhJc1V7E26Txo0Ey9uMI=";
+constexpr const char* kStyleHash = "KEITl2cpNtzOtj+Yw+6X6nahOxHef09eE+3nGsriiEU=";
+constexpr const char* kScriptHash = "+fFa9vfnyNmFtiEZzEMwEYJoVf0IfegCsv84WcGpnG8=";
 
 // A text in the type of `long` and `longer` fits beside its picture in most windows; what does not fit scrolls.
 const char* length_class(std::string_view text) {
-  constexpr size_t kLong = 180, kLonger = 420;  // bytes
-  return text.size() > kLonger ? " longer" : text.size() > kLong ? " long" : "";
+  constexpr size_t kLong = 180, kLonger = 420, kLongest = 1200;  // bytes
+  return text.size() > kLongest  ? " longer longest"
+         : text.size() > kLonger ? " longer"
+         : text.size() > kLong   ? " long"
+                                 : "";
 }
 
 // A large first letter is two lines high. Not for "A fox": who listens would hear "Afox", since the space behind a

@@ -19,9 +19,9 @@ Image scaled(const Image& image, double scale) {
 
 }  // namespace
 
-PagePicture page_picture(Image image, size_t most_bytes) {
-  const double longest = std::max(image.width, image.height);
-  image = scaled(image, std::clamp(longest, double(kLeastSide), double(kMostSide)) / longest);
+PagePicture page_picture(const Image& picture, size_t most_bytes) {
+  const double longest = std::max(picture.width, picture.height);
+  Image image = scaled(picture, std::clamp(longest, double(kLeastSide), double(kMostSide)) / longest);
   for (;; image = scaled(image, 0.8)) {
     for (const int quality : {90, 82, 74, 66}) {
       std::string jpeg = encode_jpeg(image, quality);

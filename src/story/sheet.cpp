@@ -1,9 +1,15 @@
 #include "story/sheet.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "story/letters.h"
+#include "text/normal_text.h"
+#include "text/utf8.h"
 
 namespace seedstory {
 namespace {
@@ -27,16 +33,24 @@ size_t columns_for(size_t frames) {
 
 // Lines that fit under a picture. What a word lacks room for is cut off the paper; a text that is too long ends in
 // "...".
-std::vector<std::string> wrap(const std::string& text) {
+struct Lines {
+  std::vector<std::string> texts = {""};
+  bool cut = false;
+};
+
+Lines wrap(const std::string& text) {
   const double room = kPicture / kUnit, space = text_width(" ");
-  std::vector<std::string> lines = {""};
+  Lines wrapped;
+  std::vector<std::string>& lines = wrapped.texts;
   double used = 0;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find_first_of(" \t\r\n", begin), text.size());
     std::string word = text.substr(begin, std::min<size_t>(end - begin, 200));
+    const bool is_long = end - begin > word.size();
     begin = end + 1;
     if (word.empty()) continue;
     double width = text_width(word);
+    wrapped.cut |= is_long || width > room;
     for (; width > room; width = text_width(word)) {
       while (word.size() > 1 && (uint8_t(word.back()) & 0xc0) == 0x80) word.pop_back();
       word.pop_back();
@@ -44,7 +58,8 @@ std::vector<std::string> wrap(const std::string& text) {
     if (used > 0 && used + space + width > room) {
       if (lines.size() == kMostLines) {
         lines.back() += "...";
-        return lines;
+        wrapped.cut = true;
+        return wrapped;
       }
       lines.emplace_back();
       used = 0;
@@ -53,7 +68,36 @@ std::vector<std::string> wrap(const std::string& text) {
     used += (used > 0 ? space : 0) + width;
     lines.back() += word;
   }
-  return lines;
+  return wrapped;
+}
+
+// Letters that are boxes, in order of appearance, once each.
+std::vector<std::string> boxes(const std::string& text) {
+  std::vector<std::string> out;
+  std::set<uint32_t> seen;
+  for (std::string_view rest = text; !rest.empty();) {
+    const Utf8Character c = first_character(rest);
+    const size_t length = std::max<size_t>(c.length, 1);
+    const bool is_space = std::string_view(" \t\r\n").find(rest[0]) != std::string_view::npos;
+    if (!is_space && (c.length == 0 || !has_letter(c.code)) && seen.insert(c.code).second)
+      out.emplace_back(c.length ? rest.substr(0, length) : "\ufffd");
+    rest.remove_prefix(length);
+  }
+  return out;
+}
+
+// "the sheet has no letters for A, B and 3 more, and cuts 2 of 10 captions".
+std::string in_words(const std::vector<std::string>& letters, size_t captions, size_t cut, size_t of) {
+  constexpr size_t kMost = 8;
+  std::vector<std::string> said;
+  if (!letters.empty()) {
+    const std::vector<std::string> first(letters.begin(), letters.begin() + std::min(letters.size(), kMost));
+    const size_t more = letters.size() - first.size();
+    said.push_back(fmt::format("has no letters for {}{} ({} of {} captions)", fmt::join(first, " "),
+                               more ? fmt::format(" and {} more", more) : "", captions, of));
+  }
+  if (cut) said.push_back(fmt::format("cuts {} of {} captions", cut, of));
+  return said.empty() ? "" : fmt::format("the sheet {}; the page has them whole", fmt::join(said, ", and "));
 }
 
 void paste(Image& onto, const Image& picture, int x, int y) {
@@ -73,11 +117,22 @@ void paste_fitted(Image& onto, const Image& picture, double x, double y, double 
 
 }  // namespace
 
-Image contact_sheet(const std::vector<SheetFrame>& frames) {
+Sheet contact_sheet(const std::vector<SheetFrame>& frames) {
   const size_t columns = columns_for(frames.size()), rows = (frames.size() + columns - 1) / columns;
   std::vector<std::vector<std::string>> texts;
   texts.reserve(frames.size());
-  for (const SheetFrame& frame : frames) texts.push_back(wrap(frame.text));
+  size_t boxed = 0, cut = 0;
+  std::vector<std::string> lacking;
+  for (const SheetFrame& frame : frames) {
+    const std::string text = in_letters_of(frame.text, has_letter);
+    Lines lines = wrap(text);
+    texts.push_back(std::move(lines.texts));
+    cut += lines.cut;
+    const std::vector<std::string> letters = boxes(text);
+    boxed += !letters.empty();
+    for (const std::string& letter : letters)
+      if (std::find(lacking.begin(), lacking.end(), letter) == lacking.end()) lacking.push_back(letter);
+  }
   std::vector<double> tops = {kMargin};
   for (size_t row = 0; row < rows; ++row) {
     size_t lines = 0;
@@ -98,7 +153,7 @@ Image contact_sheet(const std::vector<SheetFrame>& frames) {
       draw_text(sheet, x * s, (y + kPicture + kAboveText + (double(line) + 0.75) * kLine) * s, kUnit * s,
                 texts[i][line]);
   }
-  return sheet;
+  return {.image = std::move(sheet), .lacks = in_words(lacking, boxed, cut, frames.size())};
 }
 
 }  // namespace seedstory

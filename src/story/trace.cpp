@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "io/file.h"
 #include "model/weights.h"
 
 namespace seedstory {
@@ -33,11 +32,17 @@ void Trace::record_host(const std::string& name, const Tensor& t) {
   if (names_.insert(name).second) writer_.add(name, t);
 }
 
-void Trace::write(const std::filesystem::path& file) const {
-  writer_.write(file);
+Trace::Files::Files(const std::filesystem::path& file)
+    : tensors(file),
+      calls(file.string() + ".json"),
+      tensors_before(file_state(tensors)),
+      calls_before(file_state(calls)) {}
+
+void Trace::write(const Files& files) const {
+  writer_.write(files.tensors, files.tensors_before);
   nlohmann::json calls = nlohmann::json::array();
   for (const Call& call : calls_) calls.push_back({{"context", call.context}, {"generated", call.generated}});
-  write_file_atomically(file.string() + ".json", nlohmann::json{{"calls", calls}}.dump() + "\n");
+  write_file_atomically(files.calls, nlohmann::json{{"calls", calls}}.dump() + "\n", files.calls_before);
 }
 
 Trace::Listening::Listening(Trace* trace, Backend& backend) : backend_(backend) {

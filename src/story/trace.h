@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "io/file.h"
 #include "io/weights_file.h"
 #include "seedstory/backend.h"
 
@@ -25,8 +26,13 @@ class Trace {
 
   const std::vector<Call>& calls() const { return calls_; }
 
-  // FILE and FILE.json.
-  void write(const std::filesystem::path& file) const;
+  // FILE and FILE.json, with what was expected there. ErrorKind::input: see AtomicFile.
+  struct Files {
+    explicit Files(const std::filesystem::path& file);
+    std::filesystem::path tensors, calls;
+    FileState tensors_before, calls_before;
+  };
+  void write(const Files& files) const;
 
   // While it lives, what the models probe in `backend` is recorded. Null trace: nothing is.
   class Listening {

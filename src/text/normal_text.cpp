@@ -54,11 +54,11 @@ const Range* range_of(uint32_t code) {
   return nullptr;
 }
 
-std::string composed(const std::string& text) {
+std::string mapped(std::string_view text, int options) {
   utf8proc_uint8_t* out = nullptr;
-  const auto options = utf8proc_option_t(UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-  const utf8proc_ssize_t length = utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
-                                               utf8proc_ssize_t(text.size()), &out, options);
+  const utf8proc_ssize_t length =
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), utf8proc_ssize_t(text.size()), &out,
+                   utf8proc_option_t(UTF8PROC_STABLE | options));
   const std::unique_ptr<utf8proc_uint8_t, void (*)(void*)> owned(out, std::free);
   if (length < 0) fail(std::string("text: ") + utf8proc_errmsg(length));
   return {reinterpret_cast<const char*>(out), size_t(length)};
@@ -98,7 +98,30 @@ std::string normal_text(std::string_view text) {
       before = c.code;
     }
   }
-  return composed(in_one_line(out));
+  return mapped(in_one_line(out), UTF8PROC_COMPOSE);
+}
+
+std::string in_letters_of(std::string_view text, bool (*has)(uint32_t code)) {
+  const auto has_all = [&](std::string_view letters) {
+    while (!letters.empty()) {
+      const Utf8Character c = first_character(letters);
+      if (!has(c.code)) return false;
+      letters.remove_prefix(c.length);
+    }
+    return true;
+  };
+  if (!is_utf8(text)) return std::string(text);
+  const std::string whole = mapped(text, UTF8PROC_COMPOSE);
+  std::string out;
+  for (std::string_view rest = whole; !rest.empty();) {
+    const Utf8Character c = first_character(rest);
+    const std::string_view letter = rest.substr(0, c.length);
+    rest.remove_prefix(c.length);
+    const std::string plain =
+        has(c.code) ? "" : mapped(letter, UTF8PROC_COMPAT | UTF8PROC_DECOMPOSE | UTF8PROC_STRIPMARK);
+    out += !plain.empty() && has_all(plain) ? plain : letter;
+  }
+  return out;
 }
 
 bool is_blank(std::string_view text) {

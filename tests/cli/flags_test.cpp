@@ -422,6 +422,35 @@ TEST_CASE("One prompt is one story, whatever typed it, and is kept as it came") 
   }
 }
 
+TEST_CASE("A prompt or captions typed otherwise are the same story in the same folder") {
+  const Desk desk;
+  const std::string typed[] = {"The fox's \"red\" caf\u00e9 - in the snow...",
+                               "The fox\u2019s \u201cred\u201d\u00a0cafe\u0301 \u2014 in the snow\u2026",
+                               " The fox's \"red\"\r\ncaf\u00e9 \u2013 in  the snow... "};
+  const auto ask = [&](const std::string& text, const std::string& flags) {
+    desk.write("prompt.txt", text);
+    return desk.shell("seedstory generate --model model -n 1 -f prompt.txt " + flags);
+  };
+  REQUIRE(ask(typed[0], "").code == 0);
+  REQUIRE(ask(typed[0], "-o out").code == 0);
+  for (const std::string& text : typed) {
+    INFO(text);
+    CHECK_THAT(ask(text, "").err, Catch::StartsWith("story-the-foxs-red-caf-in-the-snow holds this story already"));
+    CHECK_THAT(ask(text, "-o out").err, Catch::StartsWith("out holds this story already"));
+    CHECK_THAT(ask(text, "-n 2 -o out --force").err, Catch::Contains("story -> out"));
+    desk.write("prompt.txt", typed[0]);
+    CHECK(desk.shell("seedstory generate --model model -n 1 -f prompt.txt -o out --force").code == 0);
+  }
+  CHECK(ask("The fox's red caf\u00e9", "-o out").code == 3);
+  const auto paint = [&](const std::string& second) {
+    desk.write("captions.json", nlohmann::json({"The fox", second}).dump());
+    return desk.shell("seedstory visualize --model model --captions captions.json -o told");
+  };
+  REQUIRE(paint(typed[0]).code == 0);
+  for (const std::string& text : typed) CHECK_THAT(paint(text).err, Catch::Contains("nothing is computed"));
+  CHECK(paint("A fox").code == 3);
+}
+
 TEST_CASE("Captions are paragraphs, strings, or objects with a text") {
   const Desk desk;
   const std::vector<std::string> expected = {"The fox \u201cfinds\u201d a lantern.", "It is red."};

@@ -129,11 +129,13 @@ def turning_pages(browser, last):
     expect("place in another window", browser.eventually(PLACE, "2 of %d" % (last - 1)), "2 of %d" % (last - 1))
 
 
-def addresses(browser, url):
+def addresses(browser, url, last):
     """A reload stays, an address opens its page, and back goes where one came from by address."""
     def at(name, page):
         expect("page " + name, browser.eventually("document.readyState === 'complete' && " + OPEN, page), page)
 
+    browser.open(url + "#99", *SIZES["desktop"])
+    at("of #99 at first", last - 1)
     browser.open(url + "#3", *SIZES["desktop"])
     at("of #3", 3)
     browser.press("ArrowLeft")
@@ -145,8 +147,12 @@ def addresses(browser, url):
     browser.value("location.hash = '#4'")
     at("of #4", 4)
     browser.value("location.hash = '#99'")
-    at("of #99", 4)
-    browser.value("history.go(-2)")
+    at("of #99", last - 1)
+    browser.value("location.hash = '#nowhere'")
+    at("of a name that is none", last - 1)
+    browser.value("location.hash = '#4'")
+    at("of #4 again", 4)
+    browser.value("history.go(-4)")
     at("back", 2)
     browser.value("history.forward()")
     at("forward", 4)
@@ -221,6 +227,9 @@ def on_paper(browser, last):
             for box in re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)", paper):
                 expect("landscape on " + name, float(box[0]) > float(box[1]), True)
     browser.call("Emulation.setEmulatedMedia", media="print")
+    size = browser.value("parseFloat(getComputedStyle(document.querySelector('pre')).fontSize)")
+    if size < 11 * 96 / 72 - 0.1:
+        failures.append("the last page's command is printed in %g px" % size)
     for width, height, across, down in (1122, 793, 0.55, 0.85), (1056, 816, 0.55, 0.85), (793, 1122, 0.85, 0.6):
         browser.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         shares = browser.value("""(() => { const box = document.querySelector(".spread .plate").getBoundingClientRect();
@@ -286,7 +295,7 @@ def main(page, sizes="phone,tablet,desktop", folder=None):
         browser.open(url, *SIZES["desktop"])
         listening(browser)
         if last > 5:
-            addresses(browser, url)
+            addresses(browser, url, last)
             fast_presses(browser, url, last)
         outsiders(browser)
 

@@ -88,6 +88,17 @@ TEST_CASE("A browser shows long texts and pictures of every shape whole") {
   }
 }
 
+TEST_CASE("A text of many words is printed whole, and no page of paper is empty") {
+  const Desk desk;
+  std::string many;
+  for (int i = 0; i < 270; ++i) many += "lantern ";
+  desk.write("captions.json", nlohmann::json({"The fox.", many, "The end."}).dump());
+  const Run run = desk.shell("seedstory visualize --model model --captions captions.json -o out");
+  INFO(run.err);
+  REQUIRE(run.code == 0);
+  check_page(desk, "desktop");
+}
+
 TEST_CASE("The last page says how the book was made, without this machine's paths") {
   const Desk desk;
   REQUIRE(desk.generate("-p 'The fox' --seed 7 -o out").code == 0);
@@ -97,8 +108,19 @@ TEST_CASE("The last page says how the book was made, without this machine's path
   CHECK(page.find("id=\"3\"") < about);
   const std::string last = page.substr(about);
   CHECK_THAT(last, Catch::Contains("Told and painted by tiny with seedstory 0.1.0, seed 7."));
-  CHECK_THAT(last, Catch::Contains("<code>seedstory inspect story.json --command</code>"));
-  CHECK_THAT(last, !Catch::Contains("--model"));
+  CHECK_THAT(last, Catch::Contains("<code>seedstory generate --prompt 'The fox' --frames 3 --seed 7 ") &&
+                       Catch::Contains(
+                           "This line, typed in the folder of the story, makes it again; MODEL is where tiny is:") &&
+                       Catch::Contains(" -o again</code>"));
+  CHECK_THAT(last, Catch::Contains(" --model MODEL ") && !Catch::Contains("/model"));
+  // From another folder, in which its name is taken, the same page.
+  REQUIRE(desk.shell("mkdir again; seedstory generate --model model -n 3 -p 'The fox' --seed 7 -o again/out").code ==
+          0);
+  CHECK(desk.read("again/out/story.html") == page);
+  std::string text;
+  for (int i = 0; i < 400; ++i) text += "fox ";
+  REQUIRE(desk.generate("-n 1 -p '" + text + "' -o long").code == 0);
+  CHECK_THAT(desk.read("long/story.html"), Catch::Contains("<code>seedstory inspect story.json --command</code>"));
   CHECK(page.find("Told and painted") > about);
 }
 

@@ -24,6 +24,14 @@ void expect_refused(const Desk& desk, const std::string& flags, int code, const 
   CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
 }
 
+// A run that stands still after its first word, in its first frame, while `then` happens. Its exit code is in
+// NAME.code, what it said in NAME.err.
+std::string meanwhile(const std::string& name, const std::string& flags, const std::string& then) {
+  return "{ sh -c 'echo $$ >" + name + ".pid; exec seedstory generate --model model -n 3 --steps 100 -p fox -o " +
+         name + " " + flags + "' 2>" + name + ".err; echo $? >" + name + ".code; } | { read first; kill -STOP $(cat " +
+         name + ".pid); " + then + "; kill -CONT $(cat " + name + ".pid); cat >/dev/null; }";
+}
+
 }  // namespace
 
 TEST_CASE("A sheet goes through links, pipes and devices, and they stay what they are") {
@@ -86,9 +94,7 @@ TEST_CASE("A stranger's file is named and kept, with --force too") {
     for (const char* force : {"", " --force"}) {
       INFO(name << force);
       REQUIRE(desk.shell("rm -rf out; mkdir out; echo mine >" + file).code == 0);
-      expect_refused(desk, "-o out --sheet" + std::string(force), 3,
-                     std::string(name) == "story.json" && !*force ? "out: holds another story (its story.json"
-                                                                  : file + ": is not of ");
+      expect_refused(desk, "-o out --sheet" + std::string(force), 3, file + ": is not of ");
       CHECK(desk.read(file) == "mine\n");
       CHECK(desk.files("out").size() == 1);
     }
@@ -197,6 +203,10 @@ TEST_CASE("What is missing or damaged of a finished story is made again, and not
   const std::string ask = "-p 'The fox' --sheet -o ";
   const Run whole = desk.generate(ask + "whole");
   REQUIRE(whole.code == 0);
+  // Other pixels under the same words.
+  Image other = read_image(desk / "whole/001.png");
+  other.rgb[0] ^= 1;
+  desk.write("other.png", encode_png(other, read_png_text(desk / "whole/001.png")));
   struct {
     const char *damage, *message;
   } cases[] = {
@@ -213,7 +223,21 @@ TEST_CASE("What is missing or damaged of a finished story is made again, and not
       {"rm out/sheet.png", "sheet -> out/sheet.png\n"},
       {": >out/story.json; rm out/sheet.png", "out/story.json is damaged"},
       {"head -c 300 whole/story.json >out/story.json; rm out/sheet.png", "out/story.json is damaged"},
-      {"sed -i 's/a red/a blue/' out/story.json", "out/000.png is damaged"},
+      {"sed -i 's/a red/a blue/' out/story.json",
+       "out/story.json was changed: out/000.png says otherwise; it is made again\n"},
+      {"sed -i '0,/\"file\": \"001.png\"/s//\"file\": \"007.png\"/' out/story.json",
+       "out/story.json was changed: frame 1 has the file \"007.png\", expected \"001.png\""},
+      {"sed -i '0,/\"index\": 2/s//\"index\": 0/' out/story.json",
+       "out/story.json was changed: frame 0 has the file \"002.png\", expected \"000.png\""},
+      {"python3 -B -c 'import json; s = json.load(open(\"out/story.json\")); s[\"frames\"].pop(); "
+       "json.dump(s, open(\"out/story.json\", \"w\"))'",
+       "out/story.json was changed: 002.png is not in it"},
+      {"python3 -B -c 'import json; s = json.load(open(\"out/story.json\")); s[\"frames\"].pop(1); "
+       "json.dump(s, open(\"out/story.json\", \"w\"))'",
+       "out/story.json was changed: 001.png is not in it"},
+      {"echo junk >>out/001.png", "out/001.png is damaged; it is made again\n"},
+      {"cp other.png out/001.png", "out/001.png is damaged; it is made again\n"},
+      {"echo ' ' >>out/story.html", "out/story.html was missing or damaged; it is written again\n"},
   };
   for (const auto& [damage, message] : cases) {
     INFO(damage);
@@ -407,4 +431,89 @@ TEST_CASE("What is read as a whole may be a pipe, and what is mapped may not: no
   CHECK(run.code == 0);
   CHECK(desk.json("slow/story.json")["request"]["prompt"] == "fox");
   CHECK(desk.json("slow/story.json")["request"]["steps"] == 1);
+}
+
+TEST_CASE("A file that comes into the folder while its story is made is named and kept") {
+  const Desk desk;
+  for (const std::string name : {"002.png", "story.html", "sheet.png"}) {
+    const std::string file = "out/" + name;
+    INFO(name);
+    desk.shell("rm -rf out; " + meanwhile("out", "--sheet", "echo mine >" + file));
+    CHECK(desk.read("out.code") == "3\n");
+    CHECK(desk.read(file) == "mine\n");
+    CHECK_THAT(desk.read("out.err"),
+               Catch::Contains("seedstory: " + file + ": somebody else wrote this file meanwhile"));
+    CHECK(desk.json("out/story.json")["frames"].size() == (name == "002.png" ? 2 : 3));
+    CHECK(desk.json("out/story.json")["complete"] == (name == "sheet.png"));
+    // Moved away, the story goes on from there.
+    const Run again = desk.shell("mv " + file +
+                                 " theirs; seedstory generate --model model -n 3 --steps 100 -p fox -o out "
+                                 "--sheet");
+    CHECK(again.code == 0);
+    CHECK(desk.files("out").size() == 6);
+    CHECK_THAT(again.err, Catch::Contains(name == "sheet.png" ? "nothing is computed" : "is there: "));
+  }
+}
+
+TEST_CASE("Two runs with one --trace or --sheet are not one of them in silence") {
+  const Desk desk;
+  // The second time the file was there before both.
+  for (const auto& [flags, file] : {std::pair("--trace t", "t"), std::pair("--trace t", "t"),
+                                    std::pair("--sheet ./s.png", "./s.png"), std::pair("--sheet ./s.png", "./s.png")}) {
+    INFO(flags);
+    const std::string other = std::string("seedstory generate --model model -n 1 -p fox -q -o b ") + flags + " >words";
+    desk.shell("rm -rf a b; " + meanwhile("a", flags, other));
+    CHECK(desk.json("b/story.json")["complete"] == true);
+    CHECK(desk.read("a.code") == "3\n");
+    CHECK_THAT(desk.read("a.err"), Catch::EndsWith(std::string("seedstory: ") + file +
+                                                   ": somebody else wrote this file meanwhile; it is left as it is\n"));
+    CHECK(desk.json("a/story.json")["complete"] == true);
+  }
+}
+
+TEST_CASE("A folder that is moved or removed while its story is made is noticed at the next frame") {
+  const Desk desk;
+  for (const std::string away : {"mv out gone; mkdir out", "mv out gone", "rm -rf out"}) {
+    INFO(away);
+    desk.shell("rm -rf out gone; " + meanwhile("out", "", away));
+    CHECK(desk.read("out.code") == "3\n");
+    CHECK_THAT(desk.read("out.err"),
+               Catch::EndsWith("seedstory: out: the folder was moved or removed while its story was made\n"));
+    CHECK_THAT(desk.read("out.err"), !Catch::Contains("frame 001"));
+    CHECK(desk.shell("ls out 2>/dev/null | wc -l").out == "0\n");
+  }
+}
+
+TEST_CASE("An output folder that is a link to nowhere is named as that") {
+  const Desk desk;
+  REQUIRE(desk.shell("ln -s nowhere out").code == 0);
+  expect_refused(desk, "-o out", 3, "out: is a link to nowhere, which is not there");
+  expect_refused(desk, "-o out/in/it", 3, "out: is a link to nowhere, which is not there");
+}
+
+TEST_CASE("A story whose story.json is damaged is replaced with --force, as the message says") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p 'The fox' -o whole").code == 0);
+  for (const char* damage : {": >out/story.json", "head -c 300 whole/story.json >out/story.json"}) {
+    INFO(damage);
+    REQUIRE(desk.shell("rm -rf out; cp -r whole out; echo mine >out/2024.png; " + std::string(damage)).code == 0);
+    expect_refused(desk, "-o out", 3,
+                   "out: holds another story (whose story.json cannot be read); --force replaces it, -o DIR goes");
+    CHECK(desk.generate("-p fox -n 1 -o out --force").code == 0);
+    CHECK(desk.files("out") == std::vector<std::string>{"000.png", "2024.png", "story.html", "story.json"});
+  }
+}
+
+TEST_CASE("A story of before there were digests is still this story") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p fox -o whole").code == 0);
+  auto story = desk.json("whole/story.json");
+  story.erase("page");
+  for (auto& frame : story["frames"]) frame.erase("crc32"), frame.erase("bytes");
+  REQUIRE(desk.shell("cp -r whole out").code == 0);
+  desk.write("out/story.json", story.dump(1) + "\n");
+  CHECK_THAT(desk.generate("-p fox -o out").err, Catch::Contains("nothing is computed") && !Catch::Contains("written"));
+  REQUIRE(desk.shell(": >out/001.png").code == 0);
+  CHECK_THAT(desk.generate("-p fox -o out").err, Catch::Contains("out/001.png is damaged"));
+  desk.expect_equal_folders("whole", "out");
 }

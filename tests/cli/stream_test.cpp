@@ -80,7 +80,8 @@ TEST_CASE("With -o - the story is a MIME message on stdout, and nothing is on di
   const Run run = desk.shell("mkdir empty; cd empty; seedstory generate --model ../model -n 3 -p fox -o - >../stream");
   REQUIRE(run.code == 0);
   CHECK(desk.files("empty").empty());
-  CHECK_THAT(run.err, Catch::Contains("frame 002") && !Catch::Contains("story.html"));
+  CHECK_THAT(run.err, Catch::Contains("frame 002 -> standard output\n") && !Catch::Contains("story.html") &&
+                          !Catch::Contains(".png"));
   const Run read = read_with(desk, kReadMultipart, "stream");
   CHECK(read.err == "");
   CHECK(read.out == "000.txt\n000.png\n001.txt\n001.png\n002.txt\n002.png\n");
@@ -175,6 +176,11 @@ TEST_CASE("A --sheet is all frames on one picture, the same each time, also of a
   CHECK(sheet.width == 2 * 36 + 3 * 320 + 2 * 28);
   CHECK(desk.generate("-p fox -o out --sheet other.png").code == 0);
   CHECK(std::filesystem::exists(desk / "out/other.png"));
+  CHECK(run.err.find("the sheet ") == std::string::npos);
+  desk.write("captions.json", nlohmann::json({"The \u72d0", "caf\u00e9 \u0158"}).dump());
+  run = desk.shell("seedstory visualize --model model --captions captions.json -o cut --sheet");
+  CHECK_THAT(run.err,
+             Catch::Contains("\nthe sheet has no letters for \u72d0 (1 of 2 captions); the page has them whole\n"));
   CHECK(desk.generate("-p fox -o out --sheet no/such/folder.png").code == 3);
   CHECK(desk.generate("-p 'A fox' -o out --force").code == 0);
   CHECK_FALSE(std::filesystem::exists(desk / "out/sheet.png"));
