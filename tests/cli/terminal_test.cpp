@@ -169,7 +169,7 @@ TEST_CASE("Events go where --progress-fd says, and stderr stays the person's") {
     const char *flags, *message;
     int code;
   } cases[] = {{"--progress-fd 9", "--progress-fd 9: is not open", 2},
-               {"--progress-fd 1", "--progress-fd 1: expected 2 or more; stdout is the story's", 2},
+               {"--progress-fd 1", "--progress-fd 1: expected 2 to 1048576; stdout is the story's", 2},
                {"--progress-fd 99999999999", "--progress-fd 99999999999: expected", 2},
                {"--progress-fd 0x3 3>events", "--progress-fd 0x3: expected a whole number", 2}};
   for (const auto& [flags, message, code] : cases) {
@@ -185,7 +185,7 @@ TEST_CASE("The file of --log-file gets what stderr gets, with times, and the nex
   const Desk desk;
   const Run run = desk.generate("-p fox --top-k 3 --color on -o out --log-file log");
   REQUIRE(run.code == 0);
-  const Run wrong = desk.generate("-p fox --steps 0 -o out --progress-json --log-file log");
+  const Run wrong = desk.generate("-p fox -W 33 -o out --progress-json --log-file log");
   CHECK(wrong.code == 2);
   std::string text;
   const std::regex stamped(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (.*))");
@@ -196,7 +196,7 @@ TEST_CASE("The file of --log-file gets what stderr gets, with times, and the nex
     text += parts[1].str() + "\n";
   }
   std::string shown = std::regex_replace(run.err, std::regex("\x1b\\[[0-9]+m"), "");
-  CHECK(text == shown + "seedstory: --steps 0: expected 1 to 1000\n");
+  CHECK(text == shown + "seedstory: --width: 33 came, expected a multiple of 8\n");
 
   CHECK(desk.generate("-p fox -o quiet -q --log-file quiet.log").err.empty());
   CHECK_THAT(desk.read("quiet.log"), Catch::Contains("Z frame 002 -> quiet/002.png\n"));
