@@ -69,6 +69,8 @@ class CudaBackend final : public Backend {
     check(cudaStreamSynchronize(stream_), "download " + t.str());
   }
 
+  void finish() override { check(cudaStreamSynchronize(stream_), "finish what was asked for"); }
+
   // The kernels take weights as they are.
   void prepare(const Tensor&, WeightUse) override {}
   void forget(const Tensor&) override {}

@@ -357,30 +357,65 @@ Cost Sinusoid::cost() const {
   return {.flops = 3.0 * double(y.numel()), .bytes = bytes_once(*this)};
 }
 
-void ScaleModelInput::check() const {
+namespace {
+
+// n latents, and the pictures of a model's input or output for them: one each, or two under guidance.
+void check_latents(const Demand& need, const Tensor& x, const char* field, const Tensor& pictures) {
+  need.rank("x", x, 4, "(n, h, w, c)");
+  need.shape("x", x, DType::f32, {x.dim[0], x.dim[1], x.dim[2], x.dim[3]});
+  need.floats(field, pictures, 4, "(n or 2n, h, w, c)");
+  const int64_t n = pictures.dim[0] == x.dim[0] ? x.dim[0] : 2 * x.dim[0];
+  need.shape(field, pictures, pictures.dtype, {n, x.dim[1], x.dim[2], x.dim[3]});
+}
+
+void check_table(const Demand& need, const Tensor& coefficients, const Tensor& step) {
+  need.rank("coefficients", coefficients, 2, "f32(steps, 8)");
+  need.shape("coefficients", coefficients, DType::f32, {coefficients.dim[0], kStepColumns});
+  need.not_empty("coefficients", coefficients, 0);
+  need.shape("step", step, DType::i32, {1});
+}
+
+// Of the table one row is read.
+double row_bytes(const Tensor& coefficients) {
+  return double(kStepColumns * size_of(coefficients.dtype));
+}
+
+}  // namespace
+
+void ScaleInput::check() const {
   const Demand need(name);
-  need.rank("x", x, 4, "(1, h, w, c)");
-  need.shape("x", x, DType::f32, {1, x.dim[1], x.dim[2], x.dim[3]});
-  need.floats("y", y, 4, "(2, h, w, c)");
-  need.shape("y", y, y.dtype, {2, x.dim[1], x.dim[2], x.dim[3]});
-  need.shape("sigma", sigma, DType::f32, {2});
+  check_latents(need, x, "y", y);
+  check_table(need, coefficients, step);
 }
 
-Cost ScaleModelInput::cost() const {
-  return {.flops = double(x.numel()), .bytes = bytes_once(*this)};
+Cost ScaleInput::cost() const {
+  return {.flops = double(x.numel()),
+          .bytes = bytes_once(*this) - double(coefficients.bytes()) + row_bytes(coefficients)};
 }
 
-void EulerStep::check() const {
+void SchedulerStep::check() const {
   const Demand need(name);
-  need.rank("x", x, 4, "(1, h, w, c)");
-  need.shape("x", x, DType::f32, {1, x.dim[1], x.dim[2], x.dim[3]});
-  need.floats("m", m, 4, "(2, h, w, c)");
-  need.shape("m", m, m.dtype, {2, x.dim[1], x.dim[2], x.dim[3]});
-  need.shape("sigma", sigma, DType::f32, {2});
+  check_latents(need, x, "m", m);
+  if (history) need.like("history", history, x);
+  check_table(need, coefficients, step);
 }
 
-Cost EulerStep::cost() const {
-  return {.flops = (prediction == Prediction::v ? 10.0 : 5.0) * double(x.numel()), .bytes = bytes_once(*this)};
+Cost SchedulerStep::cost() const {
+  // One product of x, and one of each m with a sum; the same again for the history, which x reads as well.
+  const double sum = double(x.numel()) + 2 * double(m.numel());
+  return {.flops = sum + (history ? sum + 2 * double(x.numel()) : 0),
+          .bytes = bytes_once(*this) - double(coefficients.bytes()) + row_bytes(coefficients)};
+}
+
+void ToPixels::check() const {
+  const Demand need(name);
+  need.floats("x", x, 4, "(n, h, w, c)");
+  need.shape("y", y, DType::u8, {x.dim[0], x.dim[1], x.dim[2], x.dim[3]});
+  need.shape("bad", bad, DType::i32, {1});
+}
+
+Cost ToPixels::cost() const {
+  return {.flops = 5.0 * double(x.numel()), .bytes = bytes_once(*this)};
 }
 
 }  // namespace seedstory

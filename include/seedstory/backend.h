@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <limits>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,15 @@ namespace seedstory {
 
 // How a traced tensor is to be written down: as it is, or as a feature map in PyTorch's NCHW.
 enum class Layout { rows, nhwc };
+
+// What a backend made of work that is repeated, to run it again in less time (Backend::repeat). Belongs to one work and
+// one backend, and is gone before what the work's tensors lie in.
+struct Repeat {
+  struct Record {
+    virtual ~Record() = default;
+  };
+  std::unique_ptr<Record> record;  // null: nothing yet
+};
 
 class Backend {
  public:
@@ -48,6 +58,17 @@ class Backend {
   // correctness.
   virtual void prepare(const Tensor& weight, WeightUse use) = 0;
   virtual void forget(const Tensor& weight) = 0;
+
+  // Runs `work`, which asks the same ops at the same addresses each time, so that what it does depends on the contents
+  // of tensors alone: a step counter, a length, ids. A backend may therefore record the ops of one call in `made` and
+  // only launch the record at later ones, where `work` is not called. While somebody listens to probes it is. Inside of
+  // it nothing is allocated, uploaded or downloaded; a backend that records refuses that. This one has nothing to gain
+  // and runs it.
+  virtual void repeat([[maybe_unused]] Repeat& made, const std::function<void()>& work) { work(); }
+
+  // Waits until all that was asked for is done. run() need not: what the host measures or reports after it comes after
+  // this.
+  virtual void finish() {}
 
   // The ops that run() refuses here, whatever their tensors: those with no kernel yet.
   virtual std::vector<const char*> lacking() const { return {}; }

@@ -368,44 +368,75 @@ struct Sinusoid {
   }
 };
 
-// y <- [x, x] / sqrt(sigma^2 + 1): the input of the UNet for both halves of the guidance (Euler scheduler of
-// diffusers).
-struct ScaleModelInput {
-  static constexpr const char* name = "ScaleModelInput";
+// One step of a scheduler in numbers: a row of the table that SchedulerStep reads. In every scheduler that we have a
+// step is linear in the latent x, in what the model says of it, m_u and m_c, and in one tensor h that the scheduler
+// keeps from the step before. Whether the model predicts the noise or v, and how strong the guidance is, is in the
+// numbers too.
+struct StepCoefficients {
+  float input;  // the model's input is this times x
+  struct {
+    float x, uncond, cond, history;
+  } latent;  // x <- x x + uncond m_u + cond m_c + history h
+  struct {
+    float x, uncond, cond;
+  } history;  // h <- x x + uncond m_u + cond m_c, of the x before the step
+};
+inline constexpr int64_t kStepColumns = sizeof(StepCoefficients) / sizeof(float);
 
-  Tensor y;      // (2, h, w, c)  out: unconditional, conditional
-  Tensor x;      // f32 (1, h, w, c)  in: the latent
-  Tensor sigma;  // f32 (2)       in: of this step and of the next
+// y <- input x, row `step` of the coefficients: what the model sees of n latents, without guidance once, with it twice.
+struct ScaleInput {
+  static constexpr const char* name = "ScaleInput";
+
+  Tensor y;             // (n, h, w, c) or (2n, h, w, c)    out: [uncond x n, cond x n]
+  Tensor x;             // f32 (n, h, w, c)                 in: the latents
+  Tensor coefficients;  // f32 (steps, StepCoefficients)    in
+  Tensor step;          // i32 (1)                          in, below steps (the backend may assume it is)
 
   void check() const;
   Cost cost() const;
   template <class F>
   void each(F&& f) const {
-    f("y", y, Access::out), f("x", x, Access::in), f("sigma", sigma, Access::in);
+    f("y", y, Access::out), f("x", x, Access::in), f("coefficients", coefficients, Access::in),
+        f("step", step, Access::in);
   }
 };
 
-enum class Prediction { epsilon, v };
-
-// m <- m_u + guidance (m_c - m_u);  x <- one Euler step from sigma[0] to sigma[1].
+// x and h <- row `step` of the coefficients, applied to x, m and h (see StepCoefficients);  step <- step + 1.
 //
-//   epsilon: d = m;  v: x0 = x / (s^2 + 1) - m s / sqrt(s^2 + 1), d = (x - x0) / s;  x <- x + d (sigma[1] - sigma[0])
-//
-// EulerDiscreteScheduler of diffusers 0.25 without churn; the latent stays f32.
-struct EulerStep {
-  static constexpr const char* name = "EulerStep";
+// Every m is read once, x and h are written over. Without guidance m has n pictures and the columns `uncond` are not
+// read; without `history` its columns are not. A history whose coefficient is 0 adds nothing, whatever it holds: a
+// first step needs none. The latent stays f32.
+struct SchedulerStep {
+  static constexpr const char* name = "SchedulerStep";
 
-  Tensor x;      // f32 (1, h, w, c)  in and out: the latent
-  Tensor m;      // (2, h, w, c)      in: the UNet's output, unconditional, conditional
-  Tensor sigma;  // f32 (2)           in: of this step and of the next
-  float guidance = 1;
-  Prediction prediction = Prediction::epsilon;
+  Tensor x;             // f32 (n, h, w, c)                 in and out: the latents
+  Tensor m;             // (n, h, w, c) or (2n, h, w, c)    in: the model's output, [uncond x n, cond x n]
+  Tensor history;       // f32 (n, h, w, c)                 in and out, optional
+  Tensor coefficients;  // f32 (steps, StepCoefficients)    in
+  Tensor step;          // i32 (1)                          in and out, below steps (the backend may assume it is)
 
   void check() const;
   Cost cost() const;
   template <class F>
   void each(F&& f) const {
-    f("x", x, Access::inout), f("m", m, Access::in), f("sigma", sigma, Access::in);
+    f("x", x, Access::inout), f("m", m, Access::in), f("history", history, Access::inout),
+        f("coefficients", coefficients, Access::in), f("step", step, Access::inout);
+  }
+};
+
+// y <- 255 clamp(x / 2 + 0.5, 0, 1), rounded half to even;  bad <- how many of x are not finite. NaN gives 0.
+struct ToPixels {
+  static constexpr const char* name = "ToPixels";
+
+  Tensor y;    // u8 (n, h, w, c)  out
+  Tensor x;    // (n, h, w, c)     in: a decoder's picture, -1 to 1
+  Tensor bad;  // i32 (1)          out
+
+  void check() const;
+  Cost cost() const;
+  template <class F>
+  void each(F&& f) const {
+    f("y", y, Access::out), f("x", x, Access::in), f("bad", bad, Access::out);
   }
 };
 
@@ -414,7 +445,7 @@ struct EulerStep {
 template <template <class...> class List>
 using OverOps =
     List<Linear, GatedLinear, Conv2d, LayerNorm, AddRmsNorm, GroupNorm, Add, Convert, Activate, Embed, Attention,
-         CacheAttention, PickToken, NormalizeTokens, MeanTokens, Sinusoid, ScaleModelInput, EulerStep>;
+         CacheAttention, PickToken, NormalizeTokens, MeanTokens, Sinusoid, ScaleInput, SchedulerStep, ToPixels>;
 
 template <class... Ops>
 using VariantOfPointers = std::variant<const Ops*...>;

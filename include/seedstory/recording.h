@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -23,6 +24,7 @@ class RecordingBackend final : public Backend {
   bool computes() const override { return false; }
 
   void* allocate(int64_t bytes) override {
+    refuse_in_repeat("allocate");
     char* const block = next_;
     next_ += (bytes + 64) / 64 * 64;  // also nothing has an address of its own
     blocks_[block] = bytes;
@@ -34,8 +36,25 @@ class RecordingBackend final : public Backend {
     held_bytes_ -= blocks_[block];
     blocks_.erase(block);
   }
-  void upload(const Tensor& t, const void*) override { ++traffic_.uploads, traffic_.uploaded_bytes += t.bytes(); }
-  void download(void*, const Tensor& t) override { ++traffic_.downloads, traffic_.downloaded_bytes += t.bytes(); }
+  void upload(const Tensor& t, const void*) override {
+    refuse_in_repeat("upload");
+    ++traffic_.uploads, traffic_.uploaded_bytes += t.bytes();
+  }
+  void download(void*, const Tensor& t) override {
+    refuse_in_repeat("download");
+    ++traffic_.downloads, traffic_.downloaded_bytes += t.bytes();
+  }
+
+  // Calls `work` each time, and refuses what no record could hold.
+  void repeat(Repeat&, const std::function<void()>& work) override {
+    struct Inside {
+      explicit Inside(bool& flag) : flag(flag) { flag = true; }
+      ~Inside() { flag = false; }
+      bool& flag;
+    } inside(repeats_);
+    work();
+  }
+
   void prepare(const Tensor& weight, WeightUse use) override { weights_[begin(weight)] = {weight.bytes(), use}; }
   void forget(const Tensor& weight) override { weights_.erase(begin(weight)); }
 
@@ -69,6 +88,9 @@ class RecordingBackend final : public Backend {
     int64_t bytes;
     WeightUse use;
   };
+  void refuse_in_repeat(const char* what) const {
+    if (repeats_) fail(std::string("RecordingBackend: ") + what + " inside of repeat()");
+  }
   static const char* begin(const Tensor& t) { return static_cast<const char*>(t.data); }
 
   char* next_ = reinterpret_cast<char*>(int64_t(1) << 46);  // far from the addresses of an Arena that counts
@@ -76,6 +98,7 @@ class RecordingBackend final : public Backend {
   std::map<const char*, Weight> weights_;
   std::vector<AnyOp> ops_;
   Traffic traffic_;
+  bool repeats_ = false;
   int64_t held_bytes_ = 0, peak_bytes_ = 0;
 };
 

@@ -26,12 +26,20 @@ std::string lower(std::string text) {
 
 class Timing : public Watch {
  public:
-  void begin() override { begun_ = Clock::now(); }
-  void end(const std::string& stage) override { us[stage].push_back(us_since(begun_)); }
+  explicit Timing(Backend& backend) : backend_(backend) {}
+  void begin() override {
+    backend_.finish();
+    begun_ = Clock::now();
+  }
+  void end(const std::string& stage) override {
+    backend_.finish();
+    us[stage].push_back(us_since(begun_));
+  }
 
   std::map<std::string, std::vector<double>> us;
 
  private:
+  Backend& backend_;
   Clock::time_point begun_;
 };
 
@@ -138,16 +146,18 @@ class Bench {
   }
 
   // Us a call. One call before it wakes the threads and brings in what a cache can hold.
-  static double time_batch(Replay& replay, int64_t batch) {
+  double time_batch(Replay& replay, int64_t batch) const {
     replay.refill();
     replay.run();
+    backend_.finish();
     const auto begin = Clock::now();
     for (int64_t i = 0; i < batch; ++i) replay.run();
+    backend_.finish();
     return us_since(begin) / double(batch);
   }
 
   // Calls that take some 200 us together: a clock's step does not show then.
-  static int64_t batch_of(Replay& replay) {
+  int64_t batch_of(Replay& replay) const {
     const double us = time_batch(replay, 1);
     return std::clamp<int64_t>(int64_t(200 / std::max(us, 0.1)), 1, 50);
   }
@@ -159,7 +169,7 @@ class Bench {
     if (shown.empty()) return shown;
     Engine engine(backend_, model_, {.products = options_.products});
     Stages stages(engine, [this](const std::string& stage) { return wanted(stage); });
-    Timing warm, timing;
+    Timing warm(backend_), timing(backend_);
     if (options_.repeat > 1) stages.run(warm);
     for (int64_t round = 0; round < options_.repeat; ++round) stages.run(timing);
     for (BenchEntry& entry : shown) {

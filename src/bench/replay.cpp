@@ -144,15 +144,12 @@ void Replay::refill() {
     if (block.use == WeightUse::plain && block.dtype != DType::i32) fill(block);
 }
 
-// 0, 1, 2, ...: distinct, as slots must be, and inside any table that has so many rows. A cache is full.
+// A cache is full.
 void Replay::fill_indices() {
-  int64_t rows = std::numeric_limits<int32_t>::max();
-  if (const Embed* embed = std::get_if<Embed>(&op_)) rows = embed->table.dim[0];
-  each_tensor(op_, [&](const Tensor& t, Access) {
+  each_tensor(op_, [&](const Tensor& t, Access access) {
     if (t.dtype != DType::i32) return;
-    std::vector<int32_t> indices(size_t(t.numel()));
-    for (size_t i = 0; i < indices.size(); ++i) indices[i] = int32_t(int64_t(i) % rows);
-    backend_.upload(t, indices.data());
+    fill_indices(t);
+    if (access == Access::inout) counters_.push_back(t);
   });
   if (const CacheAttention* attention = std::get_if<CacheAttention>(&op_)) {
     const auto all = int32_t(attention->slots.dim[0]);
@@ -160,7 +157,17 @@ void Replay::fill_indices() {
   }
 }
 
+// 0, 1, 2, ...: distinct, as slots must be, and inside any table that has so many rows.
+void Replay::fill_indices(const Tensor& t) {
+  int64_t rows = std::numeric_limits<int32_t>::max();
+  if (const Embed* embed = std::get_if<Embed>(&op_)) rows = embed->table.dim[0];
+  std::vector<int32_t> indices(size_t(t.numel()));
+  for (size_t i = 0; i < indices.size(); ++i) indices[i] = int32_t(int64_t(i) % rows);
+  backend_.upload(t, indices.data());
+}
+
 void Replay::run() {
+  for (const Tensor& t : counters_) fill_indices(t);
   std::visit([&](const auto& op) { backend_.run(op); }, op_);
 }
 

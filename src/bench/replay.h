@@ -37,11 +37,13 @@ class Replay {
   void allocate();
   void fill(const Block& block);
   void fill_indices();
+  void fill_indices(const Tensor& t);
 
   Backend& backend_;
   AnyOp op_;
   std::vector<Block> blocks_;
   std::vector<Tensor> prepared_;
+  std::vector<Tensor> counters_;  // what the op counts on: begins again with each run, as a table has an end
 };
 
 }  // namespace seedstory

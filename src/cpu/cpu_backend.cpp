@@ -73,7 +73,7 @@ class CpuBackend final : public Backend {
     if constexpr (std::is_same_v<Op, Convert> || std::is_same_v<Op, Embed>) return;
     op.each([](const char* field, const Tensor& t, Access) {
       if (weight_use_of<Op>() != WeightUse::plain && t.dtype == DType::bf16 && std::string_view(field) == "w") return;
-      if (t && t.dtype != DType::f32 && t.dtype != DType::i32)
+      if (t && t.dtype != DType::f32 && t.dtype != DType::i32 && t.dtype != DType::u8)
         fail(fmt::format("{}: {} is {}, the CPU computes in f32", Op::name, field, t.str()));
     });
   }

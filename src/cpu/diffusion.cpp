@@ -1,11 +1,14 @@
-// Sinusoid, ScaleModelInput, EulerStep (ops.h): small tensors between the steps of the denoiser.
+// Sinusoid, ScaleInput, SchedulerStep (ops.h): small tensors between the steps of the denoiser.
 //
 // Numbers  Sinusoid takes its frequencies and angles in f32, as torch does (diffusers' get_timestep_embedding): at t
 //          near 1000 an angle in f64 would differ from the published tables by 3e-5. cos and sin of that angle are
 //          taken in f64 and rounded once.
-// Error    ScaleModelInput, relative, against f64: 3 * 2^-24. EulerStep against f64, of the magnitudes of what is
-//          added: 2^-21. Sinusoid against f64 at the exact angle: |angle| * 2^-22 + 2^-24.
+// Error    ScaleInput, relative, against f64: 2^-24, its one rounding. SchedulerStep against f64, of the magnitudes of
+//          the at most four products: 4 * 2^-24, as each of them is rounded once and passes through at most three
+//          sums. Sinusoid against f64 at the exact angle: |angle| * 2^-22 + 2^-24.
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "cpu/execute.h"
 #include "cpu/parallel.h"
@@ -29,40 +32,62 @@ void execute(const Sinusoid& op, Crew&) {
   }
 }
 
+namespace {
+
+const StepCoefficients& row_of_step(const Tensor& coefficients, const Tensor& step) {
+  return *reinterpret_cast<const StepCoefficients*>(row_of(coefficients, step.as<int32_t>()[0]));
+}
+
+// sum[i] <- c.x x[i] + c.uncond uncond[i] + c.cond cond[i]; without guidance uncond is null.
+template <class Row>
+void weigh(const Row& c, int64_t cols, const float* x, const float* uncond, const float* cond, float* sum) {
+  if (uncond)
+    for (int64_t i = 0; i < cols; ++i) sum[i] = c.x * x[i] + (c.uncond * uncond[i] + c.cond * cond[i]);
+  else
+    for (int64_t i = 0; i < cols; ++i) sum[i] = c.x * x[i] + c.cond * cond[i];
+}
+
+}  // namespace
+
 template <>
-void execute(const ScaleModelInput& op, Crew& crew) {
-  const float sigma = op.sigma.as<float>()[0];
-  const auto scale = float(1 / std::sqrt(double(sigma) * sigma + 1));
-  const int64_t rows = op.x.rows(), cols = op.x.cols();
+void execute(const ScaleInput& op, Crew& crew) {
+  const float input = row_of_step(op.coefficients, op.step).input;
+  Tensor x = op.x, y = op.y;
+  join_pixels({&x, &y});
+  const int64_t rows = x.rows(), cols = x.cols();
+  const bool guided = y.rows() > rows;
   parallel_rows(crew.pool, rows, cols, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
-      const float* x = row_of(op.x, row);
-      float *first = row_of(op.y, row), *second = row_of(op.y, rows + row);
-      for (int64_t i = 0; i < cols; ++i) first[i] = second[i] = x[i] * scale;
+      const float* from = row_of(x, row);
+      float *first = row_of(y, row), *second = guided ? row_of(y, rows + row) : first;
+      for (int64_t i = 0; i < cols; ++i) first[i] = second[i] = from[i] * input;
     }
   });
 }
 
 template <>
-void execute(const EulerStep& op, Crew& crew) {
-  const float sigma = op.sigma.as<float>()[0], next = op.sigma.as<float>()[1];
-  // v: d = (x - x0) / s with x0 = x / (s^2 + 1) - m s / sqrt(s^2 + 1), that is x s / (s^2 + 1) + m / sqrt(s^2 + 1):
-  // free of the cancellation in x - x0, and defined at s = 0 too.
-  const double variance = double(sigma) * sigma + 1;
-  const bool v = op.prediction == Prediction::v;
-  const float of_x = v ? float(sigma / variance) : 0, of_m = v ? float(1 / std::sqrt(variance)) : 1;
-  const float step = next - sigma;
-  const int64_t rows = op.x.rows(), cols = op.x.cols();
+void execute(const SchedulerStep& op, Crew& crew) {
+  const StepCoefficients& c = row_of_step(op.coefficients, op.step);
+  Tensor latent = op.x, m = op.m, history = op.history;
+  join_pixels({&latent, &m, &history});
+  const int64_t rows = latent.rows(), cols = latent.cols();
+  const bool guided = m.rows() > rows;
   parallel_rows(crew.pool, rows, cols, [&](int64_t begin, int64_t end) {
+    std::vector<float> kept(history ? size_t(cols) : 0);
     for (int64_t row = begin; row < end; ++row) {
-      float* x = row_of(op.x, row);
-      const float *without = row_of(op.m, row), *with = row_of(op.m, rows + row);
-      for (int64_t i = 0; i < cols; ++i) {
-        const float m = without[i] + op.guidance * (with[i] - without[i]);
-        x[i] += (of_x * x[i] + of_m * m) * step;
-      }
+      float* x = row_of(latent, row);
+      const float* uncond = guided ? row_of(m, row) : nullptr;
+      const float* cond = row_of(m, guided ? rows + row : row);
+      if (history) weigh(c.history, cols, x, uncond, cond, kept.data());
+      weigh(c.latent, cols, x, uncond, cond, x);
+      if (!history) continue;
+      float* h = row_of(history, row);
+      if (c.latent.history != 0)
+        for (int64_t i = 0; i < cols; ++i) x[i] += c.latent.history * h[i];
+      std::copy(kept.begin(), kept.end(), h);
     }
   });
+  ++op.step.as<int32_t>()[0];
 }
 
 }  // namespace seedstory::cpu

@@ -19,6 +19,14 @@ inline float* row_of(const Tensor& t, int64_t row) {
   return static_cast<float*>(t.data) + row_offset(t, row);
 }
 
+// Pictures (n, h, w, c) as (n h, w c), so that a row is long, where the pixels of all of them lie behind each other.
+inline void join_pixels(std::initializer_list<Tensor*> pictures) {
+  for (const Tensor* t : pictures)
+    if (*t && !t->contiguous()) return;
+  for (Tensor* t : pictures)
+    if (*t) *t = t->reshape({t->dim[0] * t->dim[1], t->dim[2] * t->dim[3]});
+}
+
 // y <- act(sums + bias) + residual for `rows` rows that lie at one stride, columns from the given one on; bias and
 // residual may be absent.
 inline void finish_rows(int64_t rows, int64_t columns, const float* sums, int64_t sums_stride, const float* bias,

@@ -64,6 +64,9 @@ struct VaeConfig {
   float scaling_factor = 0.13025f;
 };
 
+// What the UNet says: the noise in its input, or v = alpha noise - sigma picture.
+enum class Prediction { epsilon, v };
+
 struct SchedulerConfig {
   int64_t train_timesteps = 1000;
   double beta_start = 0.00085, beta_end = 0.012;  // scaled_linear

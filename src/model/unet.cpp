@@ -37,40 +37,48 @@ Unet::Unet(const UnetConfig& config, const WeightLoader& loader) : config_(confi
   loaded_ = loader.load(table);
 }
 
-UnetConditioning Unet::make_conditioning(Arena& arena, int64_t tokens) const {
+UnetConditioning Unet::make_conditioning(Arena& arena, int64_t pictures, int64_t tokens, int64_t steps) const {
   const DType type = w_.added_2_b.dtype;
   UnetConditioning c;
-  for_each_block(w_, [&](const auto& b) { c.kv.push_back(arena.make(type, {2, tokens, b.cross_kv.dim[0]})); });
-  c.added = arena.make(type, {2, w_.added_2_w.dim[0]});
+  for_each_block(w_, [&](const auto& b) { c.kv.push_back(arena.make(type, {pictures, tokens, b.cross_kv.dim[0]})); });
+  c.shifts = arena.make(type, {steps, pictures, w_.shift_channels});
   return c;
 }
 
-void Unet::condition(Backend& be, Arena& arena, int half, const Tensor& prompt, const Tensor& pooled,
-                     const Tensor& time_ids, const UnetConditioning& to) const {
+void Unet::condition(Backend& be, Arena& arena, int64_t picture, const Tensor& prompt, const Tensor& pooled,
+                     const Tensor& time_ids, const Tensor& timesteps, const UnetConditioning& to) const {
   for_each_block(w_, [&](const auto& b) {
-    const Tensor kv = to.kv[size_t(b.cross_index)].slice(0, half, half + 1);
+    const Tensor kv = to.kv[size_t(b.cross_index)].slice(0, picture, picture + 1);
     be.run(Linear{.y = as_rows(kv), .x = as_rows(prompt), .w = b.cross_kv});
   });
 
   Arena::Scope scope(arena);
-  const int64_t id_dim = config_.time_id_dim, added = config_.added_dim, pooled_dim = added - kTimeIds * id_dim;
-  const Tensor both = arena.make(pooled.dtype, {1, added});
+  const int64_t id_dim = config_.time_id_dim, added_dim = config_.added_dim, pooled_dim = added_dim - kTimeIds * id_dim;
+  const Tensor both = arena.make(pooled.dtype, {1, added_dim});
   const Tensor hidden = arena.make(pooled.dtype, {1, w_.added_1_w.dim[0]});
+  const Tensor added = arena.make(pooled.dtype, {1, w_.added_2_w.dim[0]});
   be.run(Convert{.y = both.slice(1, 0, pooled_dim), .x = pooled});
-  be.run(Sinusoid{.y = both.slice(1, pooled_dim, added).reshape({kTimeIds, id_dim}), .t = time_ids});
+  be.run(Sinusoid{.y = both.slice(1, pooled_dim, added_dim).reshape({kTimeIds, id_dim}), .t = time_ids});
   be.run(Linear{.y = hidden, .x = both, .w = w_.added_1_w, .bias = w_.added_1_b, .act = Activation::silu});
-  be.run(Linear{.y = to.added.slice(0, half, half + 1), .x = hidden, .w = w_.added_2_w, .bias = w_.added_2_b});
+  be.run(Linear{.y = added, .x = hidden, .w = w_.added_2_w, .bias = w_.added_2_b});
+  embed_times(be, arena, timesteps, added, to.shifts.slice(1, picture, picture + 1));
 }
 
-Tensor Unet::forward(Backend& be, Arena& arena, const Tensor& x, const Tensor& t, const UnetConditioning& given) const {
-  const int64_t n = x.dim[0], height = x.dim[1], width = x.dim[2], step = int64_t{1} << (config_.channels.size() - 1);
-  if (height % step != 0 || width % step != 0)
-    fail("Unet: x is " + x.str() + ", expected height and width that divide by " + std::to_string(step));
+Tensor Unet::forward(Backend& be, Arena& arena, const Tensor& x, const Tensor& step,
+                     const UnetConditioning& given) const {
+  const int64_t n = x.dim[0], height = x.dim[1], width = x.dim[2];
+  const int64_t multiple = int64_t{1} << (config_.channels.size() - 1);
+  if (height % multiple != 0 || width % multiple != 0)
+    fail("Unet: x is " + x.str() + ", expected height and width that divide by " + std::to_string(multiple));
   const Tensor y = arena.make(x.dtype, {n, height, width, config_.out_channels});
   Arena::Scope scope(arena);
   be.probe("unet.input", x, Layout::nhwc);
 
-  const Step all{.be = be, .arena = arena, .given = given, .shifts = embed_time(be, arena, t, given.added)};
+  const Tensor shifts = arena.make(given.shifts.dtype, {n, w_.shift_channels});
+  be.run(Embed{.y = shifts.reshape({1, shifts.numel()}),
+               .ids = step,
+               .table = given.shifts.reshape({given.shifts.dim[0], shifts.numel()})});
+  const Step all{.be = be, .arena = arena, .given = given, .shifts = shifts};
   const Tensor last = arena.make(x.dtype, {n, height, width, config_.channels.front()});
   level(all, 0, x, last);
   be.run(GroupNorm{.y = last,
@@ -85,20 +93,21 @@ Tensor Unet::forward(Backend& be, Arena& arena, const Tensor& x, const Tensor& t
   return y;
 }
 
-// What every ResNet adds to its channels, for both halves.
-Tensor Unet::embed_time(Backend& be, Arena& arena, const Tensor& t, const Tensor& added) const {
+// What every ResNet adds to its channels at every step. added (1, c) is of the picture that shifts (steps, 1,
+// shift_channels) are for.
+void Unet::embed_times(Backend& be, Arena& arena, const Tensor& timesteps, const Tensor& added,
+                       const Tensor& shifts) const {
   const DType type = added.dtype;
-  const Tensor shifts = arena.make(type, {added.dim[0], w_.shift_channels});
+  const int64_t steps = timesteps.dim[0], dim = added.dim[1];
   Arena::Scope scope(arena);
-  const Tensor wave = arena.make(type, {1, config_.channels.front()}), hidden = arena.make(type, {1, added.dim[1]});
-  const Tensor time = arena.like(hidden), sum = arena.like(added);
-  be.run(Sinusoid{.y = wave, .t = t});
+  const Tensor wave = arena.make(type, {steps, config_.channels.front()});
+  const Tensor hidden = arena.make(type, {steps, dim}), time = arena.like(hidden);
+  be.run(Sinusoid{.y = wave, .t = timesteps});
   be.run(Linear{.y = hidden, .x = wave, .w = w_.time_1_w, .bias = w_.time_1_b, .act = Activation::silu});
   be.run(Linear{.y = time, .x = hidden, .w = w_.time_2_w, .bias = w_.time_2_b});
-  be.run(Add{.y = sum, .a = added, .b = time});
-  be.run(Activate{.y = sum, .x = sum, .act = Activation::silu});
-  be.run(Linear{.y = shifts, .x = sum, .w = w_.shift_w, .bias = w_.shift_b});
-  return shifts;
+  be.run(Add{.y = time, .a = time, .b = added});
+  be.run(Activate{.y = time, .x = time, .act = Activation::silu});
+  be.run(Linear{.y = as_rows(shifts), .x = time, .w = w_.shift_w, .bias = w_.shift_b});
 }
 
 // One resolution with everything coarser inside. x is what its first convolution reads: the UNet's input, or the

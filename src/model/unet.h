@@ -43,31 +43,34 @@ struct UnetWeights {
   int64_t shift_channels = 0;
 };
 
-// What of a picture does not change from step to step, for both halves of the guidance: 0 unconditional, 1 conditional.
+// What of a frame does not change from step to step, for every picture of the batch: under guidance 0 is the
+// unconditional one and 1 the conditional one.
 struct UnetConditioning {
-  std::vector<Tensor> kv;  // a transformer block: (2, tokens, 2 c), [K | V] of the cross attention
-  Tensor added;            // (2, time embedding): pooled prompt and time ids
+  std::vector<Tensor> kv;  // one per transformer block: (pictures, tokens, 2 c), [K | V] of the cross attention
+  Tensor shifts;           // (steps, pictures, shift_channels): what every ResNet adds to its channels, at every step
 };
 
 class Unet {
  public:
   Unet(const UnetConfig& config, const WeightLoader& loader);
 
-  UnetConditioning make_conditioning(Arena& arena, int64_t tokens) const;
+  UnetConditioning make_conditioning(Arena& arena, int64_t pictures, int64_t tokens, int64_t steps) const;
 
-  // Computes one half of `to`. prompt (1, tokens, cross_attention_dim), pooled (1, added_dim - 6 time_id_dim), time_ids
-  // f32 (6): original height and width, crop top and left, target height and width. `arena` is for scratch.
-  void condition(Backend& be, Arena& arena, int half, const Tensor& prompt, const Tensor& pooled,
-                 const Tensor& time_ids, const UnetConditioning& to) const;
+  // Computes one picture of `to`. prompt (1, tokens, cross_attention_dim), pooled (1, added_dim - 6 time_id_dim),
+  // time_ids f32 (6): original height and width, crop top and left, target height and width; timesteps f32 (steps).
+  // `arena` is for scratch.
+  void condition(Backend& be, Arena& arena, int64_t picture, const Tensor& prompt, const Tensor& pooled,
+                 const Tensor& time_ids, const Tensor& timesteps, const UnetConditioning& to) const;
 
-  // x (2, h, w, in_channels), t f32 (1) -> (2, h, w, out_channels); h and w divide by 2^(levels - 1).
-  Tensor forward(Backend& be, Arena& arena, const Tensor& x, const Tensor& t, const UnetConditioning& given) const;
+  // x (pictures, h, w, in_channels), step i32 (1) -> (pictures, h, w, out_channels); h and w divide by 2^(levels - 1).
+  // Its ops depend on the contents of tensors alone (Backend::repeat).
+  Tensor forward(Backend& be, Arena& arena, const Tensor& x, const Tensor& step, const UnetConditioning& given) const;
 
   const UnetConfig& config() const { return config_; }
 
  private:
   struct Step;  // what all blocks of one forward pass share
-  Tensor embed_time(Backend& be, Arena& arena, const Tensor& t, const Tensor& added) const;
+  void embed_times(Backend& be, Arena& arena, const Tensor& timesteps, const Tensor& added, const Tensor& shifts) const;
   void level(const Step& s, size_t l, const Tensor& x, const Tensor& y) const;
   void enter(const Step& s, size_t l, const Tensor& x, const Tensor& y) const;
   void coarser(const Step& s, size_t l, const Tensor& x, const Tensor& y) const;

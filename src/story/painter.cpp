@@ -1,6 +1,7 @@
 // From a picture's feature to its pixels: adapter, denoiser, decoder.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "model/sizing.h"
@@ -19,17 +20,6 @@ std::vector<float> to_nhwc(const std::vector<float>& nchw, int64_t channels) {
   return out;
 }
 
-// round(255 clamp(x / 2 + 0.5, 0, 1)), half to even. A value that is not finite is an error, never a black pixel.
-std::vector<uint8_t> to_pixels(const std::vector<float>& decoded, int64_t index) {
-  std::vector<uint8_t> out(decoded.size());
-  for (size_t i = 0; i < out.size(); ++i) {
-    if (!std::isfinite(decoded[i]))
-      fail(fmt::format("frame {}: the decoder's output is not finite at value {}", index, i));
-    out[i] = uint8_t(std::nearbyint(std::clamp(decoded[i] / 2 + 0.5f, 0.0f, 1.0f) * 255));
-  }
-  return out;
-}
-
 }  // namespace
 
 struct Painter::Impl {
@@ -38,7 +28,8 @@ struct Painter::Impl {
         request(request),
         listener(listener),
         trace(trace),
-        schedule(make_schedule(engine.config.scheduler, request.steps)),
+        schedule(make_schedule(engine.config.scheduler, request.steps, request.sampling_method, request.scheduler,
+                               request.cfg)),
         persistent(engine.backend, dry_run_bytes([&](Backend&, Arena& arena) { make_persistent(arena); })),
         work(engine.backend, dry_run_bytes([&](Backend& be, Arena& arena) { dry_run(be, arena); })) {
     make_persistent(persistent);
@@ -54,20 +45,20 @@ struct Painter::Impl {
   void make_persistent(Arena& arena) {
     const int64_t steps = request.steps;
     latent = arena.make(DType::f32, {1, latent_h(), latent_w(), channels()});
-    sigmas = arena.make(DType::f32, {steps + 1});
+    if (schedule.has_history) history = arena.like(latent);
+    coefficients = arena.make(DType::f32, {steps, kStepColumns});
+    step = arena.make(DType::i32, {1});
     timesteps = arena.make(DType::f32, {steps});
     time_ids = arena.make(DType::f32, {6});
-    conditioning = engine.unet->make_conditioning(arena, engine.config.adapter.queries);
-    conditional.kv.clear();
-    for (const Tensor& kv : conditioning.kv) conditional.kv.push_back(kv.slice(0, 1, 2));
-    conditional.added = conditioning.added.slice(0, 1, 2);
+    conditioning = engine.unet->make_conditioning(arena, pictures(), engine.config.adapter.queries, steps);
   }
 
   // Without guidance the unconditional half counts nothing.
   bool is_guided() const { return request.cfg != 1; }
+  int64_t pictures() const { return is_guided() ? 2 : 1; }  // of the UNet: the conditional one is the last
 
   void upload_constants() {
-    engine.backend.upload(sigmas, schedule.sigmas.data());
+    engine.backend.upload(coefficients, schedule.steps.data());
     engine.backend.upload(timesteps, schedule.timesteps.data());
     const float h = float(request.height), w = float(request.width);
     const float ids[] = {h, w, 0, 0, h, w};  // original size, crop, target size
@@ -84,33 +75,30 @@ struct Painter::Impl {
     return arena.make(DType::f32, {1, engine.config.vit.queries, engine.config.vit.output_dim});
   }
 
-  Prompt condition(Backend& be, Arena& arena, const Tensor& feature, int half) const {
+  Prompt condition(Backend& be, Arena& arena, const Tensor& feature, int64_t picture) const {
     const Prompt prompt = engine.adapter->forward(be, arena, feature);
-    engine.unet->condition(be, arena, half, prompt.tokens, prompt.pooled, time_ids, conditioning);
+    engine.unet->condition(be, arena, picture, prompt.tokens, prompt.pooled, time_ids, timesteps, conditioning);
     return prompt;
   }
 
-  void denoise_step(Backend& be, Arena& arena, int64_t j) const {
+  // The step that `step` names; nothing in it is a number of the host's (Backend::repeat).
+  void denoise_step(Backend& be, Arena& arena) const {
     Arena::Scope scope(arena);
-    const Tensor sigma = sigmas.slice(0, j, j + 2);
-    const Tensor x = arena.make(DType::f32, {2, latent_h(), latent_w(), channels()});
-    be.run(ScaleModelInput{.y = x, .x = latent, .sigma = sigma});
-    const Tensor t = timesteps.slice(0, j, j + 1);
-    const Tensor m = is_guided() ? engine.unet->forward(be, arena, x, t, conditioning) : predict_alone(be, arena, x, t);
-    be.run(EulerStep{.x = latent,
-                     .m = m,
-                     .sigma = sigma,
-                     .guidance = float(request.cfg),
-                     .prediction = engine.config.scheduler.prediction});
+    const Tensor x = arena.make(DType::f32, {pictures(), latent_h(), latent_w(), channels()});
+    be.run(ScaleInput{.y = x, .x = latent, .coefficients = coefficients, .step = step});
+    const Tensor m = engine.unet->forward(be, arena, x, step, conditioning);
+    be.run(SchedulerStep{.x = latent, .m = m, .history = history, .coefficients = coefficients, .step = step});
   }
 
-  // The conditional half of x for both: their difference, which is what guidance weighs, is then 0.
-  Tensor predict_alone(Backend& be, Arena& arena, const Tensor& x, const Tensor& t) const {
-    const Tensor both = arena.make(x.dtype, {2, latent_h(), latent_w(), engine.config.unet.out_channels});
-    Arena::Scope scope(arena);
-    const Tensor m = engine.unet->forward(be, arena, x.slice(0, 1, 2), t, conditional);
-    for (const int64_t half : {0, 1}) be.run(Convert{.y = both.slice(0, half, half + 1), .x = m});
-    return both;
+  // The decoder's picture and what of it is not finite.
+  struct Decoded {
+    Tensor values, pixels, bad;
+  };
+  Decoded decode(Backend& be, Arena& arena, const Tensor& scaled) const {
+    const Tensor values = engine.vae->forward(be, arena, scaled);
+    const Tensor pixels = arena.make(DType::u8, values.dim, values.rank), bad = arena.make(DType::i32, {1});
+    be.run(ToPixels{.y = pixels, .x = values, .bad = bad});
+    return {values, pixels, bad};
   }
 
   void dry_run(Backend& be, Arena& arena) {
@@ -118,9 +106,9 @@ struct Painter::Impl {
       Arena::Scope scope(arena);
       condition(be, arena, make_feature(arena), 0);
     }
-    denoise_step(be, arena, 0);
+    denoise_step(be, arena);
     Arena::Scope scope(arena);
-    engine.vae->forward(be, arena, arena.make(DType::f32, latent.dim, latent.rank));
+    decode(be, arena, arena.make(DType::f32, latent.dim, latent.rank));
   }
 
   // The unconditional half of the guidance.
@@ -128,6 +116,7 @@ struct Painter::Impl {
     Arena::Scope scope(work);
     const Tensor feature = make_feature(work);
     engine.backend.upload(feature, engine.nothing.data());
+    // Without guidance for the trace alone; the conditional one takes its place.
     const Prompt prompt = condition(engine.backend, work, feature, 0);
     if (!trace) return;
     trace->record(engine.backend, "vit.zero_output", feature);
@@ -142,7 +131,7 @@ struct Painter::Impl {
     Arena::Scope scope(work);
     const Tensor feature = make_feature(work);
     engine.backend.upload(feature, frame.feature.data());
-    const Prompt prompt = condition(engine.backend, work, feature, 1);
+    const Prompt prompt = condition(engine.backend, work, feature, pictures() - 1);
     if (!trace) return;
     trace->record(engine.backend, "adapter.prompt", prompt.tokens);
     trace->record(engine.backend, "adapter.pooled", prompt.pooled);
@@ -150,10 +139,14 @@ struct Painter::Impl {
 
   void start_from_noise(int64_t index) {
     std::vector<float> noise = to_nhwc(draw_noise(request.rng, frame_seed(request, index), latent.numel()), channels());
-    engine.backend.upload(latent, noise.data());
-    if (trace) trace->record(engine.backend, "denoise.noise", latent, Layout::nhwc);
+    if (trace) {
+      engine.backend.upload(latent, noise.data());
+      trace->record(engine.backend, "denoise.noise", latent, Layout::nhwc);
+    }
     for (float& x : noise) x *= schedule.init_noise_sigma;
     engine.backend.upload(latent, noise.data());
+    const int32_t first = 0;
+    engine.backend.upload(step, &first);
   }
 
   Image decode(int64_t index) {
@@ -163,13 +156,24 @@ struct Painter::Impl {
     Arena::Scope scope(work);
     const Tensor scaled = work.make(DType::f32, latent.dim, latent.rank);
     engine.backend.upload(scaled, host.data());
-    const Tensor decoded = engine.vae->forward(engine.backend, work, scaled);
-    host.resize(decoded.numel());
-    engine.backend.download(host.data(), decoded);
-    Image image{.width = int(request.width), .height = int(request.height), .rgb = to_pixels(host, index)};
+    const Decoded decoded = decode(engine.backend, work, scaled);
+    int32_t bad = 0;
+    engine.backend.download(&bad, decoded.bad);
+    if (bad != 0) fail_at_first_bad(decoded.values, index);
+    Image image{.width = int(request.width), .height = int(request.height), .rgb = {}};
+    image.rgb.resize(size_t(decoded.pixels.bytes()));
+    engine.backend.download(image.rgb.data(), decoded.pixels);
     if (trace)
       trace->record_host("frame1.rgb", Tensor(image.rgb.data(), DType::u8, {request.height, request.width, 3}));
     return image;
+  }
+
+  // A value that is not finite is an error, never a black pixel.
+  [[noreturn]] void fail_at_first_bad(const Tensor& values, int64_t index) const {
+    std::vector<float> host(size_t(values.numel()));
+    engine.backend.download(host.data(), values);
+    const auto first = std::find_if(host.begin(), host.end(), [](float x) { return !std::isfinite(x); });
+    fail(fmt::format("frame {}: the decoder's output is not finite at value {}", index, first - host.begin()));
   }
 
   Image paint(const Frame& frame) {
@@ -177,7 +181,8 @@ struct Painter::Impl {
     start_from_noise(frame.index);
     Trace::Listening listening(trace, engine.backend);
     for (int64_t j = 0; j < request.steps; ++j) {
-      denoise_step(engine.backend, work, j);
+      engine.backend.repeat(repeat, [&] { denoise_step(engine.backend, work); });
+      engine.backend.finish();
       if (trace) trace->record(engine.backend, fmt::format("denoise.latent.{}", j + 1), latent, Layout::nhwc);
       listener.on_step(frame.index, j + 1, request.steps);
     }
@@ -192,11 +197,14 @@ struct Painter::Impl {
   StoryListener& listener;
   Trace* trace;
   const Schedule schedule;
-  Tensor latent;                               // f32 (1, h, w, c)
-  Tensor sigmas, timesteps;                    // f32 (steps + 1), (steps)
-  Tensor time_ids;                             // f32 (6)
-  UnetConditioning conditioning, conditional;  // both halves; the second alone
+  Tensor latent, history;  // f32 (1, h, w, c); the second only where the schedule has one
+  Tensor coefficients;     // f32 (steps, StepCoefficients)
+  Tensor step;             // i32 (1)
+  Tensor timesteps;        // f32 (steps)
+  Tensor time_ids;         // f32 (6)
+  UnetConditioning conditioning;
   Arena persistent, work;
+  Repeat repeat;  // of denoise_step
 };
 
 uint64_t frame_seed(const StoryRequest& request, int64_t index) {

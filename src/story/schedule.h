@@ -1,4 +1,7 @@
-// EulerDiscreteScheduler of diffusers 0.25: scaled-linear betas, leading spacing.
+// The schedulers of the denoiser as tables of numbers: scaled-linear betas, leading spacing.
+//
+// What a step computes is in StepCoefficients (ops.h). Here is where its numbers come from; they equal diffusers'
+// EulerDiscreteScheduler, DPMSolverMultistepScheduler (2M) and DDIMScheduler.
 #pragma once
 
 #include <vector>
@@ -7,13 +10,34 @@
 
 namespace seedstory {
 
+// How a step goes from one noise level to the next, --sampling-method.
+enum class SamplingMethod { euler, dpmpp_2m, ddim };
+// Which noise levels the steps pass through, --scheduler.
+enum class SigmaSchedule { discrete, karras };
+
+// Both with the names that stable-diffusion.cpp has for them, and those of AUTOMATIC1111's web UI.
+inline constexpr struct {
+  SamplingMethod value;
+  const char *name, *title;
+} kSamplingMethods[] = {{SamplingMethod::euler, "euler", "Euler"},
+                        {SamplingMethod::dpmpp_2m, "dpm++2m", "DPM++ 2M"},
+                        {SamplingMethod::ddim, "ddim", "DDIM"}};
+inline constexpr struct {
+  SigmaSchedule value;
+  const char *name, *title;
+} kSigmaSchedules[] = {{SigmaSchedule::discrete, "discrete", "Uniform"}, {SigmaSchedule::karras, "karras", "Karras"}};
+
 struct Schedule {
-  std::vector<float> timesteps;  // steps
-  std::vector<float> sigmas;     // steps + 1; the last is 0
-  float init_noise_sigma;        // the factor of the start noise
+  std::vector<float> timesteps;         // steps: what the UNet is told
+  std::vector<float> sigmas;            // steps + 1: noise beside a picture of weight 1; the last is what stays
+  std::vector<StepCoefficients> steps;  // the table
+  float init_noise_sigma;               // the factor of the start noise
+  bool has_history;                     // of the table; without it SchedulerStep needs none
 };
 
-// ErrorKind::usage unless 1 <= steps <= train_timesteps.
-Schedule make_schedule(const SchedulerConfig& config, int64_t steps);
+// guidance: 1 is without. ErrorKind::usage unless 1 <= steps <= what the method can make of train_timesteps, or where
+// the method has no such sigmas.
+Schedule make_schedule(const SchedulerConfig& config, int64_t steps, SamplingMethod method = SamplingMethod::euler,
+                       SigmaSchedule sigmas = SigmaSchedule::discrete, double guidance = 1);
 
 }  // namespace seedstory

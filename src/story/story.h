@@ -11,6 +11,7 @@
 #include "io/image.h"
 #include "story/engine.h"
 #include "story/noise.h"
+#include "story/schedule.h"
 #include "story/trace.h"
 #include "text/sampler.h"
 
@@ -27,6 +28,8 @@ struct StoryRequest {
   bool seed_per_frame = false;  // add the frame's index to the seed (published: every frame starts from the same noise)
   NoiseSource rng = NoiseSource::torch_cuda;
   int64_t steps = 50;
+  SamplingMethod sampling_method = SamplingMethod::euler;
+  SigmaSchedule scheduler = SigmaSchedule::discrete;
   double cfg = 7.5;
   int64_t width = 1024, height = 1024;
   int64_t max_tokens = 500;  // of one frame's text and picture

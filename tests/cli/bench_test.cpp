@@ -83,10 +83,11 @@ TEST_CASE("bench times every op of the model and every stage") {
 TEST_CASE("bench counts an op's calls in a frame") {
   const Desk desk(random_model());
   const auto json = nlohmann::json::parse(
-      desk.shell("seedstory bench --model model --ops --repeat 1 --filter EULERSTEP --format json").out);
+      desk.shell("seedstory bench --model model --ops --repeat 1 --filter SCHEDULERSTEP --format json").out);
   REQUIRE(json["entries"].size() == 1);
   CHECK(json["entries"][0]["calls"] == 2);  // the tiny model's steps
-  CHECK_THAT(json["entries"][0]["name"].get<std::string>(), Catch::Contains("x(1, 4, 4, 4) m(2, 4, 4, 4) sigma(2)"));
+  CHECK_THAT(json["entries"][0]["name"].get<std::string>(),
+             Catch::Contains("x(1, 4, 4, 4) m(2, 4, 4, 4) coefficients(2, 8) step(1)"));
 }
 
 TEST_CASE("bench's csv and md hold what its json holds") {

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "cpu/cpu_backend.h"
+#include "hand/psnr.h"
 #include "ops/emulated_pairs.h"
 #include "story/story.h"
 
@@ -70,12 +71,6 @@ double gap_where_they_part(const Told& a, const Told& b, const Tokenizer& tokeni
   for (size_t i = 0; i < std::min(a.logits.size(), b.logits.size()); ++i)
     if (const size_t x = best(a.logits[i]), y = best(b.logits[i]); x != y) return a.logits[i][x] - a.logits[i][y];
   return NAN;
-}
-
-double psnr(const Image& a, const Image& b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.rgb.size(); ++i) sum += std::pow(double(a.rgb[i]) - b.rgb[i], 2);
-  return sum == 0 ? INFINITY : 10 * std::log10(255.0 * 255.0 * double(a.rgb.size()) / sum);
 }
 
 }  // namespace

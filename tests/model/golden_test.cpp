@@ -229,16 +229,18 @@ TEST_CASE("The UNet's first step agrees with the reference", "[model][golden]") 
 
   Probes probes(g.be);
   run_sized(g.be, [&](Backend& be, Arena& arena) {
-    const UnetConditioning given = unet.make_conditioning(arena, tokens);
+    const UnetConditioning given = unet.make_conditioning(arena, 2, tokens, 1);
+    const Tensor timesteps = put(be, arena, std::vector<float>{g.notes.at("unet_t").get<float>()}, {1});
     for (int i : {1, 0}) {
       const std::string side = i == 0 ? "_uncond" : "";
       const std::vector<float> pooled = g.values("adapter.pooled" + side);
       const std::vector<float> own(ids.begin() + i * half, ids.begin() + (i + 1) * half);
       unet.condition(be, arena, i, put(be, arena, g.values("adapter.prompt" + side), {1, tokens, cross}),
-                     put(be, arena, pooled, {1, int64_t(pooled.size())}), put(be, arena, own, {half}), given);
+                     put(be, arena, pooled, {1, int64_t(pooled.size())}), put(be, arena, own, {half}), timesteps,
+                     given);
     }
-    const Tensor t = put(be, arena, std::vector<float>{g.notes.at("unet_t").get<float>()}, {1});
-    return unet.forward(be, arena, put(be, arena, x, {2, height, width, channels}), t, given);
+    const Tensor step = put(be, arena, std::vector<int32_t>{0});
+    return unet.forward(be, arena, put(be, arena, x, {2, height, width, channels}), step, given);
   });
   for (const char* name : {"unet.input", "unet.down0", "unet.mid", "unet.up1", "unet.output"})
     g.expect(name, probes, kLimit);

@@ -121,13 +121,14 @@ TEST_CASE("A trained de-tokenizer agrees with PyTorch", "[model][nano]") {
   std::vector<float> x = to_nhwc(nano.values("latent"), 1, c.unet.in_channels);
   x.insert(x.end(), x.begin(), x.end());
   const std::vector<float> both = run_sized(nano.be, [&](Backend& be, Arena& arena) {
-    const UnetConditioning given = unet.make_conditioning(arena, c.adapter.queries);
+    const UnetConditioning given = unet.make_conditioning(arena, 2, c.adapter.queries, 1);
+    const Tensor timesteps = put(be, arena, std::vector<float>{501}, {1});
     for (int half : {0, 1})
       unet.condition(be, arena, half, put(be, arena, prompt, {1, c.adapter.queries, c.unet.cross_attention_dim}),
                      put(be, arena, pooled, {1, int64_t(pooled.size())}), put(be, arena, ids, {int64_t(ids.size())}),
-                     given);
-    const Tensor t = put(be, arena, std::vector<float>{501}, {1});
-    return unet.forward(be, arena, put(be, arena, x, {2, shape.dim[2], shape.dim[3], shape.dim[1]}), t, given);
+                     timesteps, given);
+    const Tensor step = put(be, arena, std::vector<int32_t>{0});
+    return unet.forward(be, arena, put(be, arena, x, {2, shape.dim[2], shape.dim[3], shape.dim[1]}), step, given);
   });
   nano.expect("v", to_nchw({both.begin(), both.begin() + int64_t(both.size()) / 2}, 1, c.unet.out_channels), kLimit);
 }

@@ -103,16 +103,16 @@ TEST_CASE("A dry run counts what the real run takes", "[model]") {
     const MapSource source = made_source<UnetWeights>(c);
     const Unet unet(c, WeightLoader(be, source, "unet"));
     same_peak(be, [&](Backend& b, Arena& arena) {
-      const UnetConditioning given = unet.make_conditioning(arena, 3);
+      const UnetConditioning given = unet.make_conditioning(arena, 2, 3, 5);
       for (int half : {0, 1})
         unet.condition(b, arena, half, filled(b, arena, {1, 3, 6}), filled(b, arena, {1, 5}), filled(b, arena, {6}),
-                       given);
-      return unet.forward(b, arena, filled(b, arena, {2, 4, 6, 4}), filled(b, arena, {1}), given);
+                       filled(b, arena, {5}), given);
+      return unet.forward(b, arena, filled(b, arena, {2, 4, 6, 4}), put(b, arena, {4}), given);
     });
     DryBackend dry;
     Arena arena;
-    CHECK_THROWS_WITH(unet.forward(dry, arena, arena.make(DType::f32, {2, 5, 6, 4}), arena.make(DType::f32, {1}),
-                                   unet.make_conditioning(arena, 3)),
+    CHECK_THROWS_WITH(unet.forward(dry, arena, arena.make(DType::f32, {2, 5, 6, 4}), arena.make(DType::i32, {1}),
+                                   unet.make_conditioning(arena, 2, 3, 5)),
                       "Unet: x is f32(2, 5, 6, 4), expected height and width that divide by 2");
   }
   SECTION("both halves of the VAE, three levels") {

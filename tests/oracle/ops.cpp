@@ -398,36 +398,54 @@ Expected oracle(const Sinusoid& op) {
   return {{"y", y}};
 }
 
+namespace {
+
+// The row that `step` names.
+Values row_of_step(const Tensor& coefficients, const Tensor& step) {
+  return part(read(coefficients), int64_t(read(step)[0]) * kStepColumns, kStepColumns);
+}
+
+}  // namespace
+
 template <>
-Expected oracle(const ScaleModelInput& op) {
-  const double sigma = read(op.sigma)[0];
+Expected oracle(const ScaleInput& op) {
+  const double input = row_of_step(op.coefficients, op.step)[0];
   const Values x = read(op.x);
   Values y;
-  for (int half = 0; half < 2; ++half)
-    for (double v : x) y.push_back(v / std::sqrt(sigma * sigma + 1));
+  for (int64_t copy = 0; copy < op.y.dim[0] / std::max<int64_t>(op.x.dim[0], 1); ++copy)
+    for (double v : x) y.push_back(v * input);
   return {{"y", plain(y)}};
 }
 
 template <>
-Expected oracle(const EulerStep& op) {
-  const double sigma = read(op.sigma)[0], step = read(op.sigma)[1] - sigma, guidance = op.guidance;
-  const Values x = read(op.x), m = read(op.m);
-  Exact out;
+Expected oracle(const SchedulerStep& op) {
+  const Values c = row_of_step(op.coefficients, op.step), x = read(op.x), m = read(op.m), h = read(op.history);
+  Exact latent, history;
+  const auto add_to = [](Exact& exact, std::initializer_list<double> terms) {
+    exact.value.push_back(0), exact.magnitude.push_back(0);
+    for (double term : terms) exact.value.back() += term, exact.magnitude.back() += std::fabs(term);
+  };
+  const bool guided = m.size() > x.size();
   for (size_t i = 0; i < x.size(); ++i) {
-    const double without = m[i], with = m[x.size() + i];
-    const double guided = without + guidance * (with - without);
-    double d = guided;
-    if (op.prediction == Prediction::v) {
-      const double clean = x[i] / (sigma * sigma + 1) - guided * sigma / std::sqrt(sigma * sigma + 1);
-      d = (x[i] - clean) / sigma;
-    }
-    out.value.push_back(x[i] + d * step);
-    const double size = std::fabs(without) + std::fabs(guidance) * (std::fabs(with) + std::fabs(without));
-    const double sigma_size = std::fabs(read(op.sigma)[1]) + std::fabs(sigma);
-    out.magnitude.push_back(std::fabs(x[i]) +
-                            (size + (op.prediction == Prediction::v ? std::fabs(x[i]) : 0)) * sigma_size);
+    const double uncond = guided ? m[i] : 0, cond = guided ? m[x.size() + i] : m[i];
+    const double kept = op.history && c[4] != 0 ? c[4] * h[i] : 0;
+    add_to(latent, {c[1] * x[i], c[2] * uncond, c[3] * cond, kept});
+    if (op.history) add_to(history, {c[5] * x[i], c[6] * uncond, c[7] * cond});
   }
-  return {{"x", out}};
+  return {{"x", latent}, {"history", history}, {"step", plain({read(op.step)[0] + 1})}};
+}
+
+template <>
+Expected oracle(const ToPixels& op) {
+  Values y;
+  double bad = 0;
+  for (double x : read(op.x)) {
+    bad += std::isfinite(x) ? 0 : 1;
+    // In f32, as the formula stands: the last place decides where a value lies halfway.
+    const float unit = float(float(x) / 2) + 0.5f;
+    y.push_back(std::isnan(x) ? 0 : std::nearbyint(std::clamp(unit, 0.0f, 1.0f) * 255.0f));
+  }
+  return {{"y", plain(y)}, {"bad", plain({bad})}};
 }
 
 }  // namespace seedstory::oracle

@@ -1,8 +1,11 @@
 // The recording backend: the ops of a run, its memory, and how its weights are used.
 #include "seedstory/recording.h"
 
+#include <fmt/format.h>
+
 #include <sstream>
 
+#include "bench/replay.h"
 #include "catch.h"
 #include "story/published.h"
 #include "story/session.h"
@@ -157,12 +160,97 @@ TEST_CASE("a painter over the recording backend paints, and gives its memory bac
       const Image image = painter.paint({.feature = std::vector<float>(vit.queries * vit.output_dim)});
       CHECK(image.width == engine.config.defaults.width);
       const auto said = names(recording.take_ops());
-      CHECK(std::count(said.begin(), said.end(), "EulerStep") == engine.config.defaults.steps);
+      CHECK(std::count(said.begin(), said.end(), "SchedulerStep") == engine.config.defaults.steps);
     }
     CHECK(recording.held_bytes() == weights);
     CHECK(recording.peak_bytes() > weights);
   }
   CHECK(recording.held_bytes() == 0);
+}
+
+namespace {
+
+// What of an op a recorded launch holds: its name, its options, and where its tensors lie.
+std::vector<std::string> launches(const std::vector<AnyOp>& ops) {
+  std::vector<std::string> all;
+  for (const AnyOp& any : ops) {
+    std::string text = describe(any);
+    const auto add = [&](const char* field, const Tensor& t, Access) {
+      text += fmt::format(" {}@{}{}", field, t.data, t.str());
+      for (int axis = 0; axis < t.rank; ++axis) text += fmt::format(":{}", t.stride[axis]);
+    };
+    std::visit([&](const auto& op) { op.each(add); }, any);
+    all.push_back(text);
+  }
+  return all;
+}
+
+// The ops, uploads and downloads of each step.
+struct StepListener : StoryListener {
+  explicit StepListener(RecordingBackend& recording) : recording(recording) {}
+  void on_step(int64_t, int64_t, int64_t) override {
+    steps.push_back(launches(recording.take_ops()));
+    const auto traffic = recording.take_traffic();
+    transfers.push_back(traffic.uploads + traffic.downloads);
+  }
+  RecordingBackend& recording;
+  std::vector<std::vector<std::string>> steps;
+  std::vector<int64_t> transfers;
+};
+
+}  // namespace
+
+TEST_CASE("each step of the denoiser asks the same ops at the same addresses and nothing of the host", "[recording]") {
+  TempDir dir;
+  write_tiny_model(dir.path());
+  const ModelDir model = open_model({.dir = dir.path()});
+  for (const double cfg : {7.5, 1.0})
+    for (const SamplingMethod method : {SamplingMethod::euler, SamplingMethod::dpmpp_2m}) {
+      INFO("cfg " << cfg << ", method " << int(method));
+      RecordingBackend recording;
+      Engine engine(recording, model);
+      StepListener listener(recording);
+      StoryRequest request = default_request(engine.config);
+      request.steps = 4, request.cfg = cfg, request.sampling_method = method;
+      Painter painter(engine, request, listener);
+      const Frame frame = {.text = {},
+                           .feature = std::vector<float>(engine.config.vit.queries * engine.config.vit.output_dim)};
+      painter.paint(frame);
+      painter.paint(frame);
+      REQUIRE(listener.steps.size() == 8);
+      // The first one of a frame shares its ops with the conditioning before it.
+      for (size_t step : {2u, 3u, 5u, 6u, 7u}) {
+        CHECK(listener.steps[step] == listener.steps[1]);
+        CHECK(listener.transfers[step] == 0);
+      }
+      const std::vector<std::string>& ops = listener.steps[1];
+      const auto count = [&](const std::string& name) {
+        return std::count_if(ops.begin(), ops.end(), [&](const std::string& op) { return op.starts_with(name + " "); });
+      };
+      CHECK(count("ScaleInput") == 1);
+      CHECK(count("SchedulerStep") == 1);
+      CHECK(count("Embed") == 1);     // the step's row of the time embeddings
+      CHECK(count("Sinusoid") == 0);  // which are made before
+      CHECK(listener.steps[0].end()[-1] == ops.end()[-1]);
+      CHECK_THAT(ops.end()[-1], Catch::Contains(cfg == 1 ? "m(1, 4, 4, 4)" : "m(2, 4, 4, 4)"));
+      CHECK((ops.end()[-1].find(" history(") != std::string::npos) == (method == SamplingMethod::dpmpp_2m));
+    }
+}
+
+TEST_CASE("what repeats may not depend on the host", "[recording]") {
+  RecordingBackend recording;
+  Repeat made;
+  float host = 0;
+  const Tensor t(recording.allocate(4), DType::f32, {1});
+  CHECK_THROWS_WITH(recording.repeat(made, [&] { recording.upload(t, &host); }),
+                    "RecordingBackend: upload inside of repeat()");
+  CHECK_THROWS_WITH(recording.repeat(made, [&] { recording.download(&host, t); }),
+                    "RecordingBackend: download inside of repeat()");
+  CHECK_THROWS_WITH(recording.repeat(made, [&] { recording.allocate(4); }),
+                    "RecordingBackend: allocate inside of repeat()");
+  recording.repeat(made, [&] { recording.run(Activate{.y = t, .x = t}); });
+  CHECK(names(recording.take_ops()) == std::vector<std::string>{"Activate"});
+  recording.upload(t, &host);
 }
 
 TEST_CASE("blocks of the recording backend do not overlap, not even empty ones", "[recording]") {
