@@ -117,8 +117,10 @@ std::string build(const Json& story, const std::filesystem::path& folder, const 
   line += flag("--frames", request.at("frames")) + flag("--seed", request.at("seed"));
   line += request.at("seed_per_frame") == true ? " --seed-per-frame" : " --seed-per-frame=false";
   line += flag("--rng", request.at("rng")) + flag("--steps", request.at("steps")) +
-          flag("--cfg-scale", request.at("cfg_scale")) + flag("--width", request.at("width")) +
-          flag("--height", request.at("height")) + flag("--policy", request.at("policy"));
+          flag("--sampling-method", request.value("sampling_method", "euler")) +
+          flag("--scheduler", request.value("scheduler", "discrete")) + flag("--cfg-scale", request.at("cfg_scale")) +
+          flag("--width", request.at("width")) + flag("--height", request.at("height")) +
+          flag("--policy", request.at("policy"));
   if (request.at("policy") != "dense") line += flag("--window", request.at("window"));
   line += flag("--max-tokens", request.at("max_tokens"));
   if (command == "generate") line += sampling_flags(request.at("sampling"));

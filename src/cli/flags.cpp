@@ -108,6 +108,12 @@ void add_size_flags(CLI::App& app, StoryFlags& f) {
 
   group = "Pictures";
   add_number(app, "--steps", f.steps, kSteps, "Denoising steps")->group(group);
+  app.add_option("--sampling-method", f.sampling_method, "How a step is computed (default euler)")
+      ->type_name("euler|dpm++2m|ddim")
+      ->group(group);
+  app.add_option("--scheduler", f.scheduler, "Noise levels of the steps (default discrete, the training's)")
+      ->type_name("discrete|karras")
+      ->group(group);
   add_number(app, "--cfg-scale", f.cfg, kScale, "How strongly a picture follows the story; 1 is off")->group(group);
   // diffusers' names for the two, for commands that were written for it. Hidden; the description is whom it stands for.
   add_number(app, "--num-inference-steps", f.steps, kSteps, "--steps")->group("");

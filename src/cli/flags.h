@@ -25,7 +25,7 @@ struct StoryFlags : ModelFlags {
   std::optional<int64_t> seed;  // -1: draw one
   bool seed_per_frame = false;
   std::optional<double> cfg;
-  std::optional<std::string> policy, rng;
+  std::optional<std::string> policy, rng, sampling_method, scheduler;
   std::optional<double> temperature, top_p, min_p, repeat_penalty;
   std::optional<int64_t> top_k;
 

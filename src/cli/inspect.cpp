@@ -205,8 +205,9 @@ void print_request(const Json& story) {
   const auto text = [](const Json& value) { return value.is_string() ? value.get<std::string>() : json_text(value); };
   print(fmt::format("made by    seedstory {}, {}, model {}", text(story.at("seedstory")), text(story.at("command")),
                     text(story.at("model").at("name"))));
-  print(fmt::format("pictures   {}x{}, {} steps, cfg scale {}, rng {}", text(r.at("width")), text(r.at("height")),
-                    text(r.at("steps")), text(r.at("cfg_scale")), text(r.at("rng"))));
+  print(fmt::format("pictures   {}x{}, {} steps of {} on the {} scheduler, cfg scale {}, rng {}", text(r.at("width")),
+                    text(r.at("height")), text(r.at("steps")), text(r.value("sampling_method", Json("euler"))),
+                    text(r.value("scheduler", Json("discrete"))), text(r.at("cfg_scale")), text(r.at("rng"))));
   print(fmt::format("memory     policy {}, window {}", text(r.at("policy")), text(r.at("window"))));
 }
 

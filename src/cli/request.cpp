@@ -1,9 +1,11 @@
 #include "cli/request.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 #include <random>
+#include <vector>
 
 #include "cli/places.h"
 #include "io/file.h"
@@ -46,6 +48,19 @@ NoiseSource parse_noise(const std::string& name) {
   for (const NoiseSource source : {NoiseSource::torch_cuda, NoiseSource::torch_cpu})
     if (noise_name(source) == name) return source;
   fail_usage(fmt::format("--rng {}: expected torch-cuda or torch-cpu", name));
+}
+
+// The value of a table's row that has this name.
+template <class Table>
+auto parse_named(const char* flag, const std::string& name, const Table& table) {
+  std::vector<std::string> names;
+  for (const auto& row : table) {
+    if (row.name == name) return row.value;
+    names.emplace_back(row.name);
+  }
+  const std::string last = names.back();
+  names.pop_back();
+  fail_usage(fmt::format("{} {}: expected {} or {}", flag, name, fmt::join(names, ", "), last));
 }
 
 // 32 bits: a number that a person can type again.
@@ -122,7 +137,10 @@ StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryR
   take("--max-tokens", f.max_tokens, r.max_tokens);
   if (f.steps) check_range("--steps", *f.steps, 1, config.scheduler.train_timesteps);
   take("--steps", f.steps, r.steps);
+  if (f.sampling_method) r.sampling_method = parse_named("--sampling-method", *f.sampling_method, kSamplingMethods);
+  if (f.scheduler) r.scheduler = parse_named("--scheduler", *f.scheduler, kSigmaSchedules);
   take("--cfg-scale", f.cfg, r.cfg);
+  make_schedule(config.scheduler, r.steps, r.sampling_method, r.scheduler);  // or says what does not go together
   take_size("--width", f.width, config, r.width);
   take_size("--height", f.height, config, r.height);
   take_sampling(f, r.sampling);

@@ -64,6 +64,18 @@ Json object(const StoryRecord::Names& names) {
   return json;
 }
 
+template <class Value, class Table>
+const auto& row_of(Value value, const Table& table) {
+  return *std::find_if(std::begin(table), std::end(table), [&](const auto& row) { return row.value == value; });
+}
+
+// Stories from before there was a choice have no word of it.
+void add_what_was_no_choice(nlohmann::json& story) {
+  if (!story.is_object() || !story.contains("request") || !story["request"].is_object()) return;
+  for (const auto& [key, value] : {std::pair{"sampling_method", "euler"}, std::pair{"scheduler", "discrete"}})
+    if (!story["request"].contains(key)) story["request"][key] = value;
+}
+
 Json sampling_json(const SamplingParams& s) {
   return {{"temp", shortest(s.temperature)},
           {"top_k", s.top_k},
@@ -85,6 +97,8 @@ Json request_json(const StoryRecord& record) {
   json["seed_per_frame"] = r.seed_per_frame;
   json["rng"] = noise_name(r.rng);
   json["steps"] = r.steps;
+  json["sampling_method"] = row_of(r.sampling_method, kSamplingMethods).name;
+  json["scheduler"] = row_of(r.scheduler, kSigmaSchedules).name;
   json["cfg_scale"] = r.cfg;
   json["width"] = r.width;
   json["height"] = r.height;
@@ -135,10 +149,13 @@ std::string a1111_parameters(const StoryRecord& record, const StoredFrame& frame
   std::string model_hash;
   for (const auto& [part, print] : record.weights)
     if (part == "unet") model_hash = print;
+  std::string sampler = row_of(r.sampling_method, kSamplingMethods).title;
+  if (r.scheduler != SigmaSchedule::discrete)
+    sampler += fmt::format(", Schedule type: {}", row_of(r.scheduler, kSigmaSchedules).title);
   return fmt::format(
-      "{}\nSteps: {}, Sampler: Euler, CFG scale: {}, Seed: {}, Size: {}x{}, Model hash: {}, Model: {}, Version: "
+      "{}\nSteps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model hash: {}, Model: {}, Version: "
       "seedstory {}",
-      frame.text, r.steps, r.cfg, frame.seed, r.width, r.height, model_hash, record.model, record.version);
+      frame.text, r.steps, sampler, r.cfg, frame.seed, r.width, r.height, model_hash, record.model, record.version);
 }
 
 // A text as the model reads it: stories that differ in no more than how it was typed are one.
@@ -283,6 +300,7 @@ std::optional<Book::Stored> Book::stored() const {
   if (is_missing) return std::nullopt;
   Stored stored{.json = parse_json(text, kStory, 8)};
   stored.json.at("seedstory");
+  add_what_was_no_choice(stored.json);
   for (const nlohmann::json& json : stored.json.at("frames")) {
     const StoredFrame frame = stored_frame(json);
     const int64_t next = stored.frames.empty() ? 0 : stored.frames.back().index + 1;
@@ -312,7 +330,10 @@ std::optional<nlohmann::json> Book::data_of(const std::string& file) const {
   return or_nothing([&]() -> std::optional<nlohmann::json> {
     if (!is_file(dir_ / file)) return std::nullopt;
     const auto text = read_frame_json(dir_ / file);
-    return text ? std::optional(parse_json(*text, file, 8)) : std::nullopt;
+    if (!text) return std::nullopt;
+    nlohmann::json story = parse_json(*text, file, 8);
+    add_what_was_no_choice(story);
+    return story;
   });
 }
 

@@ -27,6 +27,8 @@ TEST_CASE("A flag wins over a variable, a variable over the file, the file over 
   CHECK(asked(desk, generate, "steps") == 3);
   CHECK(asked(desk, generate, "cfg_scale") == 4.5);
   CHECK(asked(desk, generate, "seed_per_frame") == true);
+  CHECK(asked(desk, "SEEDSTORY_SCHEDULER=karras " + generate, "scheduler") == "karras");
+  CHECK(asked(desk, "SEEDSTORY_SAMPLING_METHOD=ddim " + generate, "sampling_method") == "ddim");
   CHECK(asked(desk, "SEEDSTORY_STEPS=4 " + generate, "steps") == 4);
   CHECK(asked(desk, "SEEDSTORY_SEED_PER_FRAME=false " + generate, "seed_per_frame") == false);
   CHECK(asked(desk, "SEEDSTORY_STEPS=4 " + generate + "--steps 5", "steps") == 5);

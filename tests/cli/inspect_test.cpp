@@ -82,6 +82,7 @@ TEST_CASE("The command inside a frame and a story makes the same bytes") {
   desk.write("captions.json", R"(["it's \"a\" fox\n", "END", "the lantern"])");
   const std::string lines[] = {
       "seedstory generate --model model --max-tokens 20 -n 3 -p \"it's a 'fox'\" --steps 3 --cfg-scale 1.7 -s 9 "
+      "--sampling-method dpm++2m --scheduler karras "
       "--seed-per-frame --rng torch-cpu --policy mm_sink --window 2 -W 48 -H 16 --temp 0.7 --top-p 0.9 "
       "--repeat-penalty 1.1",
       "seedstory generate --model model --max-tokens 20 -n 1 -p fox --top-k 5 --policy dense",

@@ -133,7 +133,8 @@ TEST_CASE("Each flag of the pictures and of the words has its effect") {
   REQUIRE(desk.generate("-p fox -o base").code == 0);
   const Image base = read_image(desk / "base/001.png");
   for (const char* flag : {"--seed 7", "--seed-per-frame", "--steps 3", "--cfg-scale 5", "--guidance-scale 5",
-                           "--num-inference-steps 3", "--rng torch-cpu"}) {
+                           "--num-inference-steps 3", "--rng torch-cpu", "--sampling-method dpm++2m",
+                           "--sampling-method dpm++2m --scheduler karras", "--steps 3 --scheduler karras"}) {
     INFO(flag);
     const Run run = desk.generate("-p fox --force -o out " + std::string(flag));
     REQUIRE(run.code == 0);
@@ -269,6 +270,67 @@ TEST_CASE("A frame carries A1111's parameters and the whole request") {
         story["frames"][2]["text"].get<std::string>() +
             "\nSteps: 2, Sampler: Euler, CFG scale: 2, Seed: 7, Size: 32x32, Model hash: " + hash +
             ", Model: tiny, Version: seedstory 0.1.0");
+}
+
+TEST_CASE("The method and the scheduler of the steps are recorded, and change the pictures alone") {
+  const Desk desk;
+  const auto story = [&](const std::string& flags, const std::string& dir) {
+    const Run run = desk.generate("-p 'The fox' --steps 6 --cfg-scale 1.5 " + flags + " -o " + dir);
+    INFO(run.err);
+    REQUIRE(run.code == 0);
+    return desk.json(dir + "/story.json");
+  };
+  const auto euler = story("", "euler"), dpm = story("--sampling-method dpm++2m", "dpm"),
+             karras = story("--sampling-method dpm++2m --scheduler karras", "karras"),
+             ddim = story("--sampling-method ddim", "ddim");
+  CHECK(euler["request"]["sampling_method"] == "euler");
+  CHECK(euler["request"]["scheduler"] == "discrete");
+  CHECK(karras["request"]["sampling_method"] == "dpm++2m");
+  CHECK(karras["request"]["scheduler"] == "karras");
+  CHECK(karras["frames"] == euler["frames"]);
+  CHECK_THAT(chunk(desk, "dpm/000.png", "parameters"), Catch::Contains("Steps: 6, Sampler: DPM++ 2M, CFG scale: 1.5"));
+  CHECK_THAT(chunk(desk, "karras/000.png", "parameters"),
+             Catch::Contains("Steps: 6, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 1.5"));
+  CHECK_THAT(desk.shell("seedstory inspect karras/000.png").out,
+             Catch::Contains("6 steps of dpm++2m on the karras scheduler, cfg scale 1.5"));
+
+  const auto pixels = [&](const std::string& dir) { return read_image(desk / (dir + "/000.png")).rgb; };
+  CHECK(pixels("dpm") != pixels("euler"));
+  CHECK(pixels("karras") != pixels("dpm"));
+  // Euler's path in other variables.
+  const auto a = pixels("euler"), b = pixels("ddim");
+  for (size_t i = 0; i < a.size(); ++i) CHECK(std::abs(a[i] - b[i]) <= 1);
+
+  // Without guidance too, where the UNet sees one picture a step.
+  for (const char* method : {"euler", "dpm++2m", "ddim"})
+    CHECK(desk.generate("-p 'The fox' -n 1 --cfg-scale 1 --steps 4 --sampling-method " + std::string(method) +
+                        " -o alone --force")
+              .code == 0);
+}
+
+TEST_CASE("A story from before there was a choice of methods is continued") {
+  const Desk desk;
+  REQUIRE(desk.generate("-p 'The fox' -o out").code == 0);
+  REQUIRE(desk.generate("-p 'The fox' -o new").code == 0);
+  const auto without_choice = [](nlohmann::ordered_json story) {
+    story["request"].erase("sampling_method"), story["request"].erase("scheduler");
+    return story;
+  };
+  desk.write("out/story.json",
+             without_choice(nlohmann::ordered_json::parse(desk.read("out/story.json"))).dump(1) + "\n");
+  for (const char* file : {"out/000.png", "out/001.png", "out/002.png"}) {
+    const auto old = without_choice(nlohmann::ordered_json::parse(chunk(desk, file, "seedstory")));
+    desk.write(file, encode_png(read_image(desk / file), {{"seedstory", old.dump(-1, ' ', true)}}));
+  }
+  CHECK(desk.shell("seedstory inspect out/001.png").code == 0);
+  CHECK_THAT(desk.shell("seedstory inspect --command out").out,
+             Catch::Contains(" --sampling-method euler --scheduler discrete "));
+  const Run again = desk.generate("-p 'The fox' -o out");
+  CHECK(again.code == 0);
+  CHECK(again.err == "out holds this story already; nothing is computed\n");
+  // Another method is another story.
+  CHECK_THAT(desk.generate("-p 'The fox' --sampling-method ddim -o out").err,
+             Catch::Contains("holds another story (its sampling_method differs)"));
 }
 
 TEST_CASE("The page holds every picture, escapes the texts and asks the network for nothing") {
