@@ -92,7 +92,7 @@ TEST_CASE("bench counts an op's calls in a frame") {
 
 TEST_CASE("bench's csv and md hold what its json holds") {
   const Desk desk(random_model());
-  const std::string head = "seedstory bench --model model --repeat 1 --filter ' step' --format ";
+  const std::string head = "seedstory bench --model model --repeat 1 --filter 'UNet step' --format ";
   const Run csv = desk.shell(head + "csv");
   REQUIRE(csv.code == 0);
   std::istringstream lines(csv.out);

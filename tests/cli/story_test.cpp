@@ -287,7 +287,7 @@ TEST_CASE("The method and the scheduler of the steps are recorded, and change th
   CHECK(euler["request"]["scheduler"] == "discrete");
   CHECK(karras["request"]["sampling_method"] == "dpm++2m");
   CHECK(karras["request"]["scheduler"] == "karras");
-  CHECK(karras["frames"] == euler["frames"]);
+  for (size_t i = 0; i < 3; ++i) CHECK(karras["frames"][i]["text"] == euler["frames"][i]["text"]);
   CHECK_THAT(chunk(desk, "dpm/000.png", "parameters"), Catch::Contains("Steps: 6, Sampler: DPM++ 2M, CFG scale: 1.5"));
   CHECK_THAT(chunk(desk, "karras/000.png", "parameters"),
              Catch::Contains("Steps: 6, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 1.5"));
@@ -314,6 +314,9 @@ TEST_CASE("A story from before there was a choice of methods is continued") {
   REQUIRE(desk.generate("-p 'The fox' -o new").code == 0);
   const auto without_choice = [](nlohmann::ordered_json story) {
     story["request"].erase("sampling_method"), story["request"].erase("scheduler");
+    story.erase("page");
+    if (story.contains("frames"))
+      for (auto& frame : story["frames"]) frame.erase("bytes"), frame.erase("crc32");
     return story;
   };
   desk.write("out/story.json",

@@ -196,7 +196,7 @@ TEST_CASE("The file of --log-file gets what stderr gets, with times, and the nex
     text += parts[1].str() + "\n";
   }
   std::string shown = std::regex_replace(run.err, std::regex("\x1b\\[[0-9]+m"), "");
-  CHECK(text == shown + "seedstory: --width: 33 came, expected a multiple of 8\n");
+  CHECK(text == shown + "seedstory: --width 33: expected a multiple of 16, 16 to 8192\n");
 
   CHECK(desk.generate("-p fox -o quiet -q --log-file quiet.log").err.empty());
   CHECK_THAT(desk.read("quiet.log"), Catch::Contains("Z frame 002 -> quiet/002.png\n"));
