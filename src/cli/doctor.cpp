@@ -266,7 +266,7 @@ class Doctor {
     const auto config = config_file();
     add({"places", "configuration", config ? "ok" : "note",
          config ? config->string() + whether_writable(config->parent_path())
-                : "none; the README says where it may be" + whether_writable(config_folder())});
+                : "none; docs/cli.md says where it may be" + whether_writable(config_folder())});
     try {
       const fs::path cache = hf_cache();
       const bool there = fs::is_directory(cache, none);

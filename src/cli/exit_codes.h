@@ -1,4 +1,4 @@
-// What the program's exit codes mean: --help, the man page and the README say it in these words.
+// What the program's exit codes mean: --help, the man page and docs/cli.md say it in these words.
 #pragma once
 
 #include "seedstory/error.h"

@@ -1,4 +1,4 @@
-// Completion in real shells, the man page through a real formatter, and the README's flags against the program's.
+// Completion in real shells, the man page through a real formatter, and the flags of docs/cli.md against the program's.
 #include <regex>
 #include <set>
 
@@ -35,11 +35,11 @@ std::vector<std::string> commands(const Desk& desk) {
   return names;
 }
 
-// The first column of the README's tables of flags, and its lines of commands.
-Names flags_of_readme() {
+// The first column of the tables of flags in docs/cli.md, and its lines of commands.
+Names flags_of_docs() {
   Names names;
-  std::istringstream readme(read_text_file(std::string(SEEDSTORY_SOURCE_DIR) + "/README.md"));
-  for (std::string line; std::getline(readme, line);) {
+  std::istringstream docs(read_text_file(std::string(SEEDSTORY_SOURCE_DIR) + "/docs/cli.md"));
+  for (std::string line; std::getline(docs, line);) {
     if (line.starts_with("| `-")) names.merge(flags_in(line.substr(0, line.find(" | "))));
     if (line.starts_with("    seedstory ")) names.merge(flags_in(line));
   }
@@ -67,13 +67,13 @@ std::vector<std::string> offered(const Desk& desk, const std::string& words) {
 
 }  // namespace
 
-TEST_CASE("Every flag stands in the README, and the README names no other") {
+TEST_CASE("Every flag stands in docs/cli.md, and it names no other") {
   const Desk desk;
   Names program;
   for (const std::string& command : commands(desk)) program.merge(flags_of_program(desk, command));
   program.erase("--help");
   REQUIRE(program.size() > 30);
-  CHECK(program == flags_of_readme());
+  CHECK(program == flags_of_docs());
 }
 
 TEST_CASE("bash completes commands, flags, their values, files and folders") {
