@@ -15,9 +15,9 @@ std::string str(Dims dims) {
 }
 
 // Throws the op's one kind of message: which field, what came, what was expected.
-class Demand {
+class ShapeCheck {
  public:
-  explicit Demand(const char* op) : op_(op) {}
+  explicit ShapeCheck(const char* op) : op_(op) {}
 
   [[noreturn]] void fail(std::string_view field, std::string_view came, std::string_view expected) const {
     seedstory::fail(fmt::format("{}: {} is {}, expected {}", op_, field, came, expected));
@@ -107,14 +107,14 @@ double flops_of(Activation act) {
 }  // namespace
 
 void Linear::check() const {
-  const Demand need(name);
-  need.floats("x", x, 2, "(rows, k)");
-  need.rank("w", w, 2, "(n, k)");
+  const ShapeCheck check(name);
+  check.floats("x", x, 2, "(rows, k)");
+  check.rank("w", w, 2, "(n, k)");
   const int64_t rows = x.dim[0], n = w.dim[0];
-  need.weight("w", w, x.dtype, {n, x.dim[1]});
-  need.shape("y", y, y.dtype == DType::f32 ? DType::f32 : x.dtype, {rows, n});
-  need.optional_vector("bias", bias, {n});
-  if (residual) need.shape("residual", residual, y.dtype, {rows, n});
+  check.weight("w", w, x.dtype, {n, x.dim[1]});
+  check.shape("y", y, y.dtype == DType::f32 ? DType::f32 : x.dtype, {rows, n});
+  check.optional_vector("bias", bias, {n});
+  if (residual) check.shape("residual", residual, y.dtype, {rows, n});
 }
 
 Cost Linear::cost() const {
@@ -124,14 +124,14 @@ Cost Linear::cost() const {
 }
 
 void GatedLinear::check() const {
-  const Demand need(name);
-  need.floats("x", x, 2, "(rows, k)");
-  need.rank("w", w, 2, "(2 n, k)");
-  need.multiple("rows of w", w.dim[0], 2);
+  const ShapeCheck check(name);
+  check.floats("x", x, 2, "(rows, k)");
+  check.rank("w", w, 2, "(2 n, k)");
+  check.multiple("rows of w", w.dim[0], 2);
   const int64_t rows = x.dim[0], n = w.dim[0] / 2;
-  need.weight("w", w, x.dtype, {2 * n, x.dim[1]});
-  need.shape("y", y, x.dtype, {rows, n});
-  need.optional_vector("bias", bias, {2 * n});
+  check.weight("w", w, x.dtype, {2 * n, x.dim[1]});
+  check.shape("y", y, x.dtype, {rows, n});
+  check.optional_vector("bias", bias, {2 * n});
 }
 
 Cost GatedLinear::cost() const {
@@ -140,38 +140,38 @@ Cost GatedLinear::cost() const {
 }
 
 void Conv2d::check() const {
-  const Demand need(name);
-  need.floats("x", x, 4, "(n, h, w, in_c)");
-  need.rank("w", w, 4, "(out_c, in_c, kh, kw)");
-  need.weight("w", w, x.dtype, {w.dim[0], x.dim[3], w.dim[2], w.dim[3]});
-  need.not_empty("w", w, 2), need.not_empty("w", w, 3);
-  need.at_least("stride", stride, 1);
-  need.at_least("pad_begin", pad_begin, 0);
-  need.at_least("pad_end", pad_end, 0);
-  if (doubled && (w.dim[2] != 3 || w.dim[3] != 3 || stride != 1 || pad_begin != 1 || pad_end != 1))
-    need.fail("w", w.str(), "a 3x3 kernel, stride 1 and padding 1 over a doubled x");
-  const int64_t scale = doubled ? 2 : 1;
+  const ShapeCheck check(name);
+  check.floats("x", x, 4, "(n, h, w, in_c)");
+  check.rank("w", w, 4, "(out_c, in_c, kh, kw)");
+  check.weight("w", w, x.dtype, {w.dim[0], x.dim[3], w.dim[2], w.dim[3]});
+  check.not_empty("w", w, 2), check.not_empty("w", w, 3);
+  check.at_least("stride", stride, 1);
+  check.at_least("pad_begin", pad_begin, 0);
+  check.at_least("pad_end", pad_end, 0);
+  if (upsample2x && (w.dim[2] != 3 || w.dim[3] != 3 || stride != 1 || pad_begin != 1 || pad_end != 1))
+    check.fail("w", w.str(), "a 3x3 kernel, stride 1 and padding 1 over a doubled x");
+  const int64_t scale = upsample2x ? 2 : 1;
   const int64_t tall = x.dim[1] * scale + pad_begin + pad_end, wide = x.dim[2] * scale + pad_begin + pad_end;
   if (tall < w.dim[2] || wide < w.dim[3])
-    need.fail("x", x.str(), fmt::format("at least {}x{} with its padding", w.dim[2], w.dim[3]));
-  need.shape("y", y, x.dtype, {x.dim[0], (tall - w.dim[2]) / stride + 1, (wide - w.dim[3]) / stride + 1, w.dim[0]});
-  need.optional_vector("bias", bias, {w.dim[0]});
-  if (residual) need.like("residual", residual, y);
+    check.fail("x", x.str(), fmt::format("at least {}x{} with its padding", w.dim[2], w.dim[3]));
+  check.shape("y", y, x.dtype, {x.dim[0], (tall - w.dim[2]) / stride + 1, (wide - w.dim[3]) / stride + 1, w.dim[0]});
+  check.optional_vector("bias", bias, {w.dim[0]});
+  if (residual) check.like("residual", residual, y);
 }
 
 Cost Conv2d::cost() const {
-  const double taps = double(w.dim[1] * (doubled ? 4 : w.dim[2] * w.dim[3]));
+  const double taps = double(w.dim[1] * (upsample2x ? 4 : w.dim[2] * w.dim[3]));
   return {.flops = double(y.numel()) * (2 * taps + (bias ? 1 : 0) + (residual ? 1 : 0)), .bytes = bytes_once(*this)};
 }
 
 void LayerNorm::check() const {
-  const Demand need(name);
-  if (!x) need.fail("x", "absent", "(..., dim)");
-  need.float_type("x", x);
-  need.like("x", x, x);
-  need.like("y", y, x);
-  need.vector("w", w, {x.cols()});
-  need.vector("b", b, {x.cols()});
+  const ShapeCheck check(name);
+  if (!x) check.fail("x", "absent", "(..., dim)");
+  check.float_type("x", x);
+  check.like("x", x, x);
+  check.like("y", y, x);
+  check.vector("w", w, {x.cols()});
+  check.vector("b", b, {x.cols()});
 }
 
 Cost LayerNorm::cost() const {
@@ -179,11 +179,11 @@ Cost LayerNorm::cost() const {
 }
 
 void AddRmsNorm::check() const {
-  const Demand need(name);
-  need.floats("h", h, 2, "(rows, dim)");
-  need.like("y", y, h);
-  if (r) need.like("r", r, h);
-  need.vector("w", w, {h.dim[1]});
+  const ShapeCheck check(name);
+  check.floats("h", h, 2, "(rows, dim)");
+  check.like("y", y, h);
+  if (r) check.like("r", r, h);
+  check.vector("w", w, {h.dim[1]});
 }
 
 Cost AddRmsNorm::cost() const {
@@ -192,14 +192,14 @@ Cost AddRmsNorm::cost() const {
 }
 
 void GroupNorm::check() const {
-  const Demand need(name);
-  need.floats("x", x, 4, "(n, h, w, c)");
-  need.like("y", y, x);
-  need.at_least("groups", groups, 1);
-  need.multiple("c", x.dim[3], groups);
-  need.vector("w", w, {x.dim[3]});
-  need.vector("b", b, {x.dim[3]});
-  need.optional_vector("shift", shift, {x.dim[0], x.dim[3]});
+  const ShapeCheck check(name);
+  check.floats("x", x, 4, "(n, h, w, c)");
+  check.like("y", y, x);
+  check.at_least("groups", groups, 1);
+  check.multiple("c", x.dim[3], groups);
+  check.vector("w", w, {x.dim[3]});
+  check.vector("b", b, {x.dim[3]});
+  check.optional_vector("shift", shift, {x.dim[0], x.dim[3]});
 }
 
 Cost GroupNorm::cost() const {
@@ -207,16 +207,16 @@ Cost GroupNorm::cost() const {
 }
 
 void Add::check() const {
-  const Demand need(name);
-  if (!a) need.fail("a", "absent", "(...)");
-  need.float_type("a", a);
-  need.like("a", a, a);
-  need.like("y", y, a);
-  if (!b) need.fail("b", "absent", a.str());
+  const ShapeCheck check(name);
+  if (!a) check.fail("a", "absent", "(...)");
+  check.float_type("a", a);
+  check.like("a", a, a);
+  check.like("y", y, a);
+  if (!b) check.fail("b", "absent", a.str());
   bool fits = b.rank == a.rank && (b.dtype == a.dtype || b.dtype == DType::f32);
   for (int axis = 0; fits && axis < a.rank; ++axis) fits = b.dim[axis] == a.dim[axis] || b.dim[axis] == 1;
-  if (!fits) need.fail("b", b.str(), a.str() + ", or 1 per axis");
-  need.like("b", b, b);
+  if (!fits) check.fail("b", b.str(), a.str() + ", or 1 per axis");
+  check.like("b", b, b);
 }
 
 Cost Add::cost() const {
@@ -224,16 +224,16 @@ Cost Add::cost() const {
 }
 
 void Convert::check() const {
-  const Demand need(name);
-  if (!x) need.fail("x", "absent", "(...)");
-  need.like("x", x, x);
-  if (y && y.dtype == x.dtype && scale == 1) return need.like("y", y, x);
-  need.float_type("x", x);
-  if (!y) need.fail("y", "absent", "a float type of the shape of " + x.str());
-  need.float_type("y", y);
+  const ShapeCheck check(name);
+  if (!x) check.fail("x", "absent", "(...)");
+  check.like("x", x, x);
+  if (y && y.dtype == x.dtype && scale == 1) return check.like("y", y, x);
+  check.float_type("x", x);
+  if (!y) check.fail("y", "absent", "a float type of the shape of " + x.str());
+  check.float_type("y", y);
   Tensor as_x = y;
   as_x.dtype = x.dtype;
-  need.like("y", as_x, x);
+  check.like("y", as_x, x);
 }
 
 Cost Convert::cost() const {
@@ -241,11 +241,11 @@ Cost Convert::cost() const {
 }
 
 void Activate::check() const {
-  const Demand need(name);
-  if (!x) need.fail("x", "absent", "(...)");
-  need.float_type("x", x);
-  need.like("x", x, x);
-  need.like("y", y, x);
+  const ShapeCheck check(name);
+  if (!x) check.fail("x", "absent", "(...)");
+  check.float_type("x", x);
+  check.like("x", x, x);
+  check.like("y", y, x);
 }
 
 Cost Activate::cost() const {
@@ -253,12 +253,12 @@ Cost Activate::cost() const {
 }
 
 void Embed::check() const {
-  const Demand need(name);
-  need.floats("table", table, 2, "(vocab, dim)");
-  need.rank("ids", ids, 1, "i32(rows)");
-  need.shape("ids", ids, DType::i32, {ids.dim[0]});
-  need.shape("y", y, table.dtype, {ids.dim[0], table.dim[1]});
-  if (ids.dim[0] > 0) need.not_empty("table", table, 0);
+  const ShapeCheck check(name);
+  check.floats("table", table, 2, "(vocab, dim)");
+  check.rank("ids", ids, 1, "i32(rows)");
+  check.shape("ids", ids, DType::i32, {ids.dim[0]});
+  check.shape("y", y, table.dtype, {ids.dim[0], table.dim[1]});
+  if (ids.dim[0] > 0) check.not_empty("table", table, 0);
 }
 
 Cost Embed::cost() const {
@@ -266,13 +266,13 @@ Cost Embed::cost() const {
 }
 
 void Attention::check() const {
-  const Demand need(name);
-  need.floats("q", q, 4, "(n, queries, heads, head_dim)");
-  need.rank("k", k, 4, "(n, keys, heads, head_dim)");
-  need.shape("k", k, q.dtype, {q.dim[0], k.dim[1], q.dim[2], q.dim[3]});
-  need.like("v", v, k);
-  need.like("y", y, q);
-  if (q.numel() > 0) need.not_empty("k", k, 1);
+  const ShapeCheck check(name);
+  check.floats("q", q, 4, "(n, queries, heads, head_dim)");
+  check.rank("k", k, 4, "(n, keys, heads, head_dim)");
+  check.shape("k", k, q.dtype, {q.dim[0], k.dim[1], q.dim[2], q.dim[3]});
+  check.like("v", v, k);
+  check.like("y", y, q);
+  if (q.numel() > 0) check.not_empty("k", k, 1);
 }
 
 Cost Attention::cost() const {
@@ -281,23 +281,23 @@ Cost Attention::cost() const {
 }
 
 void CacheAttention::check() const {
-  const Demand need(name);
-  need.floats("q", q, 3, "(rows, heads, head_dim)");
-  need.multiple("head_dim", q.dim[2], 2);
-  need.like("k", k, q);
-  need.like("v", v, q);
-  need.like("y", y, q);
-  need.rank("k_cache", k_cache, 3, "(capacity, heads, head_dim)");
-  need.shape("k_cache", k_cache, q.dtype, {k_cache.dim[0], q.dim[1], q.dim[2]});
-  need.like("v_cache", v_cache, k_cache);
-  need.extent("k_cache", k_cache, 0, q.dim[0]);
-  need.rank("slots", slots, 1, "i32(ranks)");
-  need.shape("slots", slots, DType::i32, {slots.dim[0]});
-  need.extent("slots", slots, 0, q.dim[0]);
-  need.shape("length", length, DType::i32, {1});
-  need.rank("rope", rope, 2, "(positions, head_dim)");
-  need.shape("rope", rope, DType::f32, {rope.dim[0], q.dim[2]});
-  need.extent("rope", rope, 0, slots.dim[0]);
+  const ShapeCheck check(name);
+  check.floats("q", q, 3, "(rows, heads, head_dim)");
+  check.multiple("head_dim", q.dim[2], 2);
+  check.like("k", k, q);
+  check.like("v", v, q);
+  check.like("y", y, q);
+  check.rank("k_cache", k_cache, 3, "(capacity, heads, head_dim)");
+  check.shape("k_cache", k_cache, q.dtype, {k_cache.dim[0], q.dim[1], q.dim[2]});
+  check.like("v_cache", v_cache, k_cache);
+  check.extent("k_cache", k_cache, 0, q.dim[0]);
+  check.rank("slots", slots, 1, "i32(ranks)");
+  check.shape("slots", slots, DType::i32, {slots.dim[0]});
+  check.extent("slots", slots, 0, q.dim[0]);
+  check.shape("length", length, DType::i32, {1});
+  check.rank("rope", rope, 2, "(positions, head_dim)");
+  check.shape("rope", rope, DType::f32, {rope.dim[0], q.dim[2]});
+  check.extent("rope", rope, 0, slots.dim[0]);
 }
 
 Cost CacheAttention::cost() const {
@@ -310,15 +310,15 @@ Cost CacheAttention::cost() const {
 }
 
 void PickToken::check() const {
-  const Demand need(name);
-  need.rank("logits", logits, 2, "f32(1, vocab)");
-  need.shape("logits", logits, DType::f32, {1, logits.dim[1]});
-  need.not_empty("logits", logits, 1);
-  need.shape("id", id, DType::i32, {1});
-  if (length) need.shape("length", length, DType::i32, {1});
-  if (outside_ids) need.rank("outside_ids", outside_ids, 1, "i32(n)");
-  if (outside_ids) need.shape("outside_ids", outside_ids, DType::i32, {outside_ids.dim[0]});
-  need.at_least("banned", banned, -1);
+  const ShapeCheck check(name);
+  check.rank("logits", logits, 2, "f32(1, vocab)");
+  check.shape("logits", logits, DType::f32, {1, logits.dim[1]});
+  check.not_empty("logits", logits, 1);
+  check.shape("id", id, DType::i32, {1});
+  if (length) check.shape("length", length, DType::i32, {1});
+  if (outside_ids) check.rank("outside_ids", outside_ids, 1, "i32(n)");
+  if (outside_ids) check.shape("outside_ids", outside_ids, DType::i32, {outside_ids.dim[0]});
+  check.at_least("banned", banned, -1);
 }
 
 Cost PickToken::cost() const {
@@ -326,9 +326,9 @@ Cost PickToken::cost() const {
 }
 
 void NormalizeTokens::check() const {
-  const Demand need(name);
-  need.floats("x", x, 3, "(n, tokens, dim)");
-  need.like("y", y, x);
+  const ShapeCheck check(name);
+  check.floats("x", x, 3, "(n, tokens, dim)");
+  check.like("y", y, x);
 }
 
 Cost NormalizeTokens::cost() const {
@@ -336,10 +336,10 @@ Cost NormalizeTokens::cost() const {
 }
 
 void MeanTokens::check() const {
-  const Demand need(name);
-  need.floats("x", x, 3, "(n, tokens, dim)");
-  need.shape("y", y, x.dtype, {x.dim[0], 1, x.dim[2]});
-  need.not_empty("x", x, 1);
+  const ShapeCheck check(name);
+  check.floats("x", x, 3, "(n, tokens, dim)");
+  check.shape("y", y, x.dtype, {x.dim[0], 1, x.dim[2]});
+  check.not_empty("x", x, 1);
 }
 
 Cost MeanTokens::cost() const {
@@ -347,10 +347,10 @@ Cost MeanTokens::cost() const {
 }
 
 void Sinusoid::check() const {
-  const Demand need(name);
-  need.floats("y", y, 2, "(rows, dim)");
-  need.multiple("dim", y.dim[1], 2);
-  need.shape("t", t, DType::f32, {y.dim[0]});
+  const ShapeCheck check(name);
+  check.floats("y", y, 2, "(rows, dim)");
+  check.multiple("dim", y.dim[1], 2);
+  check.shape("t", t, DType::f32, {y.dim[0]});
 }
 
 Cost Sinusoid::cost() const {
@@ -360,19 +360,19 @@ Cost Sinusoid::cost() const {
 namespace {
 
 // n latents, and the pictures of a model's input or output for them: one each, or two under guidance.
-void check_latents(const Demand& need, const Tensor& x, const char* field, const Tensor& pictures) {
-  need.rank("x", x, 4, "(n, h, w, c)");
-  need.shape("x", x, DType::f32, {x.dim[0], x.dim[1], x.dim[2], x.dim[3]});
-  need.floats(field, pictures, 4, "(n or 2n, h, w, c)");
+void check_latents(const ShapeCheck& check, const Tensor& x, const char* field, const Tensor& pictures) {
+  check.rank("x", x, 4, "(n, h, w, c)");
+  check.shape("x", x, DType::f32, {x.dim[0], x.dim[1], x.dim[2], x.dim[3]});
+  check.floats(field, pictures, 4, "(n or 2n, h, w, c)");
   const int64_t n = pictures.dim[0] == x.dim[0] ? x.dim[0] : 2 * x.dim[0];
-  need.shape(field, pictures, pictures.dtype, {n, x.dim[1], x.dim[2], x.dim[3]});
+  check.shape(field, pictures, pictures.dtype, {n, x.dim[1], x.dim[2], x.dim[3]});
 }
 
-void check_table(const Demand& need, const Tensor& coefficients, const Tensor& step) {
-  need.rank("coefficients", coefficients, 2, "f32(steps, 8)");
-  need.shape("coefficients", coefficients, DType::f32, {coefficients.dim[0], kStepColumns});
-  need.not_empty("coefficients", coefficients, 0);
-  need.shape("step", step, DType::i32, {1});
+void check_table(const ShapeCheck& check, const Tensor& coefficients, const Tensor& step) {
+  check.rank("coefficients", coefficients, 2, "f32(steps, 8)");
+  check.shape("coefficients", coefficients, DType::f32, {coefficients.dim[0], kStepColumns});
+  check.not_empty("coefficients", coefficients, 0);
+  check.shape("step", step, DType::i32, {1});
 }
 
 // Of the table one row is read.
@@ -383,9 +383,9 @@ double row_bytes(const Tensor& coefficients) {
 }  // namespace
 
 void ScaleInput::check() const {
-  const Demand need(name);
-  check_latents(need, x, "y", y);
-  check_table(need, coefficients, step);
+  const ShapeCheck check(name);
+  check_latents(check, x, "y", y);
+  check_table(check, coefficients, step);
 }
 
 Cost ScaleInput::cost() const {
@@ -394,10 +394,10 @@ Cost ScaleInput::cost() const {
 }
 
 void SchedulerStep::check() const {
-  const Demand need(name);
-  check_latents(need, x, "m", m);
-  if (history) need.like("history", history, x);
-  check_table(need, coefficients, step);
+  const ShapeCheck check(name);
+  check_latents(check, x, "m", m);
+  if (history) check.like("history", history, x);
+  check_table(check, coefficients, step);
 }
 
 Cost SchedulerStep::cost() const {
@@ -408,10 +408,10 @@ Cost SchedulerStep::cost() const {
 }
 
 void ToPixels::check() const {
-  const Demand need(name);
-  need.floats("x", x, 4, "(n, h, w, c)");
-  need.shape("y", y, DType::u8, {x.dim[0], x.dim[1], x.dim[2], x.dim[3]});
-  need.shape("bad", bad, DType::i32, {1});
+  const ShapeCheck check(name);
+  check.floats("x", x, 4, "(n, h, w, c)");
+  check.shape("y", y, DType::u8, {x.dim[0], x.dim[1], x.dim[2], x.dim[3]});
+  check.shape("bad", bad, DType::i32, {1});
 }
 
 Cost ToPixels::cost() const {

@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "model/config.h"
+#include "model/model_config.h"
 #include "text/tokenizer.h"
 
 namespace seedstory {

@@ -30,7 +30,7 @@ class Backend {
   virtual std::string name() const = 0;  // for people: "cpu (avx2, 2 threads)"
 
   // False: nothing runs here, so no weight needs to be read for it.
-  virtual bool computes() const { return true; }
+  virtual bool is_dry() const { return false; }
 
   // A prompt passes through the LLM in pieces of so many rows: enough to be bound by arithmetic, few enough that
   // activations stay small.
@@ -43,7 +43,7 @@ class Backend {
 
   // work(i) for every i of [0, count), on the threads that it has on the host while it runs nothing. What is thrown
   // there comes out here.
-  virtual void share(int64_t count, const std::function<void(int64_t)>& work) {
+  virtual void parallel_for(int64_t count, const std::function<void(int64_t)>& work) {
     for (int64_t i = 0; i < count; ++i) work(i);
   }
 
@@ -56,8 +56,8 @@ class Backend {
   // The weight's bytes are final and stay where they are until forget(). May bring them into a faster order in place:
   // from here on only ops of that use may be called with the tensor or with some of its rows. Never needed for
   // correctness.
-  virtual void prepare(const Tensor& weight, WeightUse use) = 0;
-  virtual void forget(const Tensor& weight) = 0;
+  virtual void pack(const Tensor& weight, WeightUse use) = 0;
+  virtual void unpack(const Tensor& weight) = 0;
 
   // Runs `work`, which asks the same ops at the same addresses each time, so that what it does depends on the contents
   // of tensors alone: a step counter, a length, ids. A backend may therefore record the ops of one call in `made` and
@@ -93,13 +93,13 @@ class Backend {
 class DryBackend final : public Backend {
  public:
   std::string name() const override { return "dry run"; }
-  bool computes() const override { return false; }
+  bool is_dry() const override { return true; }
   void* allocate(int64_t) override { fail("DryBackend: has no memory"); }
   void release(void*) override {}
   void upload(const Tensor&, const void*) override {}
   void download(void*, const Tensor&) override {}
-  void prepare(const Tensor&, WeightUse) override {}
-  void forget(const Tensor&) override {}
+  void pack(const Tensor&, WeightUse) override {}
+  void unpack(const Tensor&) override {}
 
  protected:
   void exec(OpRef) override {}

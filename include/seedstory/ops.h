@@ -29,7 +29,7 @@ enum class Access { in, out, inout };
 
 // How a weight will be used; lets a backend bring it into its own order once, at load. An op that multiplies with a
 // weight `w` says which it is: `weight_use`.
-enum class WeightUse { plain, linear, conv };
+enum class WeightUse { none, linear, conv };
 
 // Exact GELU, 0.5 x (1 + erf(x / sqrt 2)); SiLU, x / (1 + e^-x).
 enum class Activation { none, gelu, silu };
@@ -47,7 +47,7 @@ struct Linear {
   Tensor bias;      // f32 (n)    in, optional
   Tensor residual;  // (rows, n)  in, optional; as y
   Activation act = Activation::none;
-  DType multiply_as = DType::f32;  // where w is bf16 beside f32, x may be rounded to this for the product
+  DType compute_type = DType::f32;  // where w is bf16 beside f32, x may be rounded to this for the product
 
   void check() const;
   Cost cost() const;
@@ -71,7 +71,7 @@ struct GatedLinear {
   Tensor w;     // (2 n, k)   in, [a; g]; may be bf16 beside f32
   Tensor bias;  // f32 (2 n)  in, optional
   Activation act = Activation::silu;
-  DType multiply_as = DType::f32;  // as in Linear
+  DType compute_type = DType::f32;  // as in Linear
 
   void check() const;
   Cost cost() const;
@@ -97,7 +97,7 @@ struct Conv2d {
   Tensor residual;                 // as y                      in, optional
   int stride = 1;                  // both axes
   int pad_begin = 0, pad_end = 0;  // rows above and columns to the left; rows below and columns to the right
-  bool doubled = false;            // then 3x3, stride 1, padding 1
+  bool upsample2x = false;         // then 3x3, stride 1, padding 1
 
   void check() const;
   Cost cost() const;
@@ -248,7 +248,7 @@ struct Attention {
   Tensor k;  // (n, keys, heads, head_dim)     in
   Tensor v;  // (n, keys, heads, head_dim)     in
   float scale = 1;
-  DType multiply_as = DType::f32;  // q, k, v and the softmax may be rounded to this for the two products
+  DType compute_type = DType::f32;  // q, k, v and the softmax may be rounded to this for the two products
 
   void check() const;
   Cost cost() const;
@@ -459,7 +459,7 @@ constexpr WeightUse weight_use_of() {
   if constexpr (requires { Op::weight_use; })
     return Op::weight_use;
   else
-    return WeightUse::plain;
+    return WeightUse::none;
 }
 
 }  // namespace seedstory

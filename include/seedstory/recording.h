@@ -21,7 +21,7 @@ inline Cost cost_of(const AnyOp& op) {
 class RecordingBackend final : public Backend {
  public:
   std::string name() const override { return "recording"; }
-  bool computes() const override { return false; }
+  bool is_dry() const override { return true; }
 
   void* allocate(int64_t bytes) override {
     refuse_in_repeat("allocate");
@@ -55,8 +55,8 @@ class RecordingBackend final : public Backend {
     work();
   }
 
-  void prepare(const Tensor& weight, WeightUse use) override { weights_[begin(weight)] = {weight.bytes(), use}; }
-  void forget(const Tensor& weight) override { weights_.erase(begin(weight)); }
+  void pack(const Tensor& weight, WeightUse use) override { weights_[begin(weight)] = {weight.bytes(), use}; }
+  void unpack(const Tensor& weight) override { weights_.erase(begin(weight)); }
 
   // The ops since the last call, in the order in which they were run.
   std::vector<AnyOp> take_ops() { return std::exchange(ops_, {}); }
@@ -70,9 +70,9 @@ class RecordingBackend final : public Backend {
   // How the weight that `t` is, or is some rows of, was prepared; plain: it is none.
   WeightUse use_of(const Tensor& t) const {
     auto at = weights_.upper_bound(begin(t));
-    if (at == weights_.begin()) return WeightUse::plain;
+    if (at == weights_.begin()) return WeightUse::none;
     --at;
-    return begin(t) < at->first + at->second.bytes ? at->second.use : WeightUse::plain;
+    return begin(t) < at->first + at->second.bytes ? at->second.use : WeightUse::none;
   }
 
   int64_t held_bytes() const { return held_bytes_; }

@@ -24,7 +24,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-class Timing : public Watch {
+class Timing : public StageObserver {
  public:
   explicit Timing(Backend& backend) : backend_(backend) {}
   void begin() override {
@@ -43,9 +43,9 @@ class Timing : public Watch {
   Clock::time_point begun_;
 };
 
-class Listing : public Watch {
+class OpLog : public StageObserver {
  public:
-  explicit Listing(RecordingBackend& recording) : recording_(recording) {}
+  explicit OpLog(RecordingBackend& recording) : recording_(recording) {}
   void begin() override { recording_.take_ops(); }
   void end(const std::string& stage) override { stages.emplace_back(stage, recording_.take_ops()); }
 
@@ -75,8 +75,8 @@ class Bench {
         model_(model),
         limits_(limits),
         options_(options),
-        outline_(recording_, model, {.products = options.products}) {
-    Stages(outline_, [](const std::string&) { return true; }).run(listing_);
+        dry_engine_(recording_, model, {.weight_type = options.weight_type}) {
+    Stages(dry_engine_, [](const std::string&) { return true; }).run(listing_);
   }
 
   std::vector<BenchEntry> run() {
@@ -167,7 +167,7 @@ class Bench {
     for (const auto& [stage, ops] : listing_.stages)
       if (wanted(stage)) shown.push_back(describe_entry(stage, ops));
     if (shown.empty()) return shown;
-    Engine engine(backend_, model_, {.products = options_.products});
+    Engine engine(backend_, model_, {.weight_type = options_.weight_type});
     Stages stages(engine, [this](const std::string& stage) { return wanted(stage); });
     Timing warm(backend_), timing(backend_);
     if (options_.repeat > 1) stages.run(warm);
@@ -184,8 +184,8 @@ class Bench {
   const Limits& limits_;
   const BenchOptions& options_;
   RecordingBackend recording_;
-  Engine outline_;
-  Listing listing_{recording_};
+  Engine dry_engine_;
+  OpLog listing_{recording_};
 };
 
 }  // namespace

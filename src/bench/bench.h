@@ -14,7 +14,7 @@ struct BenchOptions {
   bool ops = true, stages = true;
   std::string filter;  // a part of an entry's name, in any case; empty: all
   int64_t repeat = 5;
-  DType products = DType::f32;  // of the weights of linear layers and convolutions
+  DType weight_type = DType::f32;  // of the weights of linear layers and convolutions
 };
 
 struct BenchEntry {

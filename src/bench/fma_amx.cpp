@@ -1,4 +1,4 @@
-// Like fma_loop.h with the instructions that multiply in bf16 (src/cpu/pairs_amx.cpp).
+// Like fma_loop.h with the instructions that multiply in bf16 (src/cpu/simd/bf16_amx.cpp).
 #include <immintrin.h>
 
 #include <bit>
@@ -54,7 +54,7 @@ float tiles_loop(int64_t rounds, float factor) {
 
 }  // namespace
 
-const FmaLoop kAvx512PairsFma = {.run = pairs_loop, .a_round = kChains * 32.0};
+const FmaLoop kAvx512Bf16Fma = {.run = pairs_loop, .a_round = kChains * 32.0};
 const FmaLoop kAmxFma = {.run = tiles_loop, .a_round = double(kTiles) * kTileSide * kTileSide * kTileDepth};
 
 }  // namespace seedstory

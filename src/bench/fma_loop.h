@@ -31,6 +31,6 @@ template <class Vector>
 constexpr FmaLoop kFmaLoop = {.run = fma_loop<Vector>, .a_round = kChains* double(sizeof(Vector) / sizeof(float))};
 
 // For the same instruction sets as the CPU's kernels; the last two multiply in bf16.
-extern const FmaLoop kPortableFma, kAvx2Fma, kAvx512Fma, kAvx512PairsFma, kAmxFma;
+extern const FmaLoop kPortableFma, kAvx2Fma, kAvx512Fma, kAvx512Bf16Fma, kAmxFma;
 
 }  // namespace seedstory

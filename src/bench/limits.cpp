@@ -13,9 +13,9 @@
 namespace seedstory {
 namespace {
 
-const FmaLoop& loop_of(const std::string& set, DType products) {
-  if (products == DType::bf16 && set == "amx") return kAmxFma;
-  if (products == DType::bf16 && set == "avx512_bf16") return kAvx512PairsFma;
+const FmaLoop& loop_of(const std::string& set, DType weight_type) {
+  if (weight_type == DType::bf16 && set == "amx") return kAmxFma;
+  if (weight_type == DType::bf16 && set == "avx512_bf16") return kAvx512Bf16Fma;
   if (set == "amx" || set.starts_with("avx512")) return kAvx512Fma;
   return set == "avx2" ? kAvx2Fma : kPortableFma;
 }
@@ -30,10 +30,10 @@ template <class Piece>
 double rate(int threads, int pieces, double amount, Piece&& piece) {
   std::atomic<int> waiting{threads};
   std::vector<double> rates(static_cast<size_t>(threads));
-  std::vector<std::thread> crew;
-  crew.reserve(rates.size());
+  std::vector<std::thread> context;
+  context.reserve(rates.size());
   for (int t = 0; t < threads; ++t)
-    crew.emplace_back([&, t] {
+    context.emplace_back([&, t] {
       std::vector<double> seconds;
       for (--waiting; waiting > 0;) std::this_thread::yield();
       for (int i = 0; i < pieces; ++i) {
@@ -44,7 +44,7 @@ double rate(int threads, int pieces, double amount, Piece&& piece) {
       std::nth_element(seconds.begin(), seconds.begin() + pieces / 2, seconds.end());
       rates[size_t(t)] = amount / seconds[size_t(pieces / 2)];
     });
-  for (std::thread& thread : crew) thread.join();
+  for (std::thread& thread : context) thread.join();
   return std::accumulate(rates.begin(), rates.end(), 0.0);
 }
 
@@ -70,8 +70,8 @@ double measure_bytes(int threads) {
 
 }  // namespace
 
-Limits measure_limits(int threads, const std::string& set, DType products) {
-  return {.flops = measure_flops(threads, loop_of(set, products)), .bytes = measure_bytes(threads)};
+Limits measure_limits(int threads, const std::string& set, DType weight_type) {
+  return {.flops = measure_flops(threads, loop_of(set, weight_type)), .bytes = measure_bytes(threads)};
 }
 
 }  // namespace seedstory

@@ -73,8 +73,8 @@ std::string describe(const AnyOp& any) {
         if constexpr (requires { op.act; }) text += act_name(op.act);
         if constexpr (requires { op.stride; })
           if (op.stride != 1) text += fmt::format(" stride {}", op.stride);
-        if constexpr (requires { op.doubled; })
-          if (op.doubled) text += " doubled";
+        if constexpr (requires { op.upsample2x; })
+          if (op.upsample2x) text += " doubled";
         return text;
       },
       any);
@@ -85,25 +85,25 @@ Replay::Replay(Backend& backend, const AnyOp& op, const RecordingBackend& record
   allocate();
   refill();
   for (const Block& block : blocks_)
-    if (block.use != WeightUse::plain) fill(block);
+    if (block.use != WeightUse::none) fill(block);
   std::vector<std::pair<Tensor, WeightUse>> weights;
   each_tensor(op_, [&](Tensor& t, Access) {
     for (const Block& block : blocks_)
       if (begin_of(t) >= block.begin && begin_of(t) < block.end) {
         t.data = block.memory + (begin_of(t) - block.begin);
-        if (block.use != WeightUse::plain) weights.emplace_back(t, block.use);
+        if (block.use != WeightUse::none) weights.emplace_back(t, block.use);
         return;
       }
   });
   fill_indices();
   for (const auto& [weight, use] : weights) {
-    backend_.prepare(weight, use);
-    prepared_.push_back(weight);
+    backend_.pack(weight, use);
+    packed_.push_back(weight);
   }
 }
 
 Replay::~Replay() {
-  for (const Tensor& weight : prepared_) backend_.forget(weight);
+  for (const Tensor& weight : packed_) backend_.unpack(weight);
   for (const Block& block : blocks_) backend_.release(block.allocated);
 }
 
@@ -141,7 +141,7 @@ void Replay::fill(const Block& block) {
 
 void Replay::refill() {
   for (const Block& block : blocks_)
-    if (block.use == WeightUse::plain && block.dtype != DType::i32) fill(block);
+    if (block.use == WeightUse::none && block.dtype != DType::i32) fill(block);
 }
 
 // A cache is full.

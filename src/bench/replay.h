@@ -42,7 +42,7 @@ class Replay {
   Backend& backend_;
   AnyOp op_;
   std::vector<Block> blocks_;
-  std::vector<Tensor> prepared_;
+  std::vector<Tensor> packed_;
   std::vector<Tensor> counters_;  // what the op counts on: begins again with each run, as a table has an end
 };
 

@@ -10,12 +10,12 @@ namespace {
 // The second step of two, and what comes behind the last: the first step shares its time with the adapter.
 class PaintWatch : public StoryListener {
  public:
-  explicit PaintWatch(Watch& watch) : watch_(watch) {}
+  explicit PaintWatch(StageObserver& watch) : watch_(watch) {}
   void on_step(int64_t, int64_t step, int64_t) override { step == 1 ? watch_.begin() : watch_.end("UNet step"); }
   void on_decode(int64_t) override { watch_.begin(); }
 
  private:
-  Watch& watch_;
+  StageObserver& watch_;
 };
 
 }  // namespace
@@ -23,7 +23,7 @@ class PaintWatch : public StoryListener {
 Stages::Stages(Engine& engine, std::function<bool(const std::string&)> wanted)
     : engine_(engine), wanted_(std::move(wanted)), request_(default_request(engine.config)) {
   const Tokenizer& tokens = engine.tokenizer;
-  // Half of the positions are left for the frame itself in models that have few.
+  // HalfWidth of the positions are left for the frame itself in models that have few.
   const int64_t context = std::min(kContext, engine.config.llm.max_positions / 2);
   for (int64_t i = 0; i < context; ++i) context_.push_back(int(3 + i % (tokens.begin_image() - 3)));
   picture_.push_back(tokens.begin_image());
@@ -35,23 +35,23 @@ int64_t Stages::positions() const {
   return int64_t(context_.size() + picture_.size()) + kWords;
 }
 
-void Stages::run(Watch& watch) {
+void Stages::run(StageObserver& watch) {
   encode_picture(watch);
   language(watch);
   paint(watch);
   whole_frame(watch);
 }
 
-void Stages::encode_picture(Watch& watch) {
+void Stages::encode_picture(StageObserver& watch) {
   if (!wanted_("ViT encode")) return;
   const int64_t size = engine_.config.vit.image_size;
   const std::vector<float> grey(size * size * 3, 0.1f);
   watch.begin();
-  look_at(engine_, grey);
+  encode_image(engine_, grey);
   watch.end("ViT encode");
 }
 
-void Stages::language(Watch& watch) {
+void Stages::language(StageObserver& watch) {
   if (!wanted_("LLM prefill") && !wanted_("LLM token") && !wanted_("LLM picture")) return;
   Session session(engine_, positions());
   watch.begin();
@@ -65,21 +65,21 @@ void Stages::language(Watch& watch) {
   watch.end("LLM token");
 
   watch.begin();
-  session.make_rows(session.draw(picture_));
+  session.embed_image(session.decode_image_tokens(picture_));
   watch.end("LLM picture");
 }
 
-void Stages::paint(Watch& watch) {
+void Stages::paint(StageObserver& watch) {
   if (!wanted_("UNet step") && !wanted_("VAE decode")) return;
   StoryRequest two_steps = request_;
   two_steps.steps = 2;
   PaintWatch listener(watch);
   Painter painter(engine_, two_steps, listener);
-  painter.paint({.index = 0, .text = {}, .feature = engine_.nothing});
+  painter.paint({.index = 0, .text = {}, .feature = engine_.uncond_feature});
   watch.end("VAE decode");
 }
 
-void Stages::whole_frame(Watch& watch) {
+void Stages::whole_frame(StageObserver& watch) {
   if (!wanted_(kWholeFrame)) return;
   StoryListener nobody;
   Session session(engine_, positions());
@@ -90,8 +90,8 @@ void Stages::whole_frame(Watch& watch) {
     session.pick({});
     session.append({&context_[i % context_.size()], 1});
   }
-  std::vector<float> feature = session.draw(picture_);
-  session.make_rows(feature);
+  std::vector<float> feature = session.decode_image_tokens(picture_);
+  session.embed_image(feature);
   painter.paint({.index = 0, .text = {}, .feature = std::move(feature)});
   watch.end(kWholeFrame);
 }

@@ -9,9 +9,9 @@
 namespace seedstory {
 
 // What is round a stage: a clock, or a recording.
-class Watch {
+class StageObserver {
  public:
-  virtual ~Watch() = default;
+  virtual ~StageObserver() = default;
   virtual void begin() = 0;
   virtual void end(const std::string& stage) = 0;
 };
@@ -25,16 +25,16 @@ class Stages {
   Stages(Engine& engine, std::function<bool(const std::string&)> wanted);
 
   // Every stage once, in the order of a story; `watch` hears of each.
-  void run(Watch& watch);
+  void run(StageObserver& watch);
 
   static constexpr const char* kWholeFrame = "frame";
 
  private:
   int64_t positions() const;
-  void encode_picture(Watch& watch);
-  void language(Watch& watch);
-  void paint(Watch& watch);
-  void whole_frame(Watch& watch);
+  void encode_picture(StageObserver& watch);
+  void language(StageObserver& watch);
+  void paint(StageObserver& watch);
+  void whole_frame(StageObserver& watch);
 
   Engine& engine_;
   std::function<bool(const std::string&)> wanted_;

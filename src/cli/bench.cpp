@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/flags.h"
-#include "cli/places.h"
+#include "cli/paths.h"
 #include "cli/request.h"
 #include "cli/terminal.h"
 #include "io/machine.h"
@@ -124,7 +124,7 @@ Print printer(const std::string& format) {
 
 int bench(const BenchFlags& f, const Backends& backends) {
   const Print print = printer(f.format);
-  const DType products = parse_type(f.type, backends.cpu_type(f.cpu));
+  const DType weight_type = parse_type(f.type, backends.cpu_type(f.cpu));
   const ModelDir model = open_model(find_model(f));
   const auto backend = backends.cpu(int(f.threads), f.cpu);
   const Machine machine = this_machine();
@@ -133,9 +133,9 @@ int bench(const BenchFlags& f, const Backends& backends) {
   Report report{.build = build_line(),
                 .machine = fmt::format("{}, {} cores, {} threads", machine.cpu, cores, threads),
                 .backend = backend->name(),
-                .type = name_of(products),
+                .type = name_of(weight_type),
                 .model = one_line(model.config.name),
-                .limits = measure_limits(threads, backends.cpu_set(f.cpu), products),
+                .limits = measure_limits(threads, backends.cpu_set(f.cpu), weight_type),
                 .entries = {},
                 .load = {}};
   const std::optional<CpuTimes> begin = cpu_times();
@@ -144,7 +144,7 @@ int bench(const BenchFlags& f, const Backends& backends) {
                               .stages = f.stages || !f.ops,
                               .filter = f.filter,
                               .repeat = f.repeat,
-                              .products = products});
+                              .weight_type = weight_type});
   if (const std::optional<CpuTimes> end = cpu_times(); begin && end) report.load = load_between(*begin, *end);
   print(report);
   return 0;

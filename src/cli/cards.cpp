@@ -7,7 +7,7 @@
 #include <cctype>
 #include <vector>
 
-#include "cli/meant.h"
+#include "cli/did_you_mean.h"
 #include "seedstory/error.h"
 
 namespace seedstory {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cli/places.h"
+#include "cli/paths.h"
 #include "cli/terminal.h"
 #include "seedstory/error.h"
 #include "text/utf8.h"

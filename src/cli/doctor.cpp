@@ -7,19 +7,19 @@
 #include <sstream>
 
 #include "cli/command_line.h"
-#include "cli/config.h"
 #include "cli/estimate.h"
 #include "cli/flags.h"
 #include "cli/hf_cache.h"
-#include "cli/places.h"
+#include "cli/paths.h"
 #include "cli/request.h"
 #include "cli/terminal.h"
+#include "cli/user_config.h"
 #include "io/file.h"
 #include "io/machine.h"
 #include "seedstory/error.h"
+#include "story/model_check.h"
 #include "story/plan.h"
 #include "story/published.h"
-#include "story/survey.h"
 
 namespace seedstory {
 namespace {
@@ -145,7 +145,7 @@ class Doctor {
       add({"model", "model", "missing", error.what(), fix_of("model", {}, false, true)});
       return;
     }
-    const Survey survey = survey_model(paths);
+    const ModelCheck survey = check_model(paths);
     const bool published = survey.model.published, there = fs::is_directory(paths.dir);
     if (survey.parts[0].name != "model")
       add({"model", "folder", there ? "ok" : "missing",
@@ -190,7 +190,7 @@ class Doctor {
   }
 
   // They come from the weights' shapes and from configuration files, which are not needed.
-  static Finding describe_settings(const Survey& survey, const fs::path& dir) {
+  static Finding describe_settings(const ModelCheck& survey, const fs::path& dir) {
     std::string absent;
     for (const ModelPart& part : survey.parts) {
       if (part.name == "settings" && !part.problem.empty()) return {"model", part.name, "wrong", part.problem};

@@ -16,14 +16,14 @@
 #include <set>
 
 #include "cli/cards.h"
-#include "cli/config.h"
+#include "cli/did_you_mean.h"
 #include "cli/exit_codes.h"
 #include "cli/manual.h"
-#include "cli/meant.h"
 #include "cli/number.h"
 #include "cli/outputs.h"
-#include "cli/places.h"
+#include "cli/paths.h"
 #include "cli/request.h"
+#include "cli/user_config.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
@@ -521,13 +521,13 @@ class Settings {
   // Commands that take a value like the program's, and nobody runs.
   struct Unused {
     CLI::App app;
-    StoryFlags told, painted, planned;
+    StoryFlags generate_flags, visualize_flags, planned_story;
     PlanFlags plan;
     Sources sources;
     Unused() {
-      add_generate(app, told, sources);
-      add_visualize(app, painted, sources);
-      add_plan(app, planned, plan, sources);
+      add_generate(app, generate_flags, sources);
+      add_visualize(app, visualize_flags, sources);
+      add_plan(app, planned_story, plan, sources);
     }
   };
 
@@ -686,21 +686,21 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
   // As other tools have it, so that an alias's flags can be overruled.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 
-  StoryFlags told, painted;
+  StoryFlags generate_flags, visualize_flags;
   Sources sources;
-  InspectFlags inspected;
-  DoctorFlags examined;
-  BenchFlags timed;
+  InspectFlags inspect_flags;
+  DoctorFlags doctor_flags;
+  BenchFlags bench_flags;
   bool version_json = false;
 
-  StoryFlags planned;
+  StoryFlags planned_story;
   PlanFlags plan_flags;
-  CLI::App* generate_app = add_generate(app, told, sources);
-  CLI::App* visualize_app = add_visualize(app, painted, sources);
-  const CLI::App* inspect_app = add_inspect(app, inspected);
-  CLI::App* plan_app = add_plan(app, planned, plan_flags, sources);
-  CLI::App* doctor_app = add_doctor(app, examined);
-  CLI::App* bench_app = add_bench(app, timed);
+  CLI::App* generate_app = add_generate(app, generate_flags, sources);
+  CLI::App* visualize_app = add_visualize(app, visualize_flags, sources);
+  const CLI::App* inspect_app = add_inspect(app, inspect_flags);
+  CLI::App* plan_app = add_plan(app, planned_story, plan_flags, sources);
+  CLI::App* doctor_app = add_doctor(app, doctor_flags);
+  CLI::App* bench_app = add_bench(app, bench_flags);
   CLI::App* version_app = app.add_subcommand("version", "Say what this build is and can do");
   version_app->add_flag("--json", version_json, "Print JSON");
   std::string shell;
@@ -733,7 +733,8 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
       for (const CLI::Option* option : command->get_options())
         for (const std::string& value : option->results()) need_choice(*option, value);
     for (const auto& [command, flags] :
-         {std::pair{generate_app, &told}, std::pair{visualize_app, &painted}, std::pair{plan_app, &planned}}) {
+         {std::pair{generate_app, &generate_flags}, std::pair{visualize_app, &visualize_flags},
+          std::pair{plan_app, &planned_story}}) {
       if (!command->parsed()) continue;
       const bool has_window = command->count("--window") > 0;
       settings.apply(*command, sources);
@@ -746,17 +747,18 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
       for (const std::string& line : unknown_variables(app)) terminal.warn(line);
     for (CLI::App* command : {doctor_app, bench_app})
       if (command->parsed()) settings.apply_variables(*command);
-    if (generate_app->parsed()) return told.dry_run ? plan(told, {}, backends) : generate(told, backends, terminal);
-    if (visualize_app->parsed()) return visualize(painted, backends, terminal);
-    if (plan_app->parsed()) return plan(planned, plan_flags, backends);
-    if (doctor_app->parsed()) return doctor(examined, backends);
-    if (bench_app->parsed()) return bench(timed, backends);
+    if (generate_app->parsed())
+      return generate_flags.dry_run ? plan(generate_flags, {}, backends) : generate(generate_flags, backends, terminal);
+    if (visualize_app->parsed()) return visualize(visualize_flags, backends, terminal);
+    if (plan_app->parsed()) return plan(planned_story, plan_flags, backends);
+    if (doctor_app->parsed()) return doctor(doctor_flags, backends);
+    if (bench_app->parsed()) return bench(bench_flags, backends);
     if (completion_app->parsed()) return print(completion(describe(app), shell));
   } catch (const Error& error) {
     throw settings.blame(with_choice(error, describe(*app.get_subcommands().front())));
   }
   if (man_app->parsed()) return print(man_page(describe(app), SEEDSTORY_VERSION));
-  if (inspect_app->parsed()) return inspect(inspected);
+  if (inspect_app->parsed()) return inspect(inspect_flags);
   return version(version_json, backends);
 }
 

@@ -16,8 +16,8 @@
 #include "io/png.h"
 #include "io/weights_file.h"
 #include "seedstory/error.h"
-#include "story/book.h"
 #include "story/model_dir.h"
+#include "story/story_folder.h"
 
 namespace seedstory {
 namespace {

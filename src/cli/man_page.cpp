@@ -52,9 +52,9 @@ std::string option(const FlagDoc& flag) {
 }
 
 // The first command that has a flag tells it; the others name it.
-using Told = std::map<std::string, std::string>;
+using StoryResult = std::map<std::string, std::string>;
 
-std::string command_section(const CommandDoc& command, const std::string& path, Told& told) {
+std::string command_section(const CommandDoc& command, const std::string& path, StoryResult& told) {
   std::string text = fmt::format(".SS \"{} {}\"\n{}.\n", roff(path), roff(command.name), roff(command.about)), group;
   std::map<std::string, std::vector<std::string>> elsewhere;
   for (const FlagDoc& flag : command.flags) {
@@ -101,7 +101,7 @@ std::string man_page(const CommandDoc& program, const std::string& version) {
   std::string text =
       fmt::format(".TH SEEDSTORY 1 \"\" \"seedstory {}\" \"User Commands\"\n.nh\n.ad l\n", roff(version));
   text += ".SH NAME\nseedstory \\- tells illustrated stories\n.SH SYNOPSIS\n";
-  Told told;
+  StoryResult told;
   std::string commands;
   for (const CommandDoc& command : program.commands) {
     std::string place;

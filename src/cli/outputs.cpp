@@ -8,11 +8,11 @@
 #include <utility>
 #include <vector>
 
-#include "cli/config.h"
-#include "cli/places.h"
+#include "cli/paths.h"
+#include "cli/user_config.h"
 #include "io/file.h"
 #include "seedstory/error.h"
-#include "story/book.h"
+#include "story/story_folder.h"
 
 namespace seedstory {
 namespace {

@@ -9,7 +9,7 @@
 #include "cli/cards.h"
 #include "cli/flags.h"
 #include "cli/hf_cache.h"
-#include "cli/places.h"
+#include "cli/paths.h"
 #include "cli/request.h"
 #include "cli/terminal.h"
 #include "seedstory/error.h"

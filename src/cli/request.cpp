@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "cli/places.h"
+#include "cli/paths.h"
 #include "io/file.h"
 #include "seedstory/error.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cli/flags.h"
-#include "story/book.h"
+#include "story/story_folder.h"
 
 namespace seedstory {
 

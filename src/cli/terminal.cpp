@@ -13,7 +13,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "cli/stop.h"
+#include "cli/interrupt.h"
 #include "io/file.h"
 #include "seedstory/error.h"
 #include "text/utf8.h"

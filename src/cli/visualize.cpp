@@ -4,8 +4,8 @@
 #include <cctype>
 
 #include "cli/flags.h"
-#include "cli/places.h"
-#include "cli/tell.h"
+#include "cli/paths.h"
+#include "cli/story_run.h"
 #include "io/json.h"
 #include "seedstory/error.h"
 #include "text/normal_text.h"

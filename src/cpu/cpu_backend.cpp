@@ -7,29 +7,28 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "cpu/control_group.h"
-#include "cpu/execute.h"
-#include "cpu/kernels.h"
-#include "cpu/memory.h"
-#include "cpu/packed_weights.h"
-#include "cpu/parallel.h"
+#include "cpu/gemm/packed_weights.h"
+#include "cpu/ops/execute.h"
+#include "cpu/runtime/control_group.h"
+#include "cpu/runtime/memory.h"
+#include "cpu/runtime/parallel.h"
+#include "cpu/simd/kernels.h"
 
 namespace seedstory {
 namespace {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(int threads)
-      : crew_{.pool = cpu::ThreadPool(threads), .scratch = {}, .gathered = {}, .weights = {}} {}
+  explicit CpuBackend(int threads) : context_(threads) {}
 
   std::string name() const override {
-    const int threads = crew_.pool.threads();
+    const int threads = context_.pool.threads();
     return fmt::format("cpu ({}, {} thread{})", cpu::kernels().name, threads, threads == 1 ? "" : "s");
   }
 
   int64_t free_bytes() const override { return cpu::free_memory(); }
-  void share(int64_t count, const std::function<void(int64_t)>& work) override {
-    crew_.pool.run(count, crew_.pool.threads(), [&](int64_t i, int) { work(i); });
+  void parallel_for(int64_t count, const std::function<void(int64_t)>& work) override {
+    context_.pool.run(count, context_.pool.threads(), [&](int64_t i, int) { work(i); });
   }
   void* allocate(int64_t bytes) override {
     void* memory = cpu::allocate(bytes);
@@ -47,17 +46,17 @@ class CpuBackend final : public Backend {
     if (t.bytes() > 0) std::memcpy(host, t.data, size_t(t.bytes()));
   }
 
-  void prepare(const Tensor& weight, WeightUse use) override {
-    if (use != WeightUse::plain) crew_.weights.prepare(weight, crew_);
+  void pack(const Tensor& weight, WeightUse use) override {
+    if (use != WeightUse::none) context_.weights.pack(weight, context_);
   }
-  void forget(const Tensor& weight) override { crew_.weights.forget(weight); }
+  void unpack(const Tensor& weight) override { context_.weights.unpack(weight); }
 
  protected:
   void exec(OpRef ref) override {
     std::visit(
         [this](const auto* op) {
           need_f32(*op);
-          cpu::execute(*op, crew_);
+          cpu::execute(*op, context_);
         },
         ref);
   }
@@ -72,13 +71,13 @@ class CpuBackend final : public Backend {
   static void need_f32([[maybe_unused]] const Op& op) {
     if constexpr (std::is_same_v<Op, Convert> || std::is_same_v<Op, Embed>) return;
     op.each([](const char* field, const Tensor& t, Access) {
-      if (weight_use_of<Op>() != WeightUse::plain && t.dtype == DType::bf16 && std::string_view(field) == "w") return;
+      if (weight_use_of<Op>() != WeightUse::none && t.dtype == DType::bf16 && std::string_view(field) == "w") return;
       if (t && t.dtype != DType::f32 && t.dtype != DType::i32 && t.dtype != DType::u8)
         fail(fmt::format("{}: {} is {}, the CPU computes in f32", Op::name, field, t.str()));
     });
   }
 
-  cpu::Crew crew_;
+  cpu::OpContext context_;
 };
 
 const cpu::Kernels& find_set(const std::string& name) {
@@ -105,7 +104,7 @@ std::string cpu_set(const std::string& instructions) {
 }
 
 DType cpu_product_type(const std::string& instructions) {
-  return find_set(instructions).pairs ? DType::bf16 : DType::f32;
+  return find_set(instructions).bf16x2 ? DType::bf16 : DType::f32;
 }
 
 std::unique_ptr<Backend> make_cpu_backend(int threads, const std::string& instructions) {

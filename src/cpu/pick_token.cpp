@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "cpu/execute.h"
+#include "cpu/ops/execute.h"
 
 namespace seedstory::cpu {
 namespace {
@@ -36,7 +36,7 @@ std::vector<int32_t> ids_with_rules(const PickToken& op) {
 }  // namespace
 
 template <>
-void execute(const PickToken& op, Crew&) {
+void execute(const PickToken& op, OpContext&) {
   const auto* logits = op.logits.as<float>();
   const int64_t vocab = op.logits.dim[1];
   Best best;

@@ -5,14 +5,14 @@
 #include <atomic>
 #include <cmath>
 
-#include "cpu/execute.h"
-#include "cpu/parallel.h"
-#include "cpu/rows.h"
+#include "cpu/ops/execute.h"
+#include "cpu/runtime/parallel.h"
+#include "cpu/simd/rows.h"
 
 namespace seedstory::cpu {
 namespace {
 
-// Half to even for v of [0, 2^22): the sum has no bits behind the point. Unlike nearbyint() it is no call.
+// HalfWidth to even for v of [0, 2^22): the sum has no bits behind the point. Unlike nearbyint() it is no call.
 uint8_t rounded(float v) {
   constexpr float kNoFraction = 0x1.8p23f;
   return uint8_t(int32_t((v + kNoFraction) - kNoFraction));
@@ -21,11 +21,11 @@ uint8_t rounded(float v) {
 }  // namespace
 
 template <>
-void execute(const ToPixels& op, Crew& crew) {
+void execute(const ToPixels& op, OpContext& context) {
   Tensor x = op.x, y = op.y;
   join_pixels({&x, &y});
   std::atomic<int32_t> bad = 0;
-  parallel_rows(crew.pool, x.rows(), x.cols(), [&](int64_t begin, int64_t end) {
+  parallel_rows(context.pool, x.rows(), x.cols(), [&](int64_t begin, int64_t end) {
     int32_t wrong = 0;
     for (int64_t row = begin; row < end; ++row) {
       const float* from = row_of(x, row);

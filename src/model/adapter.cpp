@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "model/sizes.h"
+#include "model/infer_config.h"
 #include "model/views.h"
 
 namespace seedstory {

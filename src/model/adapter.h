@@ -1,7 +1,7 @@
 // ResamplerXLV2: features of a picture to what SDXL's UNet is conditioned on.
 #pragma once
 
-#include "model/config.h"
+#include "model/model_config.h"
 #include "model/weights.h"
 
 namespace seedstory {

@@ -1,7 +1,7 @@
 // LLaMA 2 over a cache whose keys are stored before RoPE.
 #pragma once
 
-#include "model/config.h"
+#include "model/model_config.h"
 #include "model/weights.h"
 
 namespace seedstory {

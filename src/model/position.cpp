@@ -55,12 +55,12 @@ int64_t grid_side(int64_t positions, const char* what) {
 
 std::vector<float> rope_table(int64_t positions, int64_t head_dim, double theta) {
   std::vector<float> table(size_t(positions * head_dim));
-  const int64_t half = head_dim / 2;
-  for (int64_t j = 0; j < half; ++j) {
+  const int64_t path = head_dim / 2;
+  for (int64_t j = 0; j < path; ++j) {
     const double frequency = std::pow(theta, -2.0 * double(j) / double(head_dim));
     for (int64_t p = 0; p < positions; ++p) {
       table[size_t(p * head_dim + j)] = float(std::cos(double(p) * frequency));
-      table[size_t(p * head_dim + half + j)] = float(std::sin(double(p) * frequency));
+      table[size_t(p * head_dim + path + j)] = float(std::sin(double(p) * frequency));
     }
   }
   return table;

@@ -2,9 +2,9 @@
 
 #include <cmath>
 
+#include "model/activation_bytes.h"
+#include "model/infer_config.h"
 #include "model/position.h"
-#include "model/sizes.h"
-#include "model/sizing.h"
 #include "model/views.h"
 
 namespace seedstory {

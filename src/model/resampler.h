@@ -2,7 +2,7 @@
 // ViT's attention pool.
 #pragma once
 
-#include "model/config.h"
+#include "model/model_config.h"
 #include "model/weights.h"
 
 namespace seedstory {

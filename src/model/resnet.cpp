@@ -51,8 +51,8 @@ void conv3x3(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, 
   be.run(Conv2d{.y = y, .x = x, .w = w, .bias = bias, .pad_begin = 1, .pad_end = 1});
 }
 
-void double_size(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y) {
-  be.run(Conv2d{.y = y, .x = x, .w = w, .bias = bias, .pad_begin = 1, .pad_end = 1, .doubled = true});
+void conv_upsample2x(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y) {
+  be.run(Conv2d{.y = y, .x = x, .w = w, .bias = bias, .pad_begin = 1, .pad_end = 1, .upsample2x = true});
 }
 
 void project(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y,
@@ -62,7 +62,7 @@ void project(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, 
                 .w = w,
                 .bias = bias,
                 .residual = residual ? as_rows(residual) : Tensor{},
-                .multiply_as = DType::bf16});
+                .compute_type = DType::bf16});
 }
 
 }  // namespace seedstory

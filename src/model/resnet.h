@@ -25,7 +25,7 @@ void resnet(Backend& be, Arena& arena, const ResnetWeights& w, const Tensor& x, 
 void conv3x3(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y);
 
 // One that doubles height and width: diffusers' Upsample2D.
-void double_size(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y);
+void conv_upsample2x(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y);
 
 // y <- x wT + bias + residual, over all axes but the last as rows; bias and residual are optional. Where bf16 is
 // multiplied x may be rounded: what comes of it is a picture.

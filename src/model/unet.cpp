@@ -13,11 +13,11 @@ constexpr int64_t kTimeIds = 6;
 // In the order of their cross_index: the way up runs from the coarsest level.
 template <class F>
 void for_each_block(const UnetWeights& w, F&& f) {
-  const auto visit = [&](const UnetWeights::Half& half) {
-    for (const auto& transformer : half.attentions)
+  const auto visit = [&](const UnetWeights::Path& path) {
+    for (const auto& transformer : path.attentions)
       for (const auto& block : transformer.blocks) f(block);
   };
-  for (const auto& half : w.down) visit(half);
+  for (const auto& path : w.down) visit(path);
   visit(w.mid);
   for (size_t level = w.up.size(); level-- > 0;) visit(w.up[level]);
 }
@@ -116,7 +116,7 @@ void Unet::embed_times(Backend& be, Arena& arena, const Tensor& timesteps, const
 // A ResNet of the way up reads [h | skip]: what comes from below beside an output of the way down, the last one first.
 // Both are written into the joined tensor where they are computed, so that nothing is copied.
 void Unet::level(const Step& s, size_t l, const Tensor& x, const Tensor& y) const {
-  const UnetWeights::Half &down = w_.down[l], &up = w_.up[l];
+  const UnetWeights::Path &down = w_.down[l], &up = w_.up[l];
   const int64_t n = y.dim[0], height = y.dim[1], width = y.dim[2], channels = y.dim[3];
   const size_t last = down.resnets.size();
   Arena::Scope scope(s.arena);
@@ -129,54 +129,54 @@ void Unet::level(const Step& s, size_t l, const Tensor& x, const Tensor& y) cons
     skip.push_back(joined[i].slice(3, below, all));
   }
 
-  enter(s, l, x, skip[last]);
+  begin_level(s, l, x, skip[last]);
   for (size_t i = 0; i < last; ++i) {
     const Tensor& out = skip[last - 1 - i];
-    resnet_at(s, down.resnets[i], skip[last - i], out);
+    resnet(s, down.resnets[i], skip[last - i], out);
     if (!down.attentions.empty()) transformer(s, down.attentions[i], out);
   }
   if (down.sampler_w)
-    coarser(s, l, skip[0], h[0]);
+    next_level(s, l, skip[0], h[0]);
   else
-    middle(s, skip[0], h[0]);
+    mid_block(s, skip[0], h[0]);
   for (size_t i = 0; i <= last; ++i) {
     const Tensor& out = i == last ? y : h[i + 1];
-    resnet_at(s, up.resnets[i], joined[i], out);
+    resnet(s, up.resnets[i], joined[i], out);
     if (!up.attentions.empty()) transformer(s, up.attentions[i], out);
   }
 }
 
 // The convolution that begins level l.
-void Unet::enter(const Step& s, size_t l, const Tensor& x, const Tensor& y) const {
+void Unet::begin_level(const Step& s, size_t l, const Tensor& x, const Tensor& y) const {
   if (l == 0) return conv3x3(s.be, w_.conv_in_w, w_.conv_in_b, x, y);
-  const UnetWeights::Half& above = w_.down[l - 1];
+  const UnetWeights::Path& above = w_.down[l - 1];
   s.be.run(
       Conv2d{.y = y, .x = x, .w = above.sampler_w, .bias = above.sampler_b, .stride = 2, .pad_begin = 1, .pad_end = 1});
   s.be.probe("unet.down" + std::to_string(l - 1), y, Layout::nhwc);
 }
 
 // The levels below l, from and to the resolution of l.
-void Unet::coarser(const Step& s, size_t l, const Tensor& x, const Tensor& y) const {
-  const UnetWeights::Half& up = w_.up[l + 1];
+void Unet::next_level(const Step& s, size_t l, const Tensor& x, const Tensor& y) const {
+  const UnetWeights::Path& up = w_.up[l + 1];
   Arena::Scope scope(s.arena);
   const Tensor out = s.arena.make(x.dtype, {x.dim[0], x.dim[1] / 2, x.dim[2] / 2, y.dim[3]});
   level(s, l + 1, x, out);
-  double_size(s.be, up.sampler_w, up.sampler_b, out, y);
+  conv_upsample2x(s.be, up.sampler_w, up.sampler_b, out, y);
   s.be.probe("unet.up" + std::to_string(config_.channels.size() - 2 - l), y, Layout::nhwc);
 }
 
-void Unet::middle(const Step& s, const Tensor& x, const Tensor& y) const {
+void Unet::mid_block(const Step& s, const Tensor& x, const Tensor& y) const {
   Arena::Scope scope(s.arena);
   const Tensor h = s.arena.like(x);
-  resnet_at(s, w_.mid.resnets[0], x, h);
+  resnet(s, w_.mid.resnets[0], x, h);
   transformer(s, w_.mid.attentions[0], h);
-  resnet_at(s, w_.mid.resnets[1], h, y);
+  resnet(s, w_.mid.resnets[1], h, y);
   s.be.probe("unet.mid", y, Layout::nhwc);
 }
 
-void Unet::resnet_at(const Step& s, const ResnetWeights& w, const Tensor& x, const Tensor& y) const {
+void Unet::resnet(const Step& s, const ResnetWeights& w, const Tensor& x, const Tensor& y) const {
   const Tensor shift = s.shifts.slice(1, w.shift_begin, w.shift_begin + y.dim[3]);
-  resnet(s.be, s.arena, w, x, shift, config_.norm_groups, config_.norm_eps, y);
+  seedstory::resnet(s.be, s.arena, w, x, shift, config_.norm_groups, config_.norm_eps, y);
 }
 
 // x <- x + proj_out(blocks(proj_in(norm(x)))), the pixels as tokens.
@@ -209,7 +209,7 @@ void Unet::self_attention(const Step& s, const UnetWeights::Block& w, int64_t he
                      .k = qkv.slice(2, c, 2 * c).split(2, head),
                      .v = qkv.slice(2, 2 * c, 3 * c).split(2, head),
                      .scale = 1 / std::sqrt(float(head)),
-                     .multiply_as = w.self_qkv.dtype});
+                     .compute_type = w.self_qkv.dtype});
   project(s.be, w.self_out_w, w.self_out_b, u, h, h);
 }
 
@@ -225,7 +225,7 @@ void Unet::cross_attention(const Step& s, const UnetWeights::Block& w, int64_t h
                      .k = kv.slice(2, 0, c).split(2, head),
                      .v = kv.slice(2, c, 2 * c).split(2, head),
                      .scale = 1 / std::sqrt(float(head)),
-                     .multiply_as = w.cross_q.dtype});
+                     .compute_type = w.cross_q.dtype});
   project(s.be, w.cross_out_w, w.cross_out_b, u, h, h);
 }
 
@@ -239,7 +239,7 @@ void Unet::feed_forward(const Step& s, const UnetWeights::Block& w, const Tensor
                        .w = w.ff_1_w,
                        .bias = w.ff_1_b,
                        .act = Activation::gelu,
-                       .multiply_as = DType::bf16});
+                       .compute_type = DType::bf16});
   project(s.be, w.ff_2_w, w.ff_2_b, product, h, h);
 }
 

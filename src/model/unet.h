@@ -1,7 +1,7 @@
 // UNet2DConditionModel of the SDXL family (diffusers 0.25), any number of levels.
 #pragma once
 
-#include "model/config.h"
+#include "model/model_config.h"
 #include "model/resnet.h"
 
 namespace seedstory {
@@ -22,7 +22,7 @@ struct UnetWeights {
     int64_t heads;
   };
   // A level's half on the way down or up.
-  struct Half {
+  struct Path {
     std::vector<ResnetWeights> resnets;
     std::vector<Transformer> attentions;  // one a resnet, or none
     Tensor sampler_w, sampler_b;          // (c, c, 3, 3), absent at the end of the way
@@ -31,9 +31,9 @@ struct UnetWeights {
   Tensor time_1_w, time_1_b, time_2_w, time_2_b;
   Tensor added_1_w, added_1_b, added_2_w, added_2_b;
   Tensor shift_w, shift_b;  // every ResNet's time_emb_proj, stacked
-  std::vector<Half> down;   // by level
-  Half mid;                 // two resnets, one transformer
-  std::vector<Half> up;     // by level: up_blocks read backwards
+  std::vector<Path> down;   // by level
+  Path mid;                 // two resnets, one transformer
+  std::vector<Path> up;     // by level: up_blocks read backwards
   Tensor norm_out_w, norm_out_b;
   Tensor conv_out_w, conv_out_b;
 
@@ -72,10 +72,10 @@ class Unet {
   struct Step;  // what all blocks of one forward pass share
   void embed_times(Backend& be, Arena& arena, const Tensor& timesteps, const Tensor& added, const Tensor& shifts) const;
   void level(const Step& s, size_t l, const Tensor& x, const Tensor& y) const;
-  void enter(const Step& s, size_t l, const Tensor& x, const Tensor& y) const;
-  void coarser(const Step& s, size_t l, const Tensor& x, const Tensor& y) const;
-  void middle(const Step& s, const Tensor& x, const Tensor& y) const;
-  void resnet_at(const Step& s, const ResnetWeights& w, const Tensor& x, const Tensor& y) const;
+  void begin_level(const Step& s, size_t l, const Tensor& x, const Tensor& y) const;
+  void next_level(const Step& s, size_t l, const Tensor& x, const Tensor& y) const;
+  void mid_block(const Step& s, const Tensor& x, const Tensor& y) const;
+  void resnet(const Step& s, const ResnetWeights& w, const Tensor& x, const Tensor& y) const;
   void transformer(const Step& s, const UnetWeights::Transformer& w, const Tensor& x) const;
   void self_attention(const Step& s, const UnetWeights::Block& w, int64_t heads, const Tensor& h) const;
   void cross_attention(const Step& s, const UnetWeights::Block& w, int64_t heads, const Tensor& h) const;

@@ -1,5 +1,5 @@
 // The table of the UNet's tensors, under diffusers' names.
-#include "model/sizes.h"
+#include "model/infer_config.h"
 #include "model/unet.h"
 
 namespace seedstory {
@@ -70,18 +70,18 @@ struct Lister {
   void down(size_t level) {
     const std::string prefix = "down_blocks." + std::to_string(level) + ".";
     const int64_t in = c.channels[level == 0 ? 0 : level - 1], out = c.channels[level];
-    UnetWeights::Half& half = w.down[level];
-    half.resnets.resize(size_t(c.layers_per_block));
-    half.attentions.resize(c.down_attention[level] ? half.resnets.size() : 0);
-    for (size_t i = 0; i < half.resnets.size(); ++i) {
-      resnet(half.resnets[i], prefix + "resnets." + std::to_string(i) + ".", i == 0 ? in : out, out);
-      if (!half.attentions.empty())
-        transformer(half.attentions[i], prefix + "attentions." + std::to_string(i) + ".", level);
+    UnetWeights::Path& path = w.down[level];
+    path.resnets.resize(size_t(c.layers_per_block));
+    path.attentions.resize(c.down_attention[level] ? path.resnets.size() : 0);
+    for (size_t i = 0; i < path.resnets.size(); ++i) {
+      resnet(path.resnets[i], prefix + "resnets." + std::to_string(i) + ".", i == 0 ? in : out, out);
+      if (!path.attentions.empty())
+        transformer(path.attentions[i], prefix + "attentions." + std::to_string(i) + ".", level);
     }
-    if (level + 1 < c.channels.size()) conv(half.sampler_w, half.sampler_b, prefix + "downsamplers.0.conv", out, out);
+    if (level + 1 < c.channels.size()) conv(path.sampler_w, path.sampler_b, prefix + "downsamplers.0.conv", out, out);
   }
 
-  void middle() {
+  void mid_block() {
     const int64_t channels = c.channels.back();
     w.mid.resnets.resize(2);
     w.mid.attentions.resize(1);
@@ -97,16 +97,16 @@ struct Lister {
     const std::string prefix = "up_blocks." + std::to_string(index) + ".";
     const int64_t below = c.channels[std::min(level + 1, levels - 1)], out = c.channels[level];
     const int64_t above = c.channels[level == 0 ? 0 : level - 1];
-    UnetWeights::Half& half = w.up[level];
-    half.resnets.resize(size_t(c.layers_per_block + 1));
-    half.attentions.resize(c.up_attention[index] ? half.resnets.size() : 0);
-    for (size_t i = 0; i < half.resnets.size(); ++i) {
-      const int64_t skip = i + 1 == half.resnets.size() ? above : out;
-      resnet(half.resnets[i], prefix + "resnets." + std::to_string(i) + ".", (i == 0 ? below : out) + skip, out);
-      if (!half.attentions.empty())
-        transformer(half.attentions[i], prefix + "attentions." + std::to_string(i) + ".", level);
+    UnetWeights::Path& path = w.up[level];
+    path.resnets.resize(size_t(c.layers_per_block + 1));
+    path.attentions.resize(c.up_attention[index] ? path.resnets.size() : 0);
+    for (size_t i = 0; i < path.resnets.size(); ++i) {
+      const int64_t skip = i + 1 == path.resnets.size() ? above : out;
+      resnet(path.resnets[i], prefix + "resnets." + std::to_string(i) + ".", (i == 0 ? below : out) + skip, out);
+      if (!path.attentions.empty())
+        transformer(path.attentions[i], prefix + "attentions." + std::to_string(i) + ".", level);
     }
-    if (level > 0) conv(half.sampler_w, half.sampler_b, prefix + "upsamplers.0.conv", out, out);
+    if (level > 0) conv(path.sampler_w, path.sampler_b, prefix + "upsamplers.0.conv", out, out);
   }
 };
 
@@ -131,7 +131,7 @@ void UnetWeights::list(WeightTable& table, const UnetConfig& c) {
   lister.linear(added_1_w, added_1_b, "add_embedding.linear_1", time_dim, c.added_dim);
   lister.linear(added_2_w, added_2_b, "add_embedding.linear_2", time_dim, time_dim);
   for (size_t level = 0; level < down.size(); ++level) lister.down(level);
-  lister.middle();
+  lister.mid_block();
   for (size_t level = up.size(); level-- > 0;) lister.up(level);
   table.add(shift_w, std::move(lister.shift_w), WeightUse::linear);
   table.add(shift_b, std::move(lister.shift_b));

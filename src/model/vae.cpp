@@ -20,13 +20,13 @@ void attention(Backend& be, Arena& arena, const VaeMiddleWeights& w, const VaeCo
                    .k = qkv.slice(3, channels, 2 * channels),
                    .v = qkv.slice(3, 2 * channels, 3 * channels),
                    .scale = 1 / std::sqrt(float(channels)),
-                   .multiply_as = w.qkv_w.dtype});
+                   .compute_type = w.qkv_w.dtype});
   project(be, w.out_w, w.out_b, u, x, x);
 }
 
 // x -> y, both (n, h, w, c).
-void middle(Backend& be, Arena& arena, const VaeMiddleWeights& w, const VaeConfig& c, const Tensor& x,
-            const Tensor& y) {
+void mid_block(Backend& be, Arena& arena, const VaeMiddleWeights& w, const VaeConfig& c, const Tensor& x,
+               const Tensor& y) {
   Arena::Scope scope(arena);
   const Tensor h = arena.like(x);
   resnet(be, arena, w.before, x, {}, c.norm_groups, c.norm_eps, h);
@@ -138,16 +138,16 @@ Tensor VaeDecoder::forward(Backend& be, Arena& arena, const Tensor& latent) cons
   Tensor h = arena.like(top);
   be.run(Conv2d{.y = z, .x = latent, .w = w_.latent_conv_w, .bias = w_.latent_conv_b});
   conv3x3(be, w_.conv_in_w, w_.conv_in_b, z, top);
-  middle(be, arena, w_.mid, config_, top, h);
+  mid_block(be, arena, w_.mid, config_, top, h);
   for (int64_t i = 0; i <= last; ++i) {
     const VaeWeights::Level& level = w_.levels[size_t(i)];
-    const int64_t channels = config_.channels[size_t(last - i)], doubled = level.sampler_w ? 2 : 1;
-    const Tensor out = arena.make(latent.dtype, {n, height * doubled, width * doubled, channels});
+    const int64_t channels = config_.channels[size_t(last - i)], upsample2x = level.sampler_w ? 2 : 1;
+    const Tensor out = arena.make(latent.dtype, {n, height * upsample2x, width * upsample2x, channels});
     if (level.sampler_w) {
       Arena::Scope inner(arena);
       const Tensor small = arena.make(latent.dtype, {n, height, width, channels});
       resnets(be, arena, level, config_, h, small);
-      double_size(be, level.sampler_w, level.sampler_b, small, out);
+      conv_upsample2x(be, level.sampler_w, level.sampler_b, small, out);
     } else {
       resnets(be, arena, level, config_, h, out);
     }
@@ -195,7 +195,7 @@ Tensor VaeEncoder::forward(Backend& be, Arena& arena, const Tensor& picture) con
         .y = h, .x = out, .w = level.sampler_w, .bias = level.sampler_b, .stride = 2, .pad_begin = 0, .pad_end = 1});
   }
   const Tensor mid = arena.like(h), moments = arena.like(y);
-  middle(be, arena, w_.mid, config_, h, mid);
+  mid_block(be, arena, w_.mid, config_, h, mid);
   be.run(GroupNorm{.y = mid,
                    .x = mid,
                    .w = w_.norm_out_w,

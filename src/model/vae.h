@@ -1,7 +1,7 @@
 // AutoencoderKL of the SDXL family, its two halves on their own: generation needs only the decoder.
 #pragma once
 
-#include "model/config.h"
+#include "model/model_config.h"
 #include "model/resnet.h"
 
 namespace seedstory {

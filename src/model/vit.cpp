@@ -2,8 +2,8 @@
 
 #include <cmath>
 
+#include "model/infer_config.h"
 #include "model/position.h"
-#include "model/sizes.h"
 #include "model/views.h"
 
 namespace seedstory {

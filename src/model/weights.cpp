@@ -203,7 +203,7 @@ WeightBlock::WeightBlock(Backend& backend, int64_t bytes)
     : backend_(&backend), arena_(std::make_unique<Arena>(backend, bytes)) {}
 
 WeightBlock::~WeightBlock() {
-  for (const Tensor& t : prepared_) backend_->forget(t);
+  for (const Tensor& t : packed_) backend_->unpack(t);
 }
 
 WeightBlock::WeightBlock(WeightBlock&& other) noexcept {
@@ -213,7 +213,7 @@ WeightBlock::WeightBlock(WeightBlock&& other) noexcept {
 WeightBlock& WeightBlock::operator=(WeightBlock&& other) noexcept {
   std::swap(backend_, other.backend_);
   std::swap(arena_, other.arena_);
-  std::swap(prepared_, other.prepared_);
+  std::swap(packed_, other.packed_);
   return *this;
 }
 
@@ -221,16 +221,16 @@ Tensor WeightBlock::make(DType type, const std::vector<int64_t>& shape) {
   return arena_->make(type, shape.data(), int(shape.size()));
 }
 
-void WeightBlock::prepare(const Tensor& weight, WeightUse use) {
-  if (use == WeightUse::plain) return;
-  backend_->prepare(weight, use);
-  prepared_.push_back(weight);
+void WeightBlock::pack(const Tensor& weight, WeightUse use) {
+  if (use == WeightUse::none) return;
+  backend_->pack(weight, use);
+  packed_.push_back(weight);
 }
 
 WeightLoader::WeightLoader(Backend& backend, const TensorSource& source, std::string part, LoadOptions options)
     : backend_(backend), source_(source), part_(std::move(part)), options_(options) {
-  if (options_.products != DType::f32 && options_.products != DType::bf16)
-    fail(fmt::format("{}: weights as {} are not supported", part_, name_of(options_.products)));
+  if (options_.weight_type != DType::f32 && options_.weight_type != DType::bf16)
+    fail(fmt::format("{}: weights as {} are not supported", part_, name_of(options_.weight_type)));
 }
 
 const StoredTensor* WeightLoader::find(const Stored& stored) const {
@@ -263,7 +263,7 @@ void WeightLoader::check(const WeightTable& table, const Ignored& ignored) const
     for (const Stored& part : entry.parts) {
       check(part, entry.use, report);
       if (options_.lora_alpha)
-        for (const Stored& factor : lora_factors(source_, part)) check(factor, WeightUse::plain, report);
+        for (const Stored& factor : lora_factors(source_, part)) check(factor, WeightUse::none, report);
     }
   for (const std::string& name : source_.names())
     if (!report.known.contains(name) && !(ignored && ignored(name))) report.unexpected.push_back(name);
@@ -292,7 +292,7 @@ void WeightLoader::read(const Stored& stored, int64_t first, int64_t count, floa
 }
 
 DType WeightLoader::type_of(const WeightTable::Entry& entry) const {
-  return entry.use == WeightUse::plain ? DType::f32 : options_.products;
+  return entry.use == WeightUse::none ? DType::f32 : options_.weight_type;
 }
 
 // Makes the entry's tensor; its numbers come piece by piece.
@@ -338,9 +338,9 @@ WeightBlock WeightLoader::load(const WeightTable& table, const Ignored& ignored)
   std::vector<Piece> all;
   for (const auto& entry : table.entries())
     for (Piece& piece : pieces(entry, block)) all.push_back(std::move(piece));
-  if (backend_.computes()) backend_.share(int64_t(all.size()), [&](int64_t i) { load(all[size_t(i)]); });
+  if (!backend_.is_dry()) backend_.parallel_for(int64_t(all.size()), [&](int64_t i) { load(all[size_t(i)]); });
   for (const auto& entry : table.entries())
-    if (entry.tensor) block.prepare(*entry.tensor, entry.use);
+    if (entry.tensor) block.pack(*entry.tensor, entry.use);
   return block;
 }
 

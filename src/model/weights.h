@@ -43,13 +43,11 @@ class WeightTable {
     WeightUse use;
   };
 
-  void add(Tensor& to, Stored stored, WeightUse use = WeightUse::plain) {
-    add(to, std::vector{std::move(stored)}, use);
-  }
-  void add(Tensor& to, std::vector<Stored> stacked, WeightUse use = WeightUse::plain) {
+  void add(Tensor& to, Stored stored, WeightUse use = WeightUse::none) { add(to, std::vector{std::move(stored)}, use); }
+  void add(Tensor& to, std::vector<Stored> stacked, WeightUse use = WeightUse::none) {
     entries_.push_back({&to, nullptr, std::move(stacked), use});
   }
-  void add(HostTensor& to, Stored stored) { entries_.push_back({nullptr, &to, {std::move(stored)}, WeightUse::plain}); }
+  void add(HostTensor& to, Stored stored) { entries_.push_back({nullptr, &to, {std::move(stored)}, WeightUse::none}); }
 
   const std::vector<Entry>& entries() const { return entries_; }
 
@@ -67,17 +65,17 @@ class WeightBlock {
   WeightBlock& operator=(WeightBlock&& other) noexcept;
 
   Tensor make(DType type, const std::vector<int64_t>& shape);
-  void prepare(const Tensor& weight, WeightUse use);
+  void pack(const Tensor& weight, WeightUse use);
   int64_t bytes() const { return arena_ ? arena_->peak_bytes() : 0; }
 
  private:
   Backend* backend_ = nullptr;
   std::unique_ptr<Arena> arena_;
-  std::vector<Tensor> prepared_;
+  std::vector<Tensor> packed_;
 };
 
 struct LoadOptions {
-  DType products = DType::f32;       // of the weights of linear layers and convolutions, f32 or bf16; the rest is f32
+  DType weight_type = DType::f32;    // of the weights of linear layers and convolutions, f32 or bf16; the rest is f32
   std::optional<double> lora_alpha;  // merge lora_A and lora_B (see lora.h)
 };
 

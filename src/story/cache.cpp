@@ -10,27 +10,27 @@ namespace {
 
 class Cache final : public Context {
  public:
-  Cache(const ContextParts& parts, Opening opening)
+  Cache(const ContextParts& parts, StoryPrefix opening)
       : parts_(parts),
         opening_(std::move(opening)),
         picture_(picture_ids(parts.engine.tokenizer)),
         policy_(parts.request.policy, parts.request.window, parts.engine.config.spans) {}
 
-  Said call(const Ask& ask) override {
+  Generation call(const FrameRequest& ask) override {
     const std::string asked = ask.caption ? caption_text(ask) : ask.prefix;
     if (ask.call == 1)
       start(asked);
     else if (!asked.empty())
       parts_.session.append(encode_after_picture(asked));
     const std::vector<int> context = parts_.session.ids();
-    Said said = ask.caption ? parts_.voice.draw_only() : parts_.voice.speak(ask.index, CallEnd::eoi);
+    Generation said = ask.caption ? parts_.voice.generate_image() : parts_.voice.generate(ask.index, CallEnd::eoi);
     if (parts_.trace) record(ask.call, context, said);
     if (said.feature) keep_frame(said, int64_t(context.size()));
     return said;
   }
 
  private:
-  std::string caption_text(const Ask& ask) const {
+  std::string caption_text(const FrameRequest& ask) const {
     if (!ask.prefix.empty()) return ask.prefix + " " + *ask.caption;
     return ask.call == 1 && !opening_.rows ? *ask.caption : "[INST]" + *ask.caption;
   }
@@ -59,17 +59,17 @@ class Cache final : public Context {
   }
 
   // The queries leave nothing in the cache; then room is made, and the picture enters with its feature.
-  void keep_frame(const Said& said, int64_t context_length) {
+  void keep_frame(const Generation& said, int64_t context_length) {
     const int64_t text_length = int64_t(text_ids(parts_.engine.tokenizer, said.ids).size());
     parts_.session.truncate(context_length + text_length);
     const int64_t begin = parts_.session.history(), end = begin + int64_t(picture_.size()) - 1;
     parts_.session.keep(policy_.add_picture(begin, end, parts_.session.kept()));
-    const std::vector<float> rows = parts_.session.make_rows(*said.feature);
+    const std::vector<float> rows = parts_.session.embed_image(*said.feature);
     const std::vector<float>* pictures[] = {&rows};
     parts_.session.append(picture_, pictures);
   }
 
-  void record(int64_t call, const std::vector<int>& context, Said& said) const {
+  void record(int64_t call, const std::vector<int>& context, Generation& said) const {
     parts_.trace->record_call({context, said.ids});
     const Policy policy = parts_.request.policy;
     const char* name = policy == Policy::dense ? "dense" : policy == Policy::sink ? "sink" : "mm_sink";
@@ -83,14 +83,14 @@ class Cache final : public Context {
   }
 
   const ContextParts parts_;
-  const Opening opening_;
+  const StoryPrefix opening_;
   const std::vector<int> picture_;
   SinkPolicy policy_;
 };
 
 }  // namespace
 
-std::unique_ptr<Context> cache_context(const ContextParts& parts, Opening opening) {
+std::unique_ptr<Context> cache_context(const ContextParts& parts, StoryPrefix opening) {
   return std::make_unique<Cache>(parts, std::move(opening));
 }
 

@@ -8,9 +8,9 @@ namespace {
 // Given captions without a mark between frames. The model itself must start each picture.
 class CompatVis final : public Context {
  public:
-  CompatVis(const ContextParts& parts, Opening opening) : parts_(parts), opening_(std::move(opening)) {}
+  CompatVis(const ContextParts& parts, StoryPrefix opening) : parts_(parts), opening_(std::move(opening)) {}
 
-  Said call(const Ask& ask) override {
+  Generation call(const FrameRequest& ask) override {
     extend(ask);
     if (int64_t(rows_.size()) > parts_.request.window) {
       const auto end = std::find(ids_.begin(), ids_.end(), parts_.engine.tokenizer.end_image());
@@ -21,15 +21,15 @@ class CompatVis final : public Context {
     for (const auto& rows : rows_) pictures.push_back(&rows);
     parts_.session.clear();
     parts_.session.append(ids_, pictures);
-    Said said = parts_.voice.speak(ask.index, CallEnd::eos);
+    Generation said = parts_.voice.generate(ask.index, CallEnd::eos);
     if (parts_.trace) parts_.trace->record_call({ids_, said.ids});
-    if (said.feature) rows_.push_back(parts_.session.make_rows(*said.feature));
+    if (said.feature) rows_.push_back(parts_.session.embed_image(*said.feature));
     return said;
   }
 
  private:
   // The next caption, behind the last picture; on its own a string as the published program encodes it.
-  void extend(const Ask& ask) {
+  void extend(const FrameRequest& ask) {
     std::vector<Segment> segments;
     if (ask.call == 1) {
       ids_ = {Tokenizer::bos};
@@ -45,14 +45,14 @@ class CompatVis final : public Context {
   }
 
   const ContextParts parts_;
-  const Opening opening_;
+  const StoryPrefix opening_;
   std::vector<int> ids_;
   std::vector<std::vector<float>> rows_;  // of the pictures in ids_
 };
 
 }  // namespace
 
-std::unique_ptr<Context> compat_vis_context(const ContextParts& parts, Opening opening) {
+std::unique_ptr<Context> compat_vis_context(const ContextParts& parts, StoryPrefix opening) {
   return std::make_unique<CompatVis>(parts, std::move(opening));
 }
 

@@ -6,18 +6,18 @@
 #include <optional>
 #include <string>
 
-#include "story/voice.h"
+#include "story/token_generator.h"
 
 namespace seedstory {
 
-// The start of a story: a text and perhaps a picture's rows (see Session::make_rows).
-struct Opening {
+// The start of a story: a text and perhaps a picture's rows (see Session::embed_image).
+struct StoryPrefix {
   std::string text;
   std::optional<std::vector<float>> rows;
 };
 
 // One frame to be told.
-struct Ask {
+struct FrameRequest {
   int64_t call = 1;                    // from 1
   int64_t index = 0;                   // of its file
   std::string prefix;                  // what the program writes in front of its text
@@ -27,22 +27,22 @@ struct Ask {
 class Context {
  public:
   virtual ~Context() = default;
-  virtual Said call(const Ask& ask) = 0;
+  virtual Generation call(const FrameRequest& ask) = 0;
 };
 
 struct ContextParts {
   Engine& engine;
   Session& session;
-  Voice& voice;
+  TokenGenerator& voice;
   const StoryRequest& request;
   Trace* trace;
 };
 
 // `window`: every call reads the last pictures' frames anew, as the published gen_george.py (section 8.3).
-std::unique_ptr<Context> window_context(const ContextParts& parts, Opening opening);
+std::unique_ptr<Context> window_context(const ContextParts& parts, StoryPrefix opening);
 // `compat_vis`: ids strung together, cut without their BOS, as the published vis_george_sink.py (section 8.5).
-std::unique_ptr<Context> compat_vis_context(const ContextParts& parts, Opening opening);
+std::unique_ptr<Context> compat_vis_context(const ContextParts& parts, StoryPrefix opening);
 // `dense`, `sink`, `mm_sink`: one cache for the whole story, thinned by a SinkPolicy.
-std::unique_ptr<Context> cache_context(const ContextParts& parts, Opening opening);
+std::unique_ptr<Context> cache_context(const ContextParts& parts, StoryPrefix opening);
 
 }  // namespace seedstory

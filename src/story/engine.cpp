@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "model/sizing.h"
+#include "model/activation_bytes.h"
 
 namespace seedstory {
 namespace {
@@ -24,11 +24,11 @@ void check_tokens(const Tokenizer& tokenizer, const ModelConfig& config, const M
 
 const char* name_of(Stage stage) {
   switch (stage) {
-    case Stage::see:
+    case Stage::vision:
       return "see";
-    case Stage::tell:
+    case Stage::language:
       return "tell";
-    case Stage::paint:
+    case Stage::diffusion:
       return "paint";
   }
   return "?";
@@ -44,8 +44,8 @@ Engine::Engine(Backend& backend, const ModelDir& model, EngineOptions options)
       options_(std::move(options)) {
   check_tokens(tokenizer, config, model);
   for (const Stage stage : kStages)
-    if (!options_.staged || stage == Stage::see) load(stage);
-  nothing = look_at(*this, std::vector<float>(size_t(config.vit.image_size * config.vit.image_size * 3)));
+    if (!options_.staged || stage == Stage::vision) load(stage);
+  uncond_feature = encode_image(*this, std::vector<float>(size_t(config.vit.image_size * config.vit.image_size * 3)));
 }
 
 void Engine::enter(Stage stage) {
@@ -59,7 +59,7 @@ void Engine::load(Stage stage) {
   const auto part = [&]<class Network, class... Args>(std::unique_ptr<Network>& to, const char* name,
                                                       const std::shared_ptr<const TensorSource>& source,
                                                       const Args&... args) {
-    LoadOptions options{.products = options_.products, .lora_alpha = {}};
+    LoadOptions options{.weight_type = options_.weight_type, .lora_alpha = {}};
     if (std::string_view(name) == "llm") options.lora_alpha = model_.lora_alpha;
     if (to) return;
     to = std::make_unique<Network>(args..., WeightLoader(backend, *source, name, options));
@@ -67,14 +67,14 @@ void Engine::load(Stage stage) {
   };
   const ModelConfig& c = config;
   switch (stage) {
-    case Stage::see:
+    case Stage::vision:
       return part(vit, "vit", model_.vit, c.vit);
-    case Stage::tell:
+    case Stage::language:
       part(input_resampler, "input_resampler", model_.input_resampler, c.input_resampler, c.vit.queries);
       part(output_resampler, "output_resampler", model_.output_resampler, c.output_resampler,
            c.input_resampler.queries);
       return part(llm, "llm", model_.llm, c.llm);
-    case Stage::paint:
+    case Stage::diffusion:
       part(adapter, "adapter", model_.adapter, c.adapter);
       part(unet, "unet", model_.unet, c.unet);
       return part(vae, "vae", model_.vae, c.vae);
@@ -83,18 +83,18 @@ void Engine::load(Stage stage) {
 
 void Engine::drop(Stage stage) {
   switch (stage) {
-    case Stage::see:
+    case Stage::vision:
       return vit.reset();
-    case Stage::tell:
+    case Stage::language:
       input_resampler.reset(), output_resampler.reset(), llm.reset();
       return;
-    case Stage::paint:
+    case Stage::diffusion:
       adapter.reset(), unet.reset(), vae.reset();
       return;
   }
 }
 
-std::vector<float> look_at(Engine& engine, const std::vector<float>& pixels) {
+std::vector<float> encode_image(Engine& engine, const std::vector<float>& pixels) {
   const int64_t size = engine.config.vit.image_size;
   std::vector<float> feature(size_t(engine.config.vit.queries * engine.config.vit.output_dim));
   with_scratch(engine.backend, [&](Backend& be, Arena& arena) {

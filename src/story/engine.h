@@ -17,12 +17,12 @@ namespace seedstory {
 
 // What a story does one after another, each with parts of its own: the ViT; the LLM and its resamplers; adapter, UNet
 // and VAE decoder.
-enum class Stage { see, tell, paint };
-inline constexpr Stage kStages[] = {Stage::see, Stage::tell, Stage::paint};
+enum class Stage { vision, language, diffusion };
+inline constexpr Stage kStages[] = {Stage::vision, Stage::language, Stage::diffusion};
 const char* name_of(Stage stage);
 
 struct EngineOptions {
-  DType products = DType::f32;                        // weights of linear layers and convolutions: f32 or bf16
+  DType weight_type = DType::f32;                     // weights of linear layers and convolutions: f32 or bf16
   bool staged = false;                                // only one stage's parts are in memory
   std::function<void(const char* part)> loaded = {};  // called when a part is there
 };
@@ -48,7 +48,7 @@ struct Engine {
 
   // The ViT's view of an all-zero tensor (vit queries, output_dim): the unconditional half of the guidance, the same
   // for every frame.
-  std::vector<float> nothing;
+  std::vector<float> uncond_feature;
 
  private:
   void load(Stage stage);
@@ -60,6 +60,6 @@ struct Engine {
 
 // What the ViT makes of a picture (1, image_size, image_size, 3), normalised, in host memory: (vit queries,
 // output_dim).
-std::vector<float> look_at(Engine& engine, const std::vector<float>& pixels);
+std::vector<float> encode_image(Engine& engine, const std::vector<float>& pixels);
 
 }  // namespace seedstory

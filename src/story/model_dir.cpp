@@ -5,10 +5,10 @@
 
 #include "io/file.h"
 #include "io/weights_file.h"
+#include "model/infer_config.h"
 #include "model/lora.h"
-#include "model/sizes.h"
-#include "story/configs.h"
-#include "story/fields.h"
+#include "story/config_json.h"
+#include "story/json_fields.h"
 #include "story/model_steps.h"
 
 namespace seedstory {
@@ -87,7 +87,7 @@ std::vector<std::string> read_words(const fs::path& file) {
 }
 
 // A file beside model.json; a name that leaves the directory is refused.
-fs::path inside(const fs::path& dir, const Fields& fields, const std::string& key) {
+fs::path inside(const fs::path& dir, const JsonFields& fields, const std::string& key) {
   const fs::path name = fields.need<std::string>(key);
   const fs::path clean = name.lexically_normal();
   if (name.is_absolute() || clean.empty() || *clean.begin() == "..")
@@ -95,7 +95,7 @@ fs::path inside(const fs::path& dir, const Fields& fields, const std::string& ke
   return dir / clean;
 }
 
-void read_our_config(const Fields& json, ModelDir& model) {
+void read_our_config(const JsonFields& json, ModelDir& model) {
   ModelConfig& c = model.config;
   json.get("name", c.name);
   json.get("licence", model.licence);
@@ -118,7 +118,7 @@ void read_our_config(const Fields& json, ModelDir& model) {
 
 ModelDir open_ours(const ModelPaths& paths, const RunPart& run) {
   const fs::path& dir = paths.dir;
-  const Fields json = Fields::read(dir / "model.json");
+  const JsonFields json = JsonFields::read(dir / "model.json");
   if (json.need<std::string>("format") != "seedstory") json.wrong("format", "expected \"seedstory\"");
   if (const auto version = json.need<int64_t>("version"); version != 1)
     json.wrong("version", fmt::format("{} came, this program reads version 1", version));
@@ -130,14 +130,14 @@ ModelDir open_ours(const ModelPaths& paths, const RunPart& run) {
     check_config(model.config, file.string());
   });
   run("tokenizer", [&](fs::path& file) {
-    const Fields tokenizer = json.object("tokenizer");
+    const JsonFields tokenizer = json.object("tokenizer");
     file = model.tokenizer_model = paths.tokenizer.empty() ? inside(dir, tokenizer, "model") : paths.tokenizer;
     model.added_tokens = inside(dir, tokenizer, "added_tokens");
     tokenizer.get("legacy", model.legacy);
     if (json.has("words")) model.words = read_words(inside(dir, json, "words"));
   });
 
-  const Fields files = json.object("files");
+  const JsonFields files = json.object("files");
   const auto part = [&](const fs::path& given, const char* key) {
     return given.empty() ? inside(dir, files, key) : given;
   };
@@ -156,19 +156,19 @@ ModelDir open_ours(const ModelPaths& paths, const RunPart& run) {
 void read_published_config(const fs::path& dir, ModelDir& model) {
   ModelConfig& c = model.config;
   if (const fs::path file = dir / "Llama-2-7b-hf/config.json"; fs::exists(file)) {
-    const Fields llama = Fields::read(file);
+    const JsonFields llama = JsonFields::read(file);
     llama.get("num_attention_heads", c.llm.heads);
     llama.get("rms_norm_eps", c.llm.rms_norm_eps);
     llama.get("max_position_embeddings", c.llm.max_positions);
   }
   const fs::path sdxl = dir / "stable-diffusion-xl-base-1.0";
-  if (fs::exists(sdxl / "unet/config.json")) read_unet_config(Fields::read(sdxl / "unet/config.json"), c.unet);
-  if (fs::exists(sdxl / "vae/config.json")) read_vae_config(Fields::read(sdxl / "vae/config.json"), c.vae);
+  if (fs::exists(sdxl / "unet/config.json")) read_unet_config(JsonFields::read(sdxl / "unet/config.json"), c.unet);
+  if (fs::exists(sdxl / "vae/config.json")) read_vae_config(JsonFields::read(sdxl / "vae/config.json"), c.vae);
   if (const fs::path file = sdxl / "scheduler/scheduler_config.json"; fs::exists(file))
-    read_scheduler_config(Fields::read(file), c.scheduler);
+    read_scheduler_config(JsonFields::read(file), c.scheduler);
 
   if (const fs::path file = dir / "seedstory.json"; fs::exists(file)) {
-    const Fields json = Fields::read(file);
+    const JsonFields json = JsonFields::read(file);
     json.get("image_size", c.vit.image_size, 1, 4096);
     read_vit_config(json.object("vit"), c.vit);
     read_llama_config(json.object("llm"), c.llm);
@@ -231,7 +231,7 @@ ModelDir open_published(const ModelPaths& paths, const RunPart& run) {
     model.tokenizer_model = file;
     model.added_tokens = file.parent_path() / "added_tokens.json";
     if (const fs::path flags = file.parent_path() / "tokenizer_config.json"; fs::exists(flags))
-      Fields::read(flags).get("legacy", model.legacy);
+      JsonFields::read(flags).get("legacy", model.legacy);
   });
   run("settings", [&](fs::path& file) {
     file = dir;

@@ -1,4 +1,4 @@
-// Opening a model in steps, for those who go on behind what is wrong (model_dir.cpp).
+// StoryPrefix a model in steps, for those who go on behind what is wrong (model_dir.cpp).
 #pragma once
 
 #include <functional>

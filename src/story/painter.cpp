@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "model/sizing.h"
+#include "model/activation_bytes.h"
 #include "story/schedule.h"
 #include "story/story.h"
 
@@ -34,7 +34,7 @@ struct Painter::Impl {
         work(engine.backend, dry_run_bytes([&](Backend& be, Arena& arena) { dry_run(be, arena); })) {
     make_persistent(persistent);
     upload_constants();
-    if (is_guided() || trace) see_nothing();
+    if (is_guided() || trace) set_uncond();
   }
 
   int64_t factor() const { return int64_t(1) << (engine.config.vae.channels.size() - 1); }
@@ -66,7 +66,7 @@ struct Painter::Impl {
   }
 
   static Engine& entered(Engine& engine) {
-    engine.enter(Stage::paint);
+    engine.enter(Stage::diffusion);
     return engine;
   }
 
@@ -112,10 +112,10 @@ struct Painter::Impl {
   }
 
   // The unconditional half of the guidance.
-  void see_nothing() {
+  void set_uncond() {
     Arena::Scope scope(work);
     const Tensor feature = make_feature(work);
-    engine.backend.upload(feature, engine.nothing.data());
+    engine.backend.upload(feature, engine.uncond_feature.data());
     // Without guidance for the trace alone; the conditional one takes its place.
     const Prompt prompt = condition(engine.backend, work, feature, 0);
     if (!trace) return;
@@ -127,7 +127,7 @@ struct Painter::Impl {
     trace->record(engine.backend, "adapter.pooled_uncond", prompt.pooled);
   }
 
-  void see_feature(const Frame& frame) {
+  void set_cond(const Frame& frame) {
     Arena::Scope scope(work);
     const Tensor feature = make_feature(work);
     engine.backend.upload(feature, frame.feature.data());
@@ -177,7 +177,7 @@ struct Painter::Impl {
   }
 
   Image paint(const Frame& frame) {
-    see_feature(frame);
+    set_cond(frame);
     start_from_noise(frame.index);
     Trace::Listening listening(trace, engine.backend);
     for (int64_t j = 0; j < request.steps; ++j) {

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <utility>
 
-#include "model/sizing.h"
+#include "model/activation_bytes.h"
 #include "seedstory/recording.h"
 #include "story/session.h"
 
@@ -44,7 +44,7 @@ void tell_frame(Engine& engine, const StoryRequest& request) {
     session.pick({});
     session.append(word);
   }
-  session.draw(images);
+  session.decode_image_tokens(images);
 }
 
 }  // namespace
@@ -59,11 +59,11 @@ int64_t Plan::bytes_in_stages() const {
 }
 
 double Plan::seconds(const StoryRequest& request) const {
-  const StagePlan &see = (*this)[Stage::see], &tell = (*this)[Stage::tell], &paint = (*this)[Stage::paint];
+  const StagePlan &see = (*this)[Stage::vision], &tell = (*this)[Stage::language], &paint = (*this)[Stage::diffusion];
   return see.seconds * (request.start ? 2 : 1) + double(request.frames) * (tell.seconds + paint.seconds);
 }
 
-Plan make_plan(const ModelDir& model, const StoryRequest& request, DType products, Rates rates) {
+Plan make_plan(const ModelDir& model, const StoryRequest& request, DType weight_type, Rates rates) {
   Plan plan;
   RecordingBackend recording;
   std::vector<std::pair<std::string, int64_t>> parts;  // of the stage that is being entered, which begins with nothing
@@ -72,29 +72,29 @@ Plan make_plan(const ModelDir& model, const StoryRequest& request, DType product
     for (const auto& [name, bytes] : parts) before += bytes;
     parts.emplace_back(part, recording.held_bytes() - before);
   };
-  Engine engine(recording, model, {.products = products, .staged = true, .loaded = loaded});
+  Engine engine(recording, model, {.weight_type = weight_type, .staged = true, .loaded = loaded});
   const auto stage = [&](Stage s) -> StagePlan& { return plan.stages[size_t(s)]; };
-  stage(Stage::see) = {.parts = std::exchange(parts, {}),
-                       .weight_bytes = recording.held_bytes(),
-                       .work_bytes = recording.peak_bytes() - recording.held_bytes(),
-                       .seconds = seconds_of(recording.take_ops(), rates)};
+  stage(Stage::vision) = {.parts = std::exchange(parts, {}),
+                          .weight_bytes = recording.held_bytes(),
+                          .work_bytes = recording.peak_bytes() - recording.held_bytes(),
+                          .seconds = seconds_of(recording.take_ops(), rates)};
   StoryListener listener;
-  engine.enter(Stage::tell);
-  stage(Stage::tell) = {.parts = std::exchange(parts, {}), .weight_bytes = recording.held_bytes()};
+  engine.enter(Stage::language);
+  stage(Stage::language) = {.parts = std::exchange(parts, {}), .weight_bytes = recording.held_bytes()};
   {
     const Session session(engine, positions_needed(engine.config, request));
-    stage(Stage::tell).work_bytes = recording.held_bytes() - stage(Stage::tell).weight_bytes;
+    stage(Stage::language).work_bytes = recording.held_bytes() - stage(Stage::language).weight_bytes;
   }
   recording.take_ops();
   if (rates.flops > 0) tell_frame(engine, request);
-  stage(Stage::tell).seconds = seconds_of(recording.take_ops(), rates);
-  engine.enter(Stage::paint);
-  stage(Stage::paint) = {.parts = std::exchange(parts, {}), .weight_bytes = recording.held_bytes()};
+  stage(Stage::language).seconds = seconds_of(recording.take_ops(), rates);
+  engine.enter(Stage::diffusion);
+  stage(Stage::diffusion) = {.parts = std::exchange(parts, {}), .weight_bytes = recording.held_bytes()};
   Painter painter(engine, request, listener);
-  stage(Stage::paint).work_bytes = recording.held_bytes() - stage(Stage::paint).weight_bytes;
+  stage(Stage::diffusion).work_bytes = recording.held_bytes() - stage(Stage::diffusion).weight_bytes;
   recording.take_ops();
-  if (rates.flops > 0) painter.paint({.index = 0, .text = "", .feature = engine.nothing});
-  stage(Stage::paint).seconds = seconds_of(recording.take_ops(), rates);
+  if (rates.flops > 0) painter.paint({.index = 0, .text = "", .feature = engine.uncond_feature});
+  stage(Stage::diffusion).seconds = seconds_of(recording.take_ops(), rates);
   return plan;
 }
 
@@ -104,30 +104,30 @@ Fit fit_into(const Plan& plan, int64_t free_bytes) {
                                                 : Fit::none;
 }
 
-std::string too_large(const Plan& plan, int64_t free_bytes, DType products) {
+std::string too_large(const Plan& plan, int64_t free_bytes, DType weight_type) {
   const auto largest = std::max_element(plan.stages.begin(), plan.stages.end(),
                                         [](const StagePlan& a, const StagePlan& b) { return a.bytes() < b.bytes(); });
   const Stage stage = kStages[largest - plan.stages.begin()];
   std::string help = "a machine with more memory, or fewer programs on this one";
-  if (products == DType::f32 && largest->work_bytes + largest->weight_bytes / 2 <= free_bytes)
+  if (weight_type == DType::f32 && largest->work_bytes + largest->weight_bytes / 2 <= free_bytes)
     help = "--type bf16 halves the weights";
-  else if (stage == Stage::paint && largest->weight_bytes < free_bytes)
+  else if (stage == Stage::diffusion && largest->weight_bytes < free_bytes)
     help = "a smaller --width and --height";
   return fmt::format("not enough memory: stage {} takes {:.2f} GiB, {:.2f} are free; what helps: {}", name_of(stage),
                      gib(largest->bytes()), gib(free_bytes), help);
 }
 
-Rates measure_rates(Backend& backend, DType products) {
+Rates measure_rates(Backend& backend, DType weight_type) {
   // Seconds of one y <- x wT, the best of some.
   const auto time = [&](int64_t rows, int64_t k, int64_t n) {
     Arena arena(backend, (rows * k + rows * n) * 4 + n * k * 4 + 256);
     const Linear op{.y = arena.make(DType::f32, {rows, n}),
                     .x = arena.make(DType::f32, {rows, k}),
-                    .w = arena.make(products, {n, k})};
+                    .w = arena.make(weight_type, {n, k})};
     const std::vector<char> zeros(size_t(std::max(op.w.bytes(), op.x.bytes())));
     backend.upload(op.x, zeros.data());
     backend.upload(op.w, zeros.data());
-    backend.prepare(op.w, WeightUse::linear);
+    backend.pack(op.w, WeightUse::linear);
     double best = 1e9;
     for (int i = 0; i < 5; ++i) {
       const auto start = std::chrono::steady_clock::now();
@@ -135,12 +135,12 @@ Rates measure_rates(Backend& backend, DType products) {
       backend.finish();
       best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
-    backend.forget(op.w);
+    backend.unpack(op.w);
     return best;
   };
   constexpr int64_t kRows = 384, kSide = 1024, kWide = 4096;
   return {.flops = 2.0 * kRows * kSide * kSide / time(kRows, kSide, kSide),
-          .bytes = double(kWide * kWide * size_of(products)) / time(1, kWide, kWide)};
+          .bytes = double(kWide * kWide * size_of(weight_type)) / time(1, kWide, kWide)};
 }
 
 }  // namespace seedstory

@@ -38,20 +38,20 @@ struct Plan {
 // seconds and costs a few milliseconds.
 //
 // A frame of the LLM is taken to be as long as the published captions are: 48 tokens beside its picture.
-Plan make_plan(const ModelDir& model, const StoryRequest& request, DType products, Rates rates = {});
+Plan make_plan(const ModelDir& model, const StoryRequest& request, DType weight_type, Rates rates = {});
 
 // Whether a plan fits: with every part in memory, only in stages, or not at all.
 enum class Fit { at_once, in_stages, none };
 Fit fit_into(const Plan& plan, int64_t free_bytes);
 
 // What does not fit, and the line that helps.
-std::string too_large(const Plan& plan, int64_t free_bytes, DType products);
+std::string too_large(const Plan& plan, int64_t free_bytes, DType weight_type);
 
 constexpr double gib(int64_t bytes) {
   return double(bytes) / double(1 << 30);
 }
 
 // The rates of a backend at two products: one bound by arithmetic, one by memory. Takes some 50 ms.
-Rates measure_rates(Backend& backend, DType products);
+Rates measure_rates(Backend& backend, DType weight_type);
 
 }  // namespace seedstory

@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "model/config.h"
+#include "model/model_config.h"
 
 namespace seedstory {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "model/sizing.h"
+#include "model/activation_bytes.h"
 
 namespace seedstory {
 namespace {
@@ -14,7 +14,7 @@ namespace {
 static_assert(sizeof(int) == sizeof(int32_t));  // ids go to the backend as they are
 
 Engine& entered(Engine& engine) {
-  engine.enter(Stage::tell);
+  engine.enter(Stage::language);
   return engine;
 }
 
@@ -32,7 +32,7 @@ bool is_image(const Engine& engine, int id) {
   return std::find(images.begin(), images.end(), id) != images.end();
 }
 
-// The largest of what append(), draw(), logits(), pick() and make_rows() need.
+// The largest of what append(), draw(), logits(), pick() and embed_image() need.
 int64_t work_bytes(const Engine& engine) {
   const LlamaConfig& llm = engine.config.llm;
   Arena elsewhere;
@@ -195,7 +195,7 @@ int Session::pick(const TokenRules& rules) {
   return id_there_ = picked;
 }
 
-std::vector<float> Session::draw(std::span<const int> run) {
+std::vector<float> Session::decode_image_tokens(std::span<const int> run) {
   const int64_t images = image_tokens(engine_), rows = int64_t(run.size()), hidden = engine_.config.llm.hidden;
   Backend& be = engine_.backend;
   Arena::Scope scope(work_);
@@ -208,7 +208,7 @@ std::vector<float> Session::draw(std::span<const int> run) {
   return host;
 }
 
-std::vector<float> Session::make_rows(const std::vector<float>& feature, Trace* trace) {
+std::vector<float> Session::embed_image(const std::vector<float>& feature, Trace* trace) {
   const VitConfig& vit = engine_.config.vit;
   Arena::Scope scope(work_);
   const Tensor in = work_.make(DType::f32, {1, vit.queries, vit.output_dim});

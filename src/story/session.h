@@ -28,9 +28,9 @@ class Session {
 
   void clear() { truncate(0); }
 
-  // Puts tokens behind those in the cache. `pictures` are the rows (image tokens, hidden) of make_rows(), one for each
-  // run of image tokens in `ids`; without them image tokens have their own learned embeddings. ErrorKind::input when
-  // the model has no positions left.
+  // Puts tokens behind those in the cache. `pictures` are the rows (image tokens, hidden) of embed_image(), one for
+  // each run of image tokens in `ids`; without them image tokens have their own learned embeddings. ErrorKind::input
+  // when the model has no positions left.
   void append(std::span<const int> ids, std::span<const std::vector<float>* const> pictures = {});
 
   // Of the token after the last one; ids beyond the tokeniser's vocabulary are cut off. ErrorKind::failed where one is
@@ -43,10 +43,10 @@ class Session {
 
   // Appends `run`, whose last tokens are all the image tokens, as learned queries in one causal pass, and turns their
   // states into a picture's feature (vit queries, output_dim).
-  std::vector<float> draw(std::span<const int> run);
+  std::vector<float> decode_image_tokens(std::span<const int> run);
 
   // feature (vit queries, output_dim) -> its rows in the LLM's context (image tokens, hidden).
-  std::vector<float> make_rows(const std::vector<float>& feature, Trace* trace = nullptr);
+  std::vector<float> embed_image(const std::vector<float>& feature, Trace* trace = nullptr);
 
   // Tokens by their index in the history (everything appended and not truncated since the last clear()); ascending.
   const std::vector<int64_t>& kept() const { return kept_; }

@@ -1,7 +1,7 @@
 // The story loop: one frame a call, from the opening to the last picture.
 #include <fmt/format.h>
 
-#include "model/sizing.h"
+#include "model/activation_bytes.h"
 #include "story/context.h"
 #include "story/story.h"
 #include "text/normal_text.h"
@@ -21,9 +21,9 @@ std::vector<float> vit_input(const Image& image, int64_t size) {
 
 // A picture as the LLM will see it: (vit queries, output_dim).
 std::vector<float> see(Engine& engine, const Image& image, Trace* trace) {
-  engine.enter(Stage::see);
+  engine.enter(Stage::vision);
   const Trace::Listening listening(trace, engine.backend);
-  return look_at(engine, vit_input(image, engine.config.vit.image_size));
+  return encode_image(engine, vit_input(image, engine.config.vit.image_size));
 }
 
 int64_t token_count(const Engine& engine, const std::string& text) {
@@ -121,10 +121,10 @@ struct Storyteller::Impl {
 
   void begin() {
     const bool given = !request.captions.empty();
-    Opening opening{.text = given ? "" : as_read(request.prompt), .rows = {}};
+    StoryPrefix opening{.text = given ? "" : as_read(request.prompt), .rows = {}};
     if (request.start) {
       if (given) opening.text = as_read(request.captions[0]);
-      opening.rows = session.make_rows(start, trace);
+      opening.rows = session.embed_image(start, trace);
     }
     const ContextParts parts{engine, session, voice, request, trace};
     context = request.policy == Policy::window       ? window_context(parts, std::move(opening))
@@ -132,9 +132,9 @@ struct Storyteller::Impl {
                                                      : cache_context(parts, std::move(opening));
   }
 
-  Ask next_ask() {
+  FrameRequest next_ask() {
     ++call;
-    Ask ask{.call = call, .index = call - (request.start ? 0 : 1), .prefix = "", .caption = {}};
+    FrameRequest ask{.call = call, .index = call - (request.start ? 0 : 1), .prefix = "", .caption = {}};
     ask.prefix = with_left(engine.config.call_prefix, frames() - call + 1);
     if (!request.captions.empty()) ask.caption = as_read(request.captions[ask.index]);
     return ask;
@@ -148,9 +148,9 @@ struct Storyteller::Impl {
   std::optional<Frame> next() {
     if (over || call >= frames()) return {};
     if (!context) begin();
-    const Ask ask = next_ask();
+    const FrameRequest ask = next_ask();
     if (ask.caption) listener.on_text(ask.index, request.captions[ask.index]);
-    Said said = context->call(ask);
+    Generation said = context->call(ask);
     listener.on_text_end(ask.index);
     if (!said.feature) {
       over = true;
@@ -171,7 +171,7 @@ struct Storyteller::Impl {
                        Tensor(feature.data(), DType::f32, {vit.queries, vit.output_dim}));
   }
 
-  std::string why_no_picture(const Said& said) const {
+  std::string why_no_picture(const Generation& said) const {
     if (!said.ids.empty() && said.ids.back() == Tokenizer::eos) return "the model wrote no picture";
     return fmt::format("no whole picture within {} tokens (--max-tokens)", request.max_tokens);
   }
@@ -182,7 +182,7 @@ struct Storyteller::Impl {
   Trace* trace;
   const std::vector<float> start;  // the feature of the user's picture
   Session session;
-  Voice voice;
+  TokenGenerator voice;
   std::unique_ptr<Context> context;
   int64_t call = 0;  // from 1
   bool over = false;

@@ -9,23 +9,23 @@ constexpr std::string_view kTurnMark = "[INST]";  // what training put between f
 
 class Window final : public Context {
  public:
-  Window(const ContextParts& parts, Opening opening) : parts_(parts) {
+  Window(const ContextParts& parts, StoryPrefix opening) : parts_(parts) {
     if (opening.rows)
       turns_.push_back({std::move(opening.text), std::move(*opening.rows)});
     else
       open_ = std::move(opening.text);
   }
 
-  Said call(const Ask& ask) override {
+  Generation call(const FrameRequest& ask) override {
     const bool given = ask.caption.has_value();
     const std::vector<int> ids = encode(open_ + (given ? turn_text(ask, *ask.caption) : ask.prefix));
     read(ids);
     const CallEnd ends = parts_.engine.config.call_ends;
-    Said said = given ? parts_.voice.draw_only() : parts_.voice.speak(ask.index, ends);
+    Generation said = given ? parts_.voice.generate_image() : parts_.voice.generate(ask.index, ends);
     if (parts_.trace) parts_.trace->record_call({ids, said.ids});
     if (!said.feature) return said;
     const std::string text = given ? *ask.caption : clean_text(parts_.engine.tokenizer.decode(said.ids));
-    turns_.push_back({open_ + turn_text(ask, text), parts_.session.make_rows(*said.feature)});
+    turns_.push_back({open_ + turn_text(ask, text), parts_.session.embed_image(*said.feature)});
     open_.clear();
     cut();
     return said;
@@ -38,7 +38,7 @@ class Window final : public Context {
   };
 
   // A frame's text as it stands in the context. What the model writes brings its own mark, unless the program does.
-  std::string turn_text(const Ask& ask, const std::string& text) const {
+  std::string turn_text(const FrameRequest& ask, const std::string& text) const {
     if (!ask.prefix.empty()) return ask.prefix + " " + text;
     const bool first = turns_.empty() && open_.empty();
     return ask.caption && !first ? std::string(kTurnMark) + text : text;
@@ -88,7 +88,7 @@ class Window final : public Context {
 
 }  // namespace
 
-std::unique_ptr<Context> window_context(const ContextParts& parts, Opening opening) {
+std::unique_ptr<Context> window_context(const ContextParts& parts, StoryPrefix opening) {
   return std::make_unique<Window>(parts, std::move(opening));
 }
 

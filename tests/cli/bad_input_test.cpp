@@ -7,7 +7,7 @@ using namespace seedstory;
 namespace {
 
 // Exit 3 with one line that holds `message`; nothing on stdout, no folder made.
-void expect_refused(const Desk& desk, const Run& run, const std::string& message) {
+void expect_refused(const Workdir& desk, const Run& run, const std::string& message) {
   CHECK(run.code == 3);
   CHECK(run.out.empty());
   CHECK_THAT(run.err, Catch::StartsWith("seedstory: ") && Catch::Contains(message));
@@ -34,7 +34,7 @@ TEST_CASE("A model that is missing or broken is named in one line") {
       {"sed -i 's/\"hidden\": 128/\"hidden\": 64/' model/model.json", "llm.hidden is 64"},
       {"printf '\\200\\002cos\\nsystem\\n(S\"touch ran\"\\ntR.' >model/vit.safetensors", "model/vit.safetensors"},
   };
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.shell("mv model whole").code == 0);
   for (const auto& [damage, message] : cases) {
     INFO(damage);
@@ -49,7 +49,7 @@ TEST_CASE("A model that is missing or broken is named in one line") {
 }
 
 TEST_CASE("Pictures, prompts and captions that cannot be read are named in one line") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("text.png", "this is not a picture");
   desk.write("cut.png", encode_png({.width = 40, .height = 40, .rgb = std::vector<uint8_t>(4800, 7)}).substr(0, 60));
   desk.write("latin1.txt", "caf\xe9");
@@ -115,7 +115,7 @@ TEST_CASE("Pictures, prompts and captions that cannot be read are named in one l
 }
 
 TEST_CASE("An output place that cannot be written is found out before anything is computed") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("file", "in the way");
   // Root may write anywhere but here.
   for (const char* place : {"file", "file/below", "/proc/seedstory"}) {
@@ -137,7 +137,7 @@ TEST_CASE("An output place that cannot be written is found out before anything i
 }
 
 TEST_CASE("A model's path need not be UTF-8") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.shell("mv model \"$(printf 'm\\377')\"").code == 0);
   const std::string model = " \"$(printf 'm\\377')\"";
   const Run run = desk.shell("seedstory generate -p fox -n 2 --progress-json --json -o out --model" + model);
@@ -152,7 +152,7 @@ TEST_CASE("A model's path need not be UTF-8") {
 }
 
 TEST_CASE("A part may come from another file, and a wrong one is an error by name") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.shell("mkdir parts; mv model/vae.safetensors model/vit.safetensors parts/").code == 0);
   CHECK(desk.generate("-p fox -o out --vae parts/vae.safetensors --vit parts/vit.safetensors").code == 0);
   const Run run = desk.generate("-p fox -o wrong --vae parts/vit.safetensors --vit parts/vit.safetensors");

@@ -38,7 +38,7 @@ struct NamesOf {
 }  // namespace
 
 TEST_CASE("bench times every op of the model and every stage") {
-  const Desk desk(random_model());
+  const Workdir desk(random_model());
   const Run run = desk.shell("seedstory bench --model model --repeat 2 --format json");
   INFO(run.err);
   REQUIRE(run.code == 0);
@@ -81,7 +81,7 @@ TEST_CASE("bench times every op of the model and every stage") {
 }
 
 TEST_CASE("bench counts an op's calls in a frame") {
-  const Desk desk(random_model());
+  const Workdir desk(random_model());
   const auto json = nlohmann::json::parse(
       desk.shell("seedstory bench --model model --ops --repeat 1 --filter SCHEDULERSTEP --format json").out);
   REQUIRE(json["entries"].size() == 1);
@@ -91,7 +91,7 @@ TEST_CASE("bench counts an op's calls in a frame") {
 }
 
 TEST_CASE("bench's csv and md hold what its json holds") {
-  const Desk desk(random_model());
+  const Workdir desk(random_model());
   const std::string head = "seedstory bench --model model --repeat 1 --filter 'UNet step' --format ";
   const Run csv = desk.shell(head + "csv");
   REQUIRE(csv.code == 0);
@@ -119,7 +119,7 @@ TEST_CASE("bench's csv and md hold what its json holds") {
 }
 
 TEST_CASE("bench refuses what it cannot do") {
-  const Desk desk(random_model());
+  const Workdir desk(random_model());
   struct {
     const char* flags;
     int code;

@@ -6,7 +6,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-nlohmann::json examine(const Desk& desk, const std::string& flags, int code) {
+nlohmann::json examine(const Workdir& desk, const std::string& flags, int code) {
   const Run run = desk.shell("seedstory doctor --json " + flags);
   INFO(run.out << run.err);
   REQUIRE(run.code == code);
@@ -32,7 +32,7 @@ nlohmann::json finding(const nlohmann::json& report, const std::string& group, c
 }  // namespace
 
 TEST_CASE("doctor finds a whole model whole, and says so in one page") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.shell("seedstory doctor --model model");
   CHECK(run.code == 0);
   CHECK(run.err.empty());
@@ -50,7 +50,7 @@ TEST_CASE("doctor finds a whole model whole, and says so in one page") {
 }
 
 TEST_CASE("doctor says in one line what a story takes of memory and time, before a file is here as well") {
-  const Desk desk;
+  const Workdir desk;
   for (const char* flags : {"--model model", "-hf TencentARC/SEED-Story", "--model seed-story"}) {
     INFO(flags);
     const Run run = desk.shell("HF_HUB_CACHE=$PWD/cache seedstory doctor --json " + std::string(flags));
@@ -62,7 +62,7 @@ TEST_CASE("doctor says in one line what a story takes of memory and time, before
 }
 
 TEST_CASE("doctor names the configuration file that is read") {
-  const Desk desk;
+  const Workdir desk;
   CHECK(finding(examine(desk, "--model model", 0), "places", "configuration")["state"] == "note");
   REQUIRE(desk.shell("mkdir -p config/seedstory; echo 'steps = 3' >config/seedstory/config.toml").code == 0);
   const auto found = finding(examine(desk, "--model model", 0), "places", "configuration");
@@ -71,7 +71,7 @@ TEST_CASE("doctor names the configuration file that is read") {
 }
 
 TEST_CASE("doctor goes on behind the first broken part") {
-  const Desk desk;
+  const Workdir desk;
   fs::remove(desk / "model/vit.safetensors");
   desk.write("model/vae.safetensors", "not weights");
   fs::copy_file(desk / "model/detokenizer.safetensors", desk / "model/llm.safetensors",
@@ -99,7 +99,7 @@ TEST_CASE("doctor goes on behind the first broken part") {
 }
 
 TEST_CASE("doctor names a tensor of another shape") {
-  const Desk desk;
+  const Workdir desk;
   std::string json = desk.read("model/model.json");
   const size_t at = json.find("\"ffn\": 96");
   REQUIRE(at != std::string::npos);
@@ -113,7 +113,7 @@ TEST_CASE("doctor names a tensor of another shape") {
 }
 
 TEST_CASE("doctor lists the downloads of an empty published layout, a line a part") {
-  const Desk desk;
+  const Workdir desk;
   fs::create_directory(desk / "pretrained models");
   const auto report = examine(desk, "--model 'pretrained models'", 3);
   struct {
@@ -145,7 +145,7 @@ TEST_CASE("doctor lists the downloads of an empty published layout, a line a par
 }
 
 TEST_CASE("doctor names all that is missing of the published model at once, with sizes and room") {
-  const Desk desk;
+  const Workdir desk;
   const std::string host = "https://huggingface.co/";
   struct {
     const char *part, *size, *repo, *file;
@@ -192,7 +192,7 @@ TEST_CASE("doctor names all that is missing of the published model at once, with
 }
 
 TEST_CASE("doctor tries to write, whatever the permissions say") {
-  const Desk desk;
+  const Workdir desk;
   // Root may write anywhere by its permissions; in /proc nobody can.
   const Run run = desk.shell(
       "here=$PWD; cd /proc && HF_HUB_CACHE=/proc/hub XDG_CONFIG_HOME=/proc seedstory doctor --json "
@@ -213,14 +213,14 @@ TEST_CASE("doctor tries to write, whatever the permissions say") {
 }
 
 TEST_CASE("doctor says what is wrong with a place, a device and a whole model") {
-  const Desk desk;
+  const Workdir desk;
   CHECK(finding(examine(desk, "--model nowhere", 3), "model", "model")["text"] == "nowhere: no such model directory");
   desk.write("model/model.json", "{");
   CHECK_THAT(finding(examine(desk, "--model model", 3), "model", "model")["text"].get<std::string>(),
              Catch::Contains("model.json"));
   // The model's fault weighs more than the device's: it is the one that a user can mend.
   examine(desk, "--model model --device cuda:99", 3);
-  const Desk whole;
+  const Workdir whole;
   const auto gpu = finding(examine(whole, "--model model --device cuda:99", 4), "machine", "GPU");
   CHECK(gpu["state"] == "missing");
   CHECK(gpu["fix"] == "seedstory generate --device cpu ...");

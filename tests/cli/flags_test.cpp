@@ -6,7 +6,7 @@ using namespace seedstory;
 
 namespace {
 
-void expect_refused(const Desk& desk, const std::string& line, const std::string& message) {
+void expect_refused(const Workdir& desk, const std::string& line, const std::string& message) {
   INFO(line);
   const Run run = desk.shell(line);
   CHECK(run.code == 2);
@@ -17,7 +17,7 @@ void expect_refused(const Desk& desk, const std::string& line, const std::string
 }  // namespace
 
 TEST_CASE("A wrong command line is one clear line and exit 2") {
-  const Desk desk;
+  const Workdir desk;
   struct {
     const char *line, *message;
   } cases[] = {
@@ -83,7 +83,7 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
 }
 
 TEST_CASE("A slip in a command, a flag or a value is answered with what was meant") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("captions.json", "[]");
   struct {
     const char *line, *message;
@@ -179,7 +179,7 @@ TEST_CASE("A slip in a command, a flag or a value is answered with what was mean
 }
 
 TEST_CASE("The program alone says what to try first, and help is a command") {
-  const Desk desk;
+  const Workdir desk;
   const Run page = desk.shell("seedstory");
   CHECK(page.code == 0);
   CHECK(page.err.empty());
@@ -196,7 +196,7 @@ TEST_CASE("The program alone says what to try first, and help is a command") {
 }
 
 TEST_CASE("A text without a command is a prompt for generate") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.shell("SEEDSTORY_MODEL=model seedstory 'The fox finds a lantern = light.' -n 2 -o bare");
   INFO(run.err);
   REQUIRE(run.code == 0);
@@ -207,7 +207,7 @@ TEST_CASE("A text without a command is a prompt for generate") {
 }
 
 TEST_CASE("Numbers are decimal, whole where they count, and never another number than the one that came") {
-  const Desk desk;
+  const Workdir desk;
   const std::vector<std::string> counts = {"--seed",
                                            "--frames",
                                            "--steps",
@@ -269,7 +269,7 @@ TEST_CASE("Numbers are decimal, whole where they count, and never another number
 }
 
 TEST_CASE("An empty value is refused by name, whatever the command and wherever it stands") {
-  const Desk desk;
+  const Workdir desk;
   for (const char* flag : {"--output", "--model",  "--hf-repo", "--vae",     "--image",      "--trace", "--sheet",
                            "--stream", "--policy", "--rng",     "--seed",    "--steps",      "--temp",  "--log-file",
                            "--config", "--device", "--type",    "--show",    "--order",      "--color", "--prompt-file",
@@ -303,7 +303,7 @@ TEST_CASE("An empty value is refused by name, whatever the command and wherever 
 }
 
 TEST_CASE("A command refuses flags that it could only ignore") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("c.json", R"(["one"])");
   desk.write("all.toml", "temp = 0.5\nseed = 3\nsheet = 'x.png'\nfit = 'off'\nsteps = 1\n");
   for (const char* line : {"visualize --captions c.json --temp 0.5",
@@ -344,7 +344,7 @@ TEST_CASE("A command refuses flags that it could only ignore") {
 }
 
 TEST_CASE("Help and version answer on stdout") {
-  const Desk desk;
+  const Workdir desk;
   Run run = desk.shell("seedstory --version");
   CHECK(run.code == 0);
   CHECK(run.out == "seedstory 0.1.0\n");
@@ -357,7 +357,7 @@ TEST_CASE("Help and version answer on stdout") {
 }
 
 TEST_CASE("version --json names the build and its backends") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.shell("seedstory version --json");
   CHECK(run.code == 0);
   const auto json = nlohmann::json::parse(run.out);
@@ -371,14 +371,14 @@ TEST_CASE("version --json names the build and its backends") {
 }
 
 TEST_CASE("A device that is not there is exit 4, never a slower answer") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.generate("-p x --device cuda:99 -o out");
   CHECK(run.code == 4);
   CHECK_THAT(run.err, Catch::Contains("seedstory: "));
 }
 
 TEST_CASE("The flag --cpu takes instructions that the processor has") {
-  const Desk desk;
+  const Workdir desk;
   CHECK(desk.generate("-p fox -n 1 --cpu portable -o out").code == 0);
   CHECK(desk.shell("seedstory generate --model model -p fox -n 1 --cpu sse9 -o out").err ==
         "seedstory: --cpu sse9: expected auto, amx, avx512_bf16, avx512, avx2 or portable\n");
@@ -391,7 +391,7 @@ TEST_CASE("The flag --cpu takes instructions that the processor has") {
 }
 
 TEST_CASE("The environment names model, device and threads, and flags win") {
-  const Desk desk;
+  const Workdir desk;
   Run run = desk.shell("SEEDSTORY_MODEL=model seedstory generate -p fox -n 1 -o out");
   CHECK(run.code == 0);
   run = desk.shell("SEEDSTORY_MODEL=nowhere seedstory generate -p fox --model model -n 1 -o out2");
@@ -406,7 +406,7 @@ TEST_CASE("The environment names model, device and threads, and flags win") {
 }
 
 TEST_CASE("One prompt is one story, whatever typed it, and is kept as it came") {
-  const Desk desk(random_model());
+  const Workdir desk(random_model());
   const std::string plain = "The fox's \"red\" lantern - in the snow...\nIt is caf\u00e9.";
   const std::string typed[] = {
       plain, "The fox's \"red\" lantern - in the snow...\r\nIt is caf\u00e9.",
@@ -433,7 +433,7 @@ TEST_CASE("One prompt is one story, whatever typed it, and is kept as it came") 
 }
 
 TEST_CASE("A prompt or captions typed otherwise are the same story in the same folder") {
-  const Desk desk;
+  const Workdir desk;
   const std::string typed[] = {"The fox's \"red\" caf\u00e9 - in the snow...",
                                "The fox\u2019s \u201cred\u201d\u00a0cafe\u0301 \u2014 in the snow\u2026",
                                " The fox's \"red\"\r\ncaf\u00e9 \u2013 in  the snow... "};
@@ -462,7 +462,7 @@ TEST_CASE("A prompt or captions typed otherwise are the same story in the same f
 }
 
 TEST_CASE("Captions are paragraphs, strings, or objects with a text") {
-  const Desk desk;
+  const Workdir desk;
   const std::vector<std::string> expected = {"The fox \u201cfinds\u201d a lantern.", "It is red."};
   const std::pair<const char*, std::string> files[] = {
       {"a.json", R"(["The fox \u201cfinds\u201d a lantern.", "It is red."])"},
@@ -486,7 +486,7 @@ TEST_CASE("Captions are paragraphs, strings, or objects with a text") {
 }
 
 TEST_CASE("More captions than pictures that a story may have are refused, or cut by --frames") {
-  const Desk desk;
+  const Workdir desk;
   std::string text;
   for (int i = 0; i < 10001; ++i) text += "the fox\n\n";
   desk.write("many.txt", text);
@@ -499,7 +499,7 @@ TEST_CASE("More captions than pictures that a story may have are refused, or cut
 }
 
 TEST_CASE("A caption that does not fit is refused before the first picture") {
-  const Desk desk;
+  const Workdir desk;
   std::string words;
   for (int i = 0; i < 2000; ++i) words += "fox ";
   desk.write("long.json", nlohmann::json({"the fox", "the snow", words}).dump());
@@ -515,7 +515,7 @@ TEST_CASE("A caption that does not fit is refused before the first picture") {
 }
 
 TEST_CASE("The prompt comes from a file, stdin or a pipe, byte order mark and last line break aside") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("prompt.txt", "\xef\xbb\xbfThe fox finds\na lantern.\r\n");
   const Run file = desk.generate("-f prompt.txt -o file");
   const Run pipe = desk.generate("-f - -o pipe <prompt.txt");

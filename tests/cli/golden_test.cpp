@@ -36,7 +36,7 @@ void expect_close(const std::string& name, const Tensor& expected, const Tensor&
 }
 
 // Every expected tensor whose name begins with one of these is there and close.
-void expect_trace(const Desk& desk, const std::string& file, const std::vector<std::string>& prefixes) {
+void expect_trace(const Workdir& desk, const std::string& file, const std::vector<std::string>& prefixes) {
   const auto expected = open_weights(golden_dir() / "expected.safetensors");
   const auto got = open_weights(desk / file);
   int checked = 0;
@@ -52,7 +52,7 @@ void expect_trace(const Desk& desk, const std::string& file, const std::vector<s
   CHECK(checked > 0);
 }
 
-void expect_ids(const Desk& desk, const std::string& file, const char* what) {
+void expect_ids(const Workdir& desk, const std::string& file, const char* what) {
   const auto expected = nlohmann::json::parse(read_text_file(golden_dir() / "expected.json"))[what];
   const auto calls = desk.json(file)["calls"];
   REQUIRE(calls.size() == expected.size());
@@ -72,7 +72,7 @@ std::string model_and_start() {
 
 TEST_CASE("Golden: generate, tensor by tensor and id by id") {
   if (!have_golden()) return;
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.shell("seedstory generate" + model_and_start() +
                              " --prompt \"Mia the fox finds a red lantern in the snowy wood. Snow falls.\""
                              " --frames 6 --window 3 --policy window --rng torch-cpu --seed 42 --steps 50 --type f32"
@@ -87,7 +87,7 @@ TEST_CASE("Golden: generate, tensor by tensor and id by id") {
 
 TEST_CASE("Golden: visualize with the published program's slips") {
   if (!have_golden()) return;
-  const Desk desk;
+  const Workdir desk;
   const auto expected = nlohmann::json::parse(read_text_file(golden_dir() / "expected.json"));
   desk.write("captions.json", expected["captions"].dump());
   const Run run = desk.shell("seedstory visualize" + model_and_start() +
@@ -101,7 +101,7 @@ TEST_CASE("Golden: visualize with the published program's slips") {
 
 TEST_CASE("Golden: a second frame in 20 steps") {
   if (!have_golden()) return;
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.shell("seedstory generate" + model_and_start() +
                              " --prompt \"Mia the fox finds a red lantern in the snowy wood. Snow falls.\""
                              " --frames 2 --window 3 --policy window --rng torch-cpu --steps 20 --type f32"

@@ -11,7 +11,7 @@ namespace {
 const std::string kCommit(40, 'a');
 
 // The desk's model as the cache holds it: every file of a snapshot is a link into blobs/.
-void put_into_cache(const Desk& desk, const std::string& cache, const std::string& repo = "models--me--tiny") {
+void put_into_cache(const Workdir& desk, const std::string& cache, const std::string& repo = "models--me--tiny") {
   const fs::path folder = desk / cache / repo, snapshot = folder / "snapshots" / kCommit;
   fs::create_directories(folder / "refs");
   fs::create_directories(folder / "blobs");
@@ -28,7 +28,7 @@ void put_into_cache(const Desk& desk, const std::string& cache, const std::strin
 }  // namespace
 
 TEST_CASE("The flag --hf-repo finds a model in each place where the cache may be") {
-  const Desk desk;
+  const Workdir desk;
   put_into_cache(desk, "hub");
   put_into_cache(desk, "home/.cache/huggingface/hub");
   const std::string line = " seedstory inspect -hf me/tiny";
@@ -50,7 +50,7 @@ TEST_CASE("The flag --hf-repo finds a model in each place where the cache may be
 }
 
 TEST_CASE("What stands for nothing in the cache's variable stays as it is") {
-  const Desk desk;
+  const Workdir desk;
   for (const char* name :
        {"$NOT_SET_HERE/hub", "${NOT_SET_HERE}x", "no~tilde", "$", "a$", "${open", "~no.such.user/hub"}) {
     const Run run = desk.shell("HF_HUB_CACHE='" + std::string(name) + "' seedstory inspect -hf me/tiny");
@@ -61,7 +61,7 @@ TEST_CASE("What stands for nothing in the cache's variable stays as it is") {
 }
 
 TEST_CASE("A snapshot without a ref is found, and named") {
-  const Desk desk;
+  const Workdir desk;
   put_into_cache(desk, "hub");
   fs::remove_all(desk / "hub/models--me--tiny/refs");
   // One that broke off later has fewer files; what is no commit is no snapshot.
@@ -83,7 +83,7 @@ TEST_CASE("A snapshot without a ref is found, and named") {
 }
 
 TEST_CASE("A story told from the cache is the model's, and knows how to be told again") {
-  const Desk desk;
+  const Workdir desk;
   put_into_cache(desk, "hub");
   const std::string head = "export HF_HUB_CACHE=$PWD/hub; ";
   REQUIRE(desk.shell("seedstory generate --model model -n 2 -p 'The fox' -o plain").code == 0);
@@ -101,7 +101,7 @@ TEST_CASE("A story told from the cache is the model's, and knows how to be told 
 }
 
 TEST_CASE("Parts of the published layout are found as torch files, behind safetensors") {
-  const Desk desk;
+  const Workdir desk;
   const std::string base = "pretrained/stable-diffusion-xl-base-1.0/";
   const auto found = [&](const char* part) {
     const Run run = desk.shell("seedstory doctor --json --model pretrained");
@@ -126,7 +126,7 @@ TEST_CASE("Parts of the published layout are found as torch files, behind safete
 }
 
 TEST_CASE("A model that is not in the cache is exit 3, with the line that fetches it") {
-  const Desk desk;
+  const Workdir desk;
   put_into_cache(desk, "hub");
   const Run run = desk.shell("HF_HUB_CACHE=hub seedstory generate --hf-repo me/other -p fox -o out");
   CHECK(run.code == 3);
@@ -140,7 +140,7 @@ TEST_CASE("A model that is not in the cache is exit 3, with the line that fetche
 }
 
 TEST_CASE("A repository's name and its commit are never a way out of the cache") {
-  const Desk desk;
+  const Workdir desk;
   put_into_cache(desk, "hub");
   for (const char* name : {"tiny", "me/tiny/model", "../tiny", "me/..", "me/", "/tiny", "'me/ti ny'"}) {
     const Run run = desk.shell(std::string("HF_HUB_CACHE=hub seedstory inspect --hf-repo=") + name);
@@ -165,7 +165,7 @@ TEST_CASE("A repository's name and its commit are never a way out of the cache")
 }
 
 TEST_CASE("What SEED-Story leaves to other repositories is taken from their caches") {
-  const Desk desk;
+  const Workdir desk;
   const auto put = [&](const std::string& repo, const std::string& file) {
     fs::create_directories((desk / ("hub/" + repo + "/refs")));
     fs::create_directories((desk / ("hub/" + repo + "/snapshots/" + kCommit + "/" + file)).parent_path());
@@ -204,7 +204,7 @@ TEST_CASE("What SEED-Story leaves to other repositories is taken from their cach
 }
 
 TEST_CASE("The flags --hf-repo and --model exclude each other") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.shell("seedstory generate --hf-repo me/tiny --model model -p fox");
   CHECK(run.code == 2);
   CHECK_THAT(run.err, Catch::Contains("--hf-repo excludes --model") || Catch::Contains("--model excludes --hf-repo"));

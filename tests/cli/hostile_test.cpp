@@ -18,13 +18,13 @@ int64_t peak_mib() {
 }
 
 // Runs the line with 60 seconds of CPU time and looks at the memory that it took.
-Run run_bounded(const Desk& desk, const std::string& line) {
+Run run_bounded(const Workdir& desk, const std::string& line) {
   const Run run = desk.shell("ulimit -t 60; " + line);
   CHECK(peak_mib() < SEEDSTORY_MOST_MIB);
   return run;
 }
 
-void expect_refused(const Desk& desk, const std::string& line, const std::string& message) {
+void expect_refused(const Workdir& desk, const std::string& line, const std::string& message) {
   INFO(line);
   const Run run = run_bounded(desk, line);
   CHECK(run.code == 3);
@@ -92,7 +92,7 @@ constexpr int kDeep = 1'000'000;
 }  // namespace
 
 TEST_CASE("A pickle that runs code is refused by name, and nothing runs") {
-  const Desk desk;
+  const Workdir desk;
   using namespace pickle;
   ZipBuilder zip;
   zip.add("archive/data.pkl", "\x80\x02" + global("posix", "system") + tuple(text("touch ran")) + "R.");
@@ -107,7 +107,7 @@ TEST_CASE("A pickle that runs code is refused by name, and nothing runs") {
 }
 
 TEST_CASE("What is small on disk and huge in memory is not unpacked") {
-  const Desk desk;
+  const Workdir desk;
   ZipBuilder zip;
   zip.method = 8;
   zip.add("archive/data.pkl", Deflated(0, kBomb).bytes);
@@ -144,7 +144,7 @@ TEST_CASE("What is small on disk and huge in memory is not unpacked") {
 }
 
 TEST_CASE("JSON of a million levels is refused wherever JSON is read") {
-  const Desk desk;
+  const Workdir desk;
   const std::string deep = nested(kDeep);
   const auto tell = [](const std::string& flags) {
     return "seedstory generate --model model -p fox -n 1 -o out " + flags;
@@ -179,7 +179,7 @@ TEST_CASE("JSON of a million levels is refused wherever JSON is read") {
 }
 
 TEST_CASE("A prompt and a caption of a megabyte are answered") {
-  const Desk desk;
+  const Workdir desk;
   std::string words;  // all different
   for (int i = 1; words.size() < 1 << 20; ++i) {
     for (int rest = i; rest > 0; rest /= 26) words += char('a' + rest % 26);
@@ -203,7 +203,7 @@ TEST_CASE("A prompt and a caption of a megabyte are answered") {
 }
 
 TEST_CASE("Names with line breaks and control characters make no second line") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("a\nb\x1b[2J.png", "no picture");
   expect_refused(desk, "seedstory inspect a*.png", "a?b?[2J.png: ");
   expect_refused(desk, "seedstory generate --model model -p fox -o out -i a*.png", "a?b?[2J.png: ");

@@ -6,7 +6,7 @@
 using namespace seedstory;
 
 TEST_CASE("inspect says what a model is made of") {
-  const Desk desk;
+  const Workdir desk;
   Run run = desk.shell("seedstory inspect model");
   CHECK(run.code == 0);
   for (const char* line :
@@ -26,7 +26,7 @@ TEST_CASE("inspect says what a model is made of") {
 }
 
 TEST_CASE("inspect lists a weight file's tensors") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.shell("seedstory inspect model/vae.safetensors");
   CHECK(run.code == 0);
   CHECK_THAT(run.out, Catch::Contains("f32         [8, 16, 3, 3]") || Catch::Contains("f32         [16, 16, 3, 3]"));
@@ -43,7 +43,7 @@ TEST_CASE("inspect lists a weight file's tensors") {
 }
 
 TEST_CASE("inspect lists and counts tensors that cannot be weights") {
-  const Desk desk;
+  const Workdir desk;
   const auto file = [](std::string header, size_t bytes) {
     header.resize((header.size() + 7) / 8 * 8, ' ');
     const uint64_t length = header.size();
@@ -67,7 +67,7 @@ TEST_CASE("inspect lists and counts tensors that cannot be weights") {
 }
 
 TEST_CASE("inspect reads torch files, and refuses one that runs code") {
-  const Desk desk;
+  const Workdir desk;
   const std::string lora = quoted(std::string(SEEDSTORY_SOURCE_DIR) + "/tests/data/reference/lora_rank3.bin");
   const Run run = desk.shell("seedstory inspect " + lora);
   CHECK(run.code == 0);
@@ -75,7 +75,7 @@ TEST_CASE("inspect reads torch files, and refuses one that runs code") {
 }
 
 TEST_CASE("The command inside a frame and a story makes the same bytes") {
-  const Desk desk(random_model());
+  const Workdir desk(random_model());
   Image start{.width = 9, .height = 7, .rgb = std::vector<uint8_t>(9 * 7 * 3, 90)};
   start.rgb[5] = 17;
   desk.write("start.png", encode_png(start));
@@ -154,7 +154,7 @@ TEST_CASE("A quoted word arrives byte for byte in sh, bash, zsh and fish") {
                                           std::string(5000, '\''),
                                           "end",
                                           "and"};
-  const Desk desk;
+  const Workdir desk;
   std::string line = "env printf '%s|'", expected;
   for (const std::string& text : texts) {
     line += " " + shell_quote(text);
@@ -175,7 +175,7 @@ TEST_CASE("A quoted word arrives byte for byte in sh, bash, zsh and fish") {
 }
 
 TEST_CASE("A stranger's frame prints a command that only tells its story") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.generate("-p fox -n 1 -o out").code == 0);
   const nlohmann::ordered_json honest = nlohmann::ordered_json::parse(desk.read("out/story.json"));
   // What lies in a frame, and what of it is said.
@@ -215,7 +215,7 @@ TEST_CASE("A stranger's frame prints a command that only tells its story") {
 }
 
 TEST_CASE("inspect tells a person and a program what a frame is") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.generate("-p 'The fox' -s 5 -o out").code == 0);
   const Run run = desk.shell("seedstory inspect out/001.png");
   CHECK(run.code == 0);
@@ -229,7 +229,7 @@ TEST_CASE("inspect tells a person and a program what a frame is") {
 }
 
 TEST_CASE("inspect says what the command of a frame that was moved would miss") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("start.png", encode_png({.width = 3, .height = 2, .rgb = std::vector<uint8_t>(18)}));
   REQUIRE(desk.generate("-p fox -n 1 -i start.png -o out && mkdir far && cp out/001.png far").code == 0);
   CHECK(desk.shell("seedstory inspect out/001.png").err.empty());
@@ -239,7 +239,7 @@ TEST_CASE("inspect says what the command of a frame that was moved would miss") 
 }
 
 TEST_CASE("inspect of a picture without a story, and of what it cannot read") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("plain.png", encode_png({.width = 3, .height = 2, .rgb = std::vector<uint8_t>(18)}));
   desk.write("junk", "not a weight file");
   desk.write("hostile.png",

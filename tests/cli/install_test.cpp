@@ -33,7 +33,7 @@ class Tree {
                words, "; code=$?; chmod -R u+w tree; exit $code");
   }
 
-  const Desk& desk() const { return desk_; }
+  const Workdir& desk() const { return desk_; }
 
  private:
   void tool(const std::string& name, const std::string& line) const {
@@ -45,13 +45,13 @@ class Tree {
     return desk_.shell("export PATH=$PWD/tools:$PATH; " + before + "tree/scripts/seedstory " + words + after);
   }
 
-  Desk desk_;
+  Workdir desk_;
 };
 
 }  // namespace
 
 TEST_CASE("An installed program has its model, its manual, its completion and its licence") {
-  const Desk desk;
+  const Workdir desk;
   const std::string build = fs::path(SEEDSTORY_PROGRAM).parent_path().string();
   const Run installed = desk.shell("cmake --install " + quoted(build) + " --prefix there");
   INFO(installed.out << installed.err);

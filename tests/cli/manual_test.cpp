@@ -18,7 +18,7 @@ Names flags_in(const std::string& text) {
 }
 
 // Lines of the help that begin with a flag; what is said of others beside it does not count.
-Names flags_of_program(const Desk& desk, const std::string& command) {
+Names flags_of_program(const Workdir& desk, const std::string& command) {
   Names names;
   std::istringstream help(desk.shell("seedstory " + command + " --help").out);
   const std::regex head("^ +(-[A-Za-z],)?((--[a-z0-9-]+,?)+).*");
@@ -27,7 +27,7 @@ Names flags_of_program(const Desk& desk, const std::string& command) {
   return names;
 }
 
-std::vector<std::string> commands(const Desk& desk) {
+std::vector<std::string> commands(const Workdir& desk) {
   std::vector<std::string> names;
   std::istringstream help(desk.shell("seedstory --help | sed -n '/^Subcommands:/,/^$/p'").out);
   for (std::string line; std::getline(help, line);)
@@ -47,7 +47,7 @@ Names flags_of_docs() {
 }
 
 // What bash would offer after these words; the last one is being typed.
-std::vector<std::string> offered(const Desk& desk, const std::string& words) {
+std::vector<std::string> offered(const Workdir& desk, const std::string& words) {
   const Run run = desk.shell(
       "seedstory completion bash >complete.bash && bash -c 'set -u; source ./complete.bash; "
       "COMP_WORDS=(seedstory " +
@@ -68,7 +68,7 @@ std::vector<std::string> offered(const Desk& desk, const std::string& words) {
 }  // namespace
 
 TEST_CASE("Every flag stands in docs/cli.md, and it names no other") {
-  const Desk desk;
+  const Workdir desk;
   Names program;
   for (const std::string& command : commands(desk)) program.merge(flags_of_program(desk, command));
   program.erase("--help");
@@ -77,7 +77,7 @@ TEST_CASE("Every flag stands in docs/cli.md, and it names no other") {
 }
 
 TEST_CASE("bash completes commands, flags, their values, files and folders") {
-  const Desk desk;
+  const Workdir desk;
   using Words = std::vector<std::string>;
   REQUIRE(desk.shell("mkdir -p 'a folder' fine; touch 'a file' figure.png").code == 0);
   CHECK(offered(desk, "gen") == Words{"generate"});
@@ -100,7 +100,7 @@ TEST_CASE("bash completes commands, flags, their values, files and folders") {
 }
 
 TEST_CASE("Completion knows every flag of every command, in each shell") {
-  const Desk desk;
+  const Workdir desk;
   for (const std::string& command : commands(desk)) {
     const Names flags = flags_of_program(desk, command);
     const auto words = offered(desk, command + " -");
@@ -121,7 +121,7 @@ TEST_CASE("Completion knows every flag of every command, in each shell") {
 }
 
 TEST_CASE("zsh and fish take their scripts") {
-  const Desk desk;
+  const Workdir desk;
   if (has(desk, "zsh")) {
     REQUIRE(desk.shell("mkdir z && seedstory completion zsh >z/_seedstory").code == 0);
     Run run = desk.shell("zsh -n z/_seedstory");
@@ -142,7 +142,7 @@ TEST_CASE("zsh and fish take their scripts") {
 }
 
 TEST_CASE("The man page is formatted without a warning and has every flag, variable and exit code") {
-  const Desk desk;
+  const Workdir desk;
   if (!has(desk, "groff")) return;
   const Run run = desk.shell("seedstory man >seedstory.1 && groff -man -ww -rLL=100n -Tascii -P-cbou seedstory.1");
   REQUIRE(run.code == 0);
@@ -160,7 +160,7 @@ TEST_CASE("The man page is formatted without a warning and has every flag, varia
 }
 
 TEST_CASE("Another shell is refused by name") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.shell("seedstory completion tcsh");
   CHECK(run.code == 2);
   CHECK(run.err == "seedstory: completion tcsh: expected bash, zsh or fish\n");

@@ -1,15 +1,14 @@
 // The page in a real browser, with a story that was written to break it.
-#include "story/page.h"
-
 #include "io/image.h"
 #include "program.h"
+#include "story/story_html.h"
 
 using namespace seedstory;
 
 namespace {
 
 // Checks the page of the folder `out` as tests/cli/page_check.py does; false where there is no browser to do it with.
-bool check_page(const Desk& desk, const std::string& sizes) {
+bool check_page(const Workdir& desk, const std::string& sizes) {
   if (desk.shell("command -v python3 && { command -v chromium || command -v google-chrome; }").code != 0) {
     WARN("skipped: python3 and chromium are not both here (scripts/test needs neither)");
     return false;
@@ -22,7 +21,7 @@ bool check_page(const Desk& desk, const std::string& sizes) {
 }
 
 // What the policy in the page says of its <style> or <script>, and what sha256sum says.
-void check_hash(const Desk& desk, const std::string& page, const std::string& tag) {
+void check_hash(const Workdir& desk, const std::string& page, const std::string& tag) {
   const size_t begin = page.find("<" + tag + ">") + tag.size() + 2;
   desk.write("part", page.substr(begin, page.find("</" + tag + ">") - begin));
   const std::string hash = desk.shell("sha256sum <part | cut -c 1-64 | tr a-f A-F | basenc -d --base16 | base64").out;
@@ -33,7 +32,7 @@ void check_hash(const Desk& desk, const std::string& page, const std::string& ta
 }  // namespace
 
 TEST_CASE("The page's policy allows its own style and script, by hash") {
-  const Desk desk;
+  const Workdir desk;
   const auto make = [] {
     return story_page("T", {}, {{.text = "a", .picture = {.width = 1, .height = 1, .jpeg = "b"}}});
   };
@@ -62,7 +61,7 @@ TEST_CASE("The cover has the story's first sentence") {
 }
 
 TEST_CASE("A browser shows the book: sizes, keys, swipes, contrast, print, no script, no network") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("captions.json", R"(["A little fox finds a red lantern in the snow. She takes it home.",
     "The fox\nand her friends.", "The lantern glows.", "\"Good night...\" -- it's late.", "A", "The end."])");
   REQUIRE(desk.shell("seedstory visualize --model model --captions captions.json -o out").code == 0);
@@ -72,7 +71,7 @@ TEST_CASE("A browser shows the book: sizes, keys, swipes, contrast, print, no sc
 }
 
 TEST_CASE("A browser shows long texts and pictures of every shape whole") {
-  const Desk desk;
+  const Workdir desk;
   std::string some, many;
   for (int i = 0; i < 25; ++i) some += "The fox walks on. ";
   for (int i = 0; i < 50; ++i) many += "The fox walks on. ";
@@ -89,7 +88,7 @@ TEST_CASE("A browser shows long texts and pictures of every shape whole") {
 }
 
 TEST_CASE("A text of many words is printed whole, and no page of paper is empty") {
-  const Desk desk;
+  const Workdir desk;
   const std::string nano = std::string(SEEDSTORY_SOURCE_DIR) + "/weights/nano";  // the tiny model has 512 positions
   std::string many;
   for (int i = 0; i < 270; ++i) many += "lantern ";
@@ -101,7 +100,7 @@ TEST_CASE("A text of many words is printed whole, and no page of paper is empty"
 }
 
 TEST_CASE("The last page says how the book was made, without this machine's paths") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.generate("-p 'The fox' --seed 7 -o out").code == 0);
   const std::string page = desk.read("out/story.html");
   const size_t about = page.find("id=\"about\"");
@@ -126,7 +125,7 @@ TEST_CASE("The last page says how the book was made, without this machine's path
 }
 
 TEST_CASE("A browser shows hostile texts as texts") {
-  const Desk desk;
+  const Workdir desk;
   const nlohmann::json captions = {
       "</figcaption><script>window.hacked = 1</script><img src=http://127.0.0.1:9/a onerror='window.hacked = 1'>",
       "\" onload=\"window.hacked = 1\" '><!-- <style>*{display:none}</style> </main>",

@@ -23,7 +23,7 @@ Image photo(int width, int height) {
 }  // namespace
 
 TEST_CASE("A turned photo starts a story upright, and lies as it was stored for compat_vis") {
-  const Desk desk;
+  const Workdir desk;
   const std::string jpeg = read_text_file(kPictures + "rgb444.jpg");
   desk.write("plain.jpg", jpeg);
   desk.write("photo.jpg", jpeg_with_exif(jpeg, exif_bytes(6, true)));
@@ -47,7 +47,7 @@ TEST_CASE("A turned photo starts a story upright, and lies as it was stored for 
 }
 
 TEST_CASE("Transparent pixels of a start picture go on white, and a note says so") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("noise.webp", webp_bytes(2, 1, {1, 2, 3, 0, 4, 5, 6, 255}));
   const Run run = desk.generate("-p fox -i noise.webp -o out");
   CHECK(run.code == 0);
@@ -58,7 +58,7 @@ TEST_CASE("Transparent pixels of a start picture go on white, and a note says so
 }
 
 TEST_CASE("The start picture may come from standard input or a pipe, which only one flag can read") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("a.png", encode_png({.width = 2, .height = 2, .rgb = std::vector<uint8_t>(12, 70)}));
   CHECK(desk.generate("-p fox -i - -o stdin <a.png").code == 0);
   CHECK(desk.generate("-p fox -i a.png -o file").code == 0);
@@ -86,7 +86,7 @@ TEST_CASE("The start picture may come from standard input or a pipe, which only 
 }
 
 TEST_CASE("inspect says of a picture what generate makes of it") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("photo.jpg", jpeg_with_exif(read_text_file(kPictures + "rgb444.jpg"), exif_bytes(8, false)));
   desk.write("plain.webp", webp_bytes(2, 1, {1, 2, 3, 0, 4, 5, 6, 255}, exif_bytes(5, false)));
   desk.write("film.jpg", std::string("\0\0\0\x18", 4) + "ftypheic");
@@ -113,7 +113,7 @@ TEST_CASE("inspect says of a picture what generate makes of it") {
 }
 
 TEST_CASE("The page of a story that starts from a large photo can be sent, and 000.png is whole") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("photo.png", encode_png(photo(4000, 3000)));
   REQUIRE(desk.generate("-p fox -i photo.png -o out").code == 0);
   CHECK(read_image(desk / "out/000.png").width == 4000);

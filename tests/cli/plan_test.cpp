@@ -11,7 +11,7 @@
 using namespace seedstory;
 
 TEST_CASE("plan says what the stages take", "[cli]") {
-  const Desk desk;
+  const Workdir desk;
   const Run ran = desk.shell("seedstory plan --model model --frames 3");
   CHECK(ran.code == 0);
   for (const char* word : {"see", "tell", "paint", "all at once", "in stages", "3 frames", "fits at once"})
@@ -32,7 +32,7 @@ TEST_CASE("plan says what the stages take", "[cli]") {
 }
 
 TEST_CASE("plan counts the picture that a story starts from, and the captions that there are", "[cli]") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("start.png", encode_png({.width = 4, .height = 4, .rgb = std::vector<uint8_t>(48)}));
   desk.write("captions.json", R"(["one", "two", "three"])");
   const auto plan = [&](const std::string& line) {
@@ -54,7 +54,7 @@ TEST_CASE("plan counts the picture that a story starts from, and the captions th
 }
 
 TEST_CASE("plan: too little memory is exit 4 with what helps", "[cli]") {
-  const Desk desk;
+  const Workdir desk;
   const auto plan = nlohmann::json::parse(desk.shell("seedstory plan --model model --type f32 --json").out);
   const double at_once = plan["bytes_at_once"].get<double>() / double(1 << 30),
                staged = plan["bytes_in_stages"].get<double>() / double(1 << 30);
@@ -73,7 +73,7 @@ TEST_CASE("plan: too little memory is exit 4 with what helps", "[cli]") {
 }
 
 TEST_CASE("plan knows the published sizes without a file", "[cli]") {
-  const Desk desk;
+  const Workdir desk;
   const auto plan = [&](const std::string& flags, int code) {
     const Run ran = desk.shell("HF_HUB_CACHE=none seedstory plan --json " + flags);
     INFO(ran.err);
@@ -121,7 +121,7 @@ TEST_CASE("plan knows the published sizes without a file", "[cli]") {
 }
 
 TEST_CASE("A card is known by all its names", "[cli]") {
-  const Desk desk;
+  const Workdir desk;
   struct {
     const char *name, *card;
     double gib;

@@ -52,9 +52,9 @@ inline TinyModel random_model() {
 }
 
 // A folder to work in, with a tiny model in it.
-class Desk {
+class Workdir {
  public:
-  explicit Desk(const TinyModel& model = scripted_model()) {
+  explicit Workdir(const TinyModel& model = scripted_model()) {
     std::filesystem::create_directory(dir_ / "model");
     write_tiny_model(dir_ / "model", model);
   }
@@ -108,7 +108,7 @@ class Desk {
   TempDir dir_;
 };
 
-inline bool has(const Desk& desk, const std::string& program) {
+inline bool has(const Workdir& desk, const std::string& program) {
   const bool there = desk.shell("command -v " + program).code == 0;
   if (!there) WARN("skipped: " << program << " is not installed");
   return there;

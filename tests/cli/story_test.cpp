@@ -31,7 +31,7 @@ Image picture(int width, int height) {
   return image;
 }
 
-std::string chunk(const Desk& desk, const std::string& png, const std::string& key) {
+std::string chunk(const Workdir& desk, const std::string& png, const std::string& key) {
   for (const auto& [name, text] : read_png_text(desk / png))
     if (name == key) return text;
   return "";
@@ -40,7 +40,7 @@ std::string chunk(const Desk& desk, const std::string& png, const std::string& k
 }  // namespace
 
 TEST_CASE("stdout is the story, stderr one line a frame, the folder the book") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.generate("-p 'A little fox finds a red lantern in the snow.' -o out");
   REQUIRE(run.code == 0);
   const auto story = desk.json("out/story.json");
@@ -67,7 +67,7 @@ TEST_CASE("stdout is the story, stderr one line a frame, the folder the book") {
 }
 
 TEST_CASE("The words are out before their picture is painted") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.generate("-p 'The fox' -o out 2>&1");
   const std::string first = desk.json("out/story.json")["frames"][0]["text"];
   REQUIRE_FALSE(first.empty());
@@ -76,7 +76,7 @@ TEST_CASE("The words are out before their picture is painted") {
 }
 
 TEST_CASE("Quiet, verbose and coloured: only stderr changes") {
-  const Desk desk;
+  const Workdir desk;
   const Run plain = desk.generate("-p fox -o a"), quiet = desk.generate("-p fox -q -o b"),
             verbose = desk.generate("-p fox -v -o c"), colored = desk.generate("-p fox --color on -o d");
   CHECK(quiet.err.empty());
@@ -91,7 +91,7 @@ TEST_CASE("Quiet, verbose and coloured: only stderr changes") {
 }
 
 TEST_CASE("With --json stdout is one object a frame, also for a story that is there already") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.generate("-p fox --json -o out");
   const auto printed = lines(run.out);
   REQUIRE(printed.size() == 3);
@@ -104,7 +104,7 @@ TEST_CASE("With --json stdout is one object a frame, also for a story that is th
 }
 
 TEST_CASE("Equal runs are equal bytes: threads, instructions, order and again") {
-  const Desk desk(random_model());
+  const Workdir desk(random_model());
   const std::string ask = "-p 'The red fox' --max-tokens 16 --temp 0.8 -o ";
   REQUIRE(desk.generate(ask + "a").code == 0);
   CHECK(desk.generate(ask + "again").code == 0);
@@ -121,7 +121,7 @@ TEST_CASE("Equal runs are equal bytes: threads, instructions, order and again") 
 }
 
 TEST_CASE("With --order text-first everything is told before it is painted") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.generate("-p fox --order text-first -o out 2>&1");
   const std::string last = desk.json("out/story.json")["frames"][2]["text"];
   REQUIRE_FALSE(last.empty());
@@ -129,7 +129,7 @@ TEST_CASE("With --order text-first everything is told before it is painted") {
 }
 
 TEST_CASE("Each flag of the pictures and of the words has its effect") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.generate("-p fox -o base").code == 0);
   const Image base = read_image(desk / "base/001.png");
   for (const char* flag : {"--seed 7", "--seed-per-frame", "--steps 3", "--cfg-scale 5", "--guidance-scale 5",
@@ -151,7 +151,7 @@ TEST_CASE("Each flag of the pictures and of the words has its effect") {
 }
 
 TEST_CASE("Each flag of the words has its effect") {
-  const Desk desk(random_model());
+  const Workdir desk(random_model());
   const std::string words = desk.generate("-p fox --max-tokens 16 -o out").out;
   for (const char* flag : {"--temp 5 --top-k 0 --top-p 1 --min-p 0", "--repeat-penalty 9", "--max-tokens 30",
                            "--policy mm_sink --window 1"}) {
@@ -164,7 +164,7 @@ TEST_CASE("Each flag of the words has its effect") {
 }
 
 TEST_CASE("A model whose words are drawn tells another story from another seed") {
-  const Desk desk(random_model());
+  const Workdir desk(random_model());
   desk.shell(
       "sed -i 's/\"policy\": \"window\"/&, \"temp\": 5, \"top_k\": 0, \"top_p\": 1, \"min_p\": 0/' model/model.json");
   const std::string ask = "-p fox --max-tokens 16 --force -o ";
@@ -185,13 +185,13 @@ TEST_CASE("A model whose words are drawn tells another story from another seed")
 }
 
 TEST_CASE("A --top-k at --temp 0 is told to change nothing") {
-  const Desk desk;
+  const Workdir desk;
   CHECK_THAT(desk.generate("-p fox --top-k 3 -q -o out").err,
              Catch::Contains("change nothing at --temp 0: the likeliest word is taken"));
 }
 
 TEST_CASE("A seed of -1 is drawn, printed and stored") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.generate("-p fox -s -1 -o out");
   REQUIRE(run.code == 0);
   const uint64_t seed = desk.json("out/story.json")["request"]["seed"];
@@ -203,7 +203,7 @@ TEST_CASE("A seed of -1 is drawn, printed and stored") {
 }
 
 TEST_CASE("A user's picture becomes 000.png, and N more follow") {
-  const Desk desk;
+  const Workdir desk;
   const Image start = picture(50, 20);
   desk.write("start.png", encode_png(start));
   const Run run = desk.generate("-p 'The fox' --image start.png -o out");
@@ -227,7 +227,7 @@ TEST_CASE("A user's picture becomes 000.png, and N more follow") {
 }
 
 TEST_CASE("What the start picture shows changes the story") {
-  const Desk desk(random_model());
+  const Workdir desk(random_model());
   desk.write("wide.png", encode_png(picture(50, 20)));
   desk.write("tall.png", encode_png(picture(20, 50)));
   for (const char* name : {"wide", "tall"})
@@ -236,7 +236,7 @@ TEST_CASE("What the start picture shows changes the story") {
 }
 
 TEST_CASE("visualize paints a caption a frame, and the first belongs to a start picture") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("captions.json", R"(["the fox", "the \"red\" fox <img>", "a lantern"])");
   desk.write("start.png", encode_png(picture(32, 32)));
   Run run = desk.shell("seedstory visualize --model model --captions captions.json -o all");
@@ -255,7 +255,7 @@ TEST_CASE("visualize paints a caption a frame, and the first belongs to a start 
 }
 
 TEST_CASE("A frame carries A1111's parameters and the whole request") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.generate("-p 'The fox' --seed 5 --seed-per-frame -o out").code == 0);
   const auto story = desk.json("out/story.json");
   const auto inside = nlohmann::json::parse(chunk(desk, "out/002.png", "seedstory"));
@@ -273,7 +273,7 @@ TEST_CASE("A frame carries A1111's parameters and the whole request") {
 }
 
 TEST_CASE("The method and the scheduler of the steps are recorded, and change the pictures alone") {
-  const Desk desk;
+  const Workdir desk;
   const auto story = [&](const std::string& flags, const std::string& dir) {
     const Run run = desk.generate("-p 'The fox' --steps 6 --cfg-scale 1.5 " + flags + " -o " + dir);
     INFO(run.err);
@@ -309,7 +309,7 @@ TEST_CASE("The method and the scheduler of the steps are recorded, and change th
 }
 
 TEST_CASE("A story from before there was a choice of methods is continued") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.generate("-p 'The fox' -o out").code == 0);
   REQUIRE(desk.generate("-p 'The fox' -o new").code == 0);
   const auto without_choice = [](nlohmann::ordered_json story) {
@@ -337,7 +337,7 @@ TEST_CASE("A story from before there was a choice of methods is continued") {
 }
 
 TEST_CASE("The page holds every picture, escapes the texts and asks the network for nothing") {
-  const Desk desk;
+  const Workdir desk;
   desk.write("captions.json", R"js(["a <script>alert(\"1\")</script> & more", "two"])js");
   REQUIRE(desk.shell("seedstory visualize --model model --captions captions.json -o out").code == 0);
   const std::string page = desk.read("out/story.html");
@@ -365,7 +365,7 @@ TEST_CASE("The page holds every picture, escapes the texts and asks the network 
 }
 
 TEST_CASE("The same command again prints the story and computes nothing") {
-  const Desk desk;
+  const Workdir desk;
   const Run first = desk.generate("-p 'The fox' -o out");
   const auto written = std::filesystem::last_write_time(desk / "out/001.png");
   const Run second = desk.generate("-p 'The fox' -o out");
@@ -376,7 +376,7 @@ TEST_CASE("The same command again prints the story and computes nothing") {
 }
 
 TEST_CASE("Another story in the folder is exit 3, and --force replaces it whole") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.generate("-p 'The fox' -o out").code == 0);
   struct {
     const char *flags, *what;
@@ -396,7 +396,7 @@ TEST_CASE("Another story in the folder is exit 3, and --force replaces it whole"
 }
 
 TEST_CASE("Pictures that are not a story's are not overwritten") {
-  const Desk desk;
+  const Workdir desk;
   std::filesystem::create_directory(desk / "out");
   desk.write("out/000.png", "mine");
   const Run run = desk.generate("-p fox -o out");
@@ -408,7 +408,7 @@ TEST_CASE("Pictures that are not a story's are not overwritten") {
 }
 
 TEST_CASE("A story that was interrupted is told again, to the same bytes") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.generate("-p 'The fox' -o whole").code == 0);
   REQUIRE(desk.generate("-p 'The fox' -o out").code == 0);
   std::filesystem::remove(desk / "out/002.png");
@@ -423,7 +423,7 @@ TEST_CASE("A story that was interrupted is told again, to the same bytes") {
 }
 
 TEST_CASE("A reader who leaves ends the story after a frame, without a word") {
-  const Desk desk;
+  const Workdir desk;
   const Run run =
       desk.shell("{ seedstory generate --model model -p fox -n 10000 -q -o out; echo $? >code; } | head -c 1");
   CHECK(run.code == 0);
@@ -446,14 +446,14 @@ TEST_CASE("A reader who leaves ends the story after a frame, without a word") {
 }
 
 TEST_CASE("A full disk under stdout is an error, not silence") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.generate("-p fox -q -o out >/dev/full");
   CHECK(run.code == 1);
   CHECK(run.err == "seedstory: standard output cannot be written: No space left on device\n");
 }
 
 TEST_CASE("Without --output the folder is named by the story") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.generate("-p 'A little Fox! Finds a red lantern in the snow, and more'").code == 0);
   CHECK(std::filesystem::exists(desk / "story-a-little-fox-finds-a-red-lantern-in-the/story.json"));
   REQUIRE(desk.generate("-p 'A fox of extraordinarily unpronounceable woods, so it is'").code == 0);
@@ -463,14 +463,14 @@ TEST_CASE("Without --output the folder is named by the story") {
 }
 
 TEST_CASE("Words that the model does not know are named, and the story goes on") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.generate("-p \"The fox's LANTERNS and 3 tigers' spaceship: the tigers\" -q -o out");
   CHECK(run.code == 0);
   CHECK(run.err == "not in this model's world: and, tigers, spaceship\n");
 }
 
 TEST_CASE("Hard prompts are only text") {
-  const Desk desk;
+  const Workdir desk;
   const std::string prompts[] = {"<img></s><img_00000> the </img> fox",
                                  "it's a \"fox\"\n\n$HOME `ls` \\n %s {} {0}",
                                  "--frames 2",
@@ -498,7 +498,7 @@ TEST_CASE("Hard prompts are only text") {
 }
 
 TEST_CASE("A prompt of a megabyte is too long for the model, and says so") {
-  const Desk desk;
+  const Workdir desk;
   std::string text;
   while (text.size() < 1 << 20) text += "the little fox ";
   desk.write("long.txt", text);
@@ -509,7 +509,7 @@ TEST_CASE("A prompt of a megabyte is too long for the model, and says so") {
 }
 
 TEST_CASE("A --trace has tensors and token ids, and the story is told for it again") {
-  const Desk desk;
+  const Workdir desk;
   const Run plain = desk.generate("-p fox -o out");
   const Run traced = desk.generate("-p fox -o out --trace t.safetensors");
   CHECK(traced.code == 0);
@@ -525,7 +525,7 @@ TEST_CASE("The model that ships tells a story without being asked for by name") 
     WARN("skipped: weights/nano is not in this tree");
     return;
   }
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.shell("seedstory generate -p 'A little fox finds a spaceship.' -n 2 --steps 2 -o out");
   REQUIRE(run.code == 0);
   CHECK_THAT(run.err, Catch::StartsWith("not in this model's world: spaceship\nnano on cpu ("));
@@ -542,7 +542,7 @@ TEST_CASE("The weights that ship lose nothing in bf16") {
     WARN("skipped: weights/nano is not in this tree");
     return;
   }
-  const Desk desk;
+  const Workdir desk;
   // Instructions that widen bf16, not those that multiply in it and round what they multiply with.
   const std::string here = desk.shell("seedstory version --json").out;
   const auto has = [&](const char* name) { return here.find(name) != std::string::npos; };

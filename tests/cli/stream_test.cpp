@@ -49,18 +49,18 @@ assert data == ""
 print(pictures)
 )py";
 
-bool has_python(const Desk& desk) {
+bool has_python(const Workdir& desk) {
   if (desk.shell("command -v python3").code == 0) return true;
   WARN("skipped: there is no python3, whose parsers read the stream");
   return false;
 }
 
-Run read_with(const Desk& desk, const char* script, const std::string& stream) {
+Run read_with(const Workdir& desk, const char* script, const std::string& stream) {
   desk.write("read.py", script);
   return desk.shell("rm -rf read; mkdir read; python3 -B read.py <" + stream);
 }
 
-void expect_read(const Desk& desk, const std::string& folder) {
+void expect_read(const Workdir& desk, const std::string& folder) {
   const auto story = desk.json(folder + "/story.json");
   REQUIRE_FALSE(story["frames"].empty());
   for (const auto& frame : story["frames"]) {
@@ -74,7 +74,7 @@ void expect_read(const Desk& desk, const std::string& folder) {
 }  // namespace
 
 TEST_CASE("With -o - the story is a MIME message on stdout, and nothing is on disk") {
-  const Desk desk;
+  const Workdir desk;
   if (!has_python(desk)) return;
   REQUIRE(desk.generate("-p fox -o out").code == 0);
   const Run run = desk.shell("mkdir empty; cd empty; seedstory generate --model ../model -n 3 -p fox -o - >../stream");
@@ -95,7 +95,7 @@ TEST_CASE("With -o - the story is a MIME message on stdout, and nothing is on di
 }
 
 TEST_CASE("The stream holds the very files, whatever the texts are") {
-  const Desk desk;
+  const Workdir desk;
   if (!has_python(desk)) return;
   const nlohmann::json captions = {"two\nlines\r\nor three ", "--=_seedstory_frame--",
                                    "\r\n--=_seedstory_frame\r\n\r\n", "\u72d0 \U0001f98a \u05e9", "From here.\n.\n"};
@@ -112,7 +112,7 @@ TEST_CASE("The stream holds the very files, whatever the texts are") {
 }
 
 TEST_CASE("A stream's reader who leaves ends the program without a word, and what makes no sense is exit 2") {
-  const Desk desk;
+  const Workdir desk;
   const Run left =
       desk.shell("{ seedstory generate --model model -p fox -n 1000 -q -o -; echo $? >code; } | head -c 9");
   CHECK(left.err == "");
@@ -135,7 +135,7 @@ TEST_CASE("A stream's reader who leaves ends the program without a word, and wha
 }
 
 TEST_CASE("In a terminal that shows pictures, frames stand between the paragraphs") {
-  const Desk desk;
+  const Workdir desk;
   if (!has_python(desk)) return;
   if (desk.shell("script -qec 'test -t 1 && echo terminal' x").out.find("terminal") == std::string::npos) {
     WARN("skipped: this machine gives no pseudo-terminals");
@@ -165,7 +165,7 @@ TEST_CASE("In a terminal that shows pictures, frames stand between the paragraph
 }
 
 TEST_CASE("A --sheet is all frames on one picture, the same each time, also of a story that is there") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.generate("-p fox -o out").code == 0);
   Run run = desk.generate("-p fox -o out --sheet");
   CHECK(run.code == 0);

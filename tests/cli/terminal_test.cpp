@@ -39,14 +39,14 @@ std::vector<Json> named(const std::vector<Json>& all, const std::string& name) {
   return out;
 }
 
-bool has_terminals(const Desk& desk) {
+bool has_terminals(const Workdir& desk) {
   const bool has = desk.shell("script -qec 'test -t 1 && echo terminal' x").out.find("terminal") != std::string::npos;
   if (!has) WARN("skipped: this machine gives no pseudo-terminals");
   return has;
 }
 
 // stdout and stderr are one terminal; what the program wrote to it.
-std::string in_terminal(const Desk& desk, const std::string& environment, const std::string& flags,
+std::string in_terminal(const Workdir& desk, const std::string& environment, const std::string& flags,
                         const std::string& before = "") {
   desk.write("inside.sh", before + "seedstory generate --model model -n 1 -p fox --force -o out " + flags + "\n");
   return desk.shell("unset CI; export TERM=xterm; " + environment + " script -qec 'sh inside.sh' x").out;
@@ -55,7 +55,7 @@ std::string in_terminal(const Desk& desk, const std::string& environment, const 
 }  // namespace
 
 TEST_CASE("In a terminal a live line has the stage, the step and the time left, and goes away again") {
-  const Desk desk;
+  const Workdir desk;
   if (!has_terminals(desk)) return;
   const std::string shown = in_terminal(desk, "", "");
   CHECK_THAT(shown, Catch::Contains("\r\x1b[K\x1b[2mframe 000: words\x1b[0m\r\x1b[K"));
@@ -68,7 +68,7 @@ TEST_CASE("In a terminal a live line has the stage, the step and the time left, 
 }
 
 TEST_CASE("NO_COLOR, TERM=dumb, CI and --quiet are heard in a terminal, and --color on wins") {
-  const Desk desk;
+  const Workdir desk;
   if (!has_terminals(desk)) return;
   struct {
     const char *environment, *flags;
@@ -94,14 +94,14 @@ TEST_CASE("NO_COLOR, TERM=dumb, CI and --quiet are heard in a terminal, and --co
 }
 
 TEST_CASE("A live line is never longer than the terminal is wide") {
-  const Desk desk;
+  const Workdir desk;
   if (!has_terminals(desk)) return;
   const std::string shown = in_terminal(desk, "NO_COLOR=1", "", "stty cols 24\n");
   CHECK_THAT(shown, Catch::Contains("\r\x1b[Kframe 000: painting [##\r"));
 }
 
 TEST_CASE("With --progress-json every line on stderr is an event, stdout is the story") {
-  const Desk desk;
+  const Workdir desk;
   const Run plain = desk.generate("-p fox -o plain"), run = desk.generate("-p fox --progress-json -o out");
   REQUIRE(run.code == 0);
   CHECK(run.out == plain.out);
@@ -134,7 +134,7 @@ TEST_CASE("With --progress-json every line on stderr is an event, stdout is the 
 }
 
 TEST_CASE("With --progress-json warnings and errors are events too, also those of the command line") {
-  const Desk desk;
+  const Workdir desk;
   auto all = events(desk.generate("-p fox --top-k 3 --progress-json -o out").err);
   REQUIRE(named(all, "warn").size() == 1);
   CHECK_THAT(named(all, "warn")[0]["message"].get<std::string>(), Catch::Contains("change nothing at --temp 0"));
@@ -159,7 +159,7 @@ TEST_CASE("With --progress-json warnings and errors are events too, also those o
 }
 
 TEST_CASE("Events go where --progress-fd says, and stderr stays the person's") {
-  const Desk desk;
+  const Workdir desk;
   const Run plain = desk.generate("-p fox -o out"),
             run = desk.generate("-p fox --force -o out --progress-fd 3 3>events");
   CHECK(run.code == 0);
@@ -182,7 +182,7 @@ TEST_CASE("Events go where --progress-fd says, and stderr stays the person's") {
 }
 
 TEST_CASE("The file of --log-file gets what stderr gets, with times, and the next run is appended") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.generate("-p fox --top-k 3 --color on -o out --log-file log");
   REQUIRE(run.code == 0);
   const Run wrong = desk.generate("-p fox -W 33 -o out --progress-json --log-file log");
@@ -203,7 +203,7 @@ TEST_CASE("The file of --log-file gets what stderr gets, with times, and the nex
 }
 
 TEST_CASE("A report that cannot be written is said once, and the story goes on") {
-  const Desk desk;
+  const Workdir desk;
   const Run plain = desk.generate("-p 'fox zebra' -q -o plain");
   REQUIRE(plain.code == 0);
   struct {
@@ -237,7 +237,7 @@ TEST_CASE("A report that cannot be written is said once, and the story goes on")
 }
 
 TEST_CASE("Standard streams that come closed are nobody's files") {
-  const Desk desk;
+  const Workdir desk;
   const Run plain = desk.generate("-p fox -o plain");
   CHECK(desk.generate("-p fox -o out <&- 2>&-").code == 0);
   desk.expect_equal_folders("plain", "out");
@@ -254,7 +254,7 @@ TEST_CASE("Standard streams that come closed are nobody's files") {
 }
 
 TEST_CASE("What was asked for and cannot be printed is an error") {
-  const Desk desk;
+  const Workdir desk;
   REQUIRE(desk.generate("-p fox -o out").code == 0);
   for (const char* line :
        {"inspect model", "inspect out", "inspect out/000.png --json", "inspect out --command", "plan --model model",
@@ -272,7 +272,7 @@ TEST_CASE("What was asked for and cannot be printed is an error") {
 }
 
 TEST_CASE("Nothing that moves the cursor or turns the text reaches a person") {
-  const Desk desk;
+  const Workdir desk;
   // ESC [ 2 J; CSI as one character of Latin 1 and of UTF-8; right-to-left override; isolate; a line separator.
   const std::vector<std::string> hostile = {"\x1b[2J",
                                             "\x9b"
@@ -317,7 +317,7 @@ TEST_CASE("Nothing that moves the cursor or turns the text reaches a person") {
 }
 
 TEST_CASE("A listener who leaves does not end the story") {
-  const Desk desk;
+  const Workdir desk;
   const Run run = desk.shell(
       "mkfifo events; { : <events; } & seedstory generate --model model -p fox -n 3 -q -o out --progress-fd 3 "
       "3>events");

@@ -9,7 +9,7 @@
 #include "io/picture_bytes.h"
 #include "io/torch_archive.h"
 #include "io/weights_file.h"
-#include "story/book.h"
+#include "story/story_folder.h"
 #include "tiny_model.h"
 
 using namespace seedstory;
@@ -118,7 +118,7 @@ void add_stories(const Seeds& seeds) {
   for (const char* command : {"generate", "visualize"}) {
     record.command = command;
     record.request.captions = {"a fox", "the end"};
-    Book book(dir / command, record);
+    StoryFolder book(dir / command, record);
     if (!book.claim()) fail("another process has the temporary folder");
     book.begin(false);
     book.add({.index = 0, .text = "a fox", .feature = {}}, {.width = 1, .height = 1, .rgb = {1, 2, 3}});

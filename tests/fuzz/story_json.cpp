@@ -4,7 +4,7 @@
 #include "fuzz.h"
 #include "io/image.h"
 #include "io/temp_folder.h"
-#include "story/book.h"
+#include "story/story_folder.h"
 #include "text/utf8.h"
 
 using namespace seedstory;
@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(text_of(data, size));
   folder.story.set(text);
   inspect_all(folder.dir / "story.json");
-  const Book book(folder.dir / "", {.command = "generate"});
+  const StoryFolder book(folder.dir / "", {.command = "generate"});
   take_or_refuse([&] { book.finished(); });
 
   if (!is_utf8(text) || text.find('\0') != std::string::npos) return 0;  // encode_png would not write it

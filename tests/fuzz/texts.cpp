@@ -1,8 +1,8 @@
 // Captions and prompts, through the commands that take them, and what is made of a text that is taken.
 #include "cli/cli.h"
 #include "cli/command_line.h"
-#include "cli/places.h"
-#include "cli/tell.h"
+#include "cli/paths.h"
+#include "cli/story_run.h"
 #include "fuzz.h"
 #include "text/normal_text.h"
 #include "text/tokenizer.h"

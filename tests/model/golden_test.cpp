@@ -1,13 +1,13 @@
 // Every network against the reference modules' values (golden/README.md), in f32.
 #include <nlohmann/json.hpp>
 
-#include "agent.h"
 #include "cpu/cpu_backend.h"
 #include "model/adapter.h"
 #include "model/position.h"
 #include "model/unet.h"
 #include "model/vae.h"
 #include "model/vit.h"
+#include "resampler_fixture.h"
 #include "run.h"
 #include "story/model_dir.h"
 
@@ -208,13 +208,13 @@ TEST_CASE("The adapter agrees with the reference, alone and side by side", "[mod
 
   features.insert(features.end(), zero.begin(), zero.end());
   run(features);
-  const auto half = [](const std::vector<float>& v, bool second) {
-    const auto middle = v.begin() + int64_t(v.size()) / 2;
-    return second ? std::vector<float>(middle, v.end()) : std::vector<float>(v.begin(), middle);
+  const auto path = [](const std::vector<float>& v, bool second) {
+    const auto mid_block = v.begin() + int64_t(v.size()) / 2;
+    return second ? std::vector<float>(mid_block, v.end()) : std::vector<float>(v.begin(), mid_block);
   };
-  g.expect("adapter.prompt", half(tokens_of, false), kLimit);
-  g.expect("adapter.prompt_uncond", half(tokens_of, true), kLimit);
-  g.expect("adapter.pooled_uncond", half(pooled_of, true), kLimit);
+  g.expect("adapter.prompt", path(tokens_of, false), kLimit);
+  g.expect("adapter.prompt_uncond", path(tokens_of, true), kLimit);
+  g.expect("adapter.pooled_uncond", path(pooled_of, true), kLimit);
 }
 
 TEST_CASE("The UNet's first step agrees with the reference", "[model][golden]") {
@@ -225,7 +225,7 @@ TEST_CASE("The UNet's first step agrees with the reference", "[model][golden]") 
   const int64_t channels = shape.dim[1], height = shape.dim[2], width = shape.dim[3];
   const int64_t tokens = g.tensor("adapter.prompt").dim[0], cross = g.config().unet.cross_attention_dim;
   const std::vector<float> ids = g.values("unet.time_ids"), x = to_nhwc(g.values("unet.input"), 2, channels);
-  const int64_t half = int64_t(ids.size()) / 2;
+  const int64_t path = int64_t(ids.size()) / 2;
 
   Probes probes(g.be);
   run_sized(g.be, [&](Backend& be, Arena& arena) {
@@ -234,9 +234,9 @@ TEST_CASE("The UNet's first step agrees with the reference", "[model][golden]") 
     for (int i : {1, 0}) {
       const std::string side = i == 0 ? "_uncond" : "";
       const std::vector<float> pooled = g.values("adapter.pooled" + side);
-      const std::vector<float> own(ids.begin() + i * half, ids.begin() + (i + 1) * half);
+      const std::vector<float> own(ids.begin() + i * path, ids.begin() + (i + 1) * path);
       unet.condition(be, arena, i, put(be, arena, g.values("adapter.prompt" + side), {1, tokens, cross}),
-                     put(be, arena, pooled, {1, int64_t(pooled.size())}), put(be, arena, own, {half}), timesteps,
+                     put(be, arena, pooled, {1, int64_t(pooled.size())}), put(be, arena, own, {path}), timesteps,
                      given);
     }
     const Tensor step = put(be, arena, std::vector<int32_t>{0});
@@ -272,9 +272,9 @@ TEST_CASE("The VAE agrees with the reference, both ways", "[model][golden]") {
                       put(be, arena, to_nhwc(g.values("vae.encoder_input"), 1, 3), {1, shape.dim[2], shape.dim[3], 3}));
                 }),
       1, 2 * c.latent_channels);
-  const auto middle = moments.begin() + int64_t(moments.size()) / 2;
-  g.expect("vae.encoder_mean", std::vector<float>(moments.begin(), middle), kLimit);
-  g.expect("vae.encoder_logvar", std::vector<float>(middle, moments.end()), kLimit);
+  const auto mid_block = moments.begin() + int64_t(moments.size()) / 2;
+  g.expect("vae.encoder_mean", std::vector<float>(moments.begin(), mid_block), kLimit);
+  g.expect("vae.encoder_logvar", std::vector<float>(mid_block, moments.end()), kLimit);
 }
 
 TEST_CASE("Tables of positions are resized as the reference does", "[model][golden]") {

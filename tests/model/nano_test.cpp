@@ -1,11 +1,11 @@
 // A trained model in our own layout (i8 blocks) against scripts/nano/reference.py, which computes the same in PyTorch:
 // SEEDSTORY_NANO names the model, SEEDSTORY_NANO_REFERENCE what the script wrote for it.
-#include "agent.h"
 #include "cpu/cpu_backend.h"
 #include "model/adapter.h"
 #include "model/unet.h"
 #include "model/vae.h"
 #include "model/vit.h"
+#include "resampler_fixture.h"
 #include "run.h"
 #include "story/model_dir.h"
 
@@ -123,8 +123,8 @@ TEST_CASE("A trained de-tokenizer agrees with PyTorch", "[model][nano]") {
   const std::vector<float> both = run_sized(nano.be, [&](Backend& be, Arena& arena) {
     const UnetConditioning given = unet.make_conditioning(arena, 2, c.adapter.queries, 1);
     const Tensor timesteps = put(be, arena, std::vector<float>{501}, {1});
-    for (int half : {0, 1})
-      unet.condition(be, arena, half, put(be, arena, prompt, {1, c.adapter.queries, c.unet.cross_attention_dim}),
+    for (int path : {0, 1})
+      unet.condition(be, arena, path, put(be, arena, prompt, {1, c.adapter.queries, c.unet.cross_attention_dim}),
                      put(be, arena, pooled, {1, int64_t(pooled.size())}), put(be, arena, ids, {int64_t(ids.size())}),
                      timesteps, given);
     const Tensor step = put(be, arena, std::vector<int32_t>{0});

@@ -194,9 +194,9 @@ std::vector<float> run_unet(Backend& be, const UnetConfig& config, const Referen
   // The step that is meant lies between two others.
   const Tensor timesteps = put(be, arena, {3, ref.in("timestep").as<float>()[0], 977}, {3});
   const UnetConditioning given = unet.make_conditioning(arena, 2, prompt.dim[1], 3);
-  for (int half = 0; half < 2; ++half)
-    unet.condition(be, arena, half, prompt.slice(0, half, half + 1), pooled.slice(0, half, half + 1),
-                   ids.slice(0, half, half + 1).reshape({6}), timesteps, given);
+  for (int path = 0; path < 2; ++path)
+    unet.condition(be, arena, path, prompt.slice(0, path, path + 1), pooled.slice(0, path, path + 1),
+                   ids.slice(0, path, path + 1).reshape({6}), timesteps, given);
   const Tensor x = put_map(be, arena, ref.in("latent")), step = put(be, arena, std::vector<int32_t>{1});
   return download_map(be, unet.forward(be, arena, x, step, given));
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "model/sizing.h"
+#include "model/activation_bytes.h"
 #include "model/weights.h"
 
 namespace seedstory {

@@ -30,9 +30,9 @@ class SilentBackend final : public Backend {
   void release(void* memory) override { std::free(memory); }
   void upload(const Tensor& t, const void* host) override { std::memcpy(t.data, host, size_t(t.bytes())); }
   void download(void* host, const Tensor& t) override { std::memcpy(host, t.data, size_t(t.bytes())); }
-  void prepare(const Tensor& weight, WeightUse) override { prepared.insert(weight.data); }
-  void forget(const Tensor& weight) override { prepared.erase(weight.data); }
-  std::set<void*> prepared;
+  void pack(const Tensor& weight, WeightUse) override { packed.insert(weight.data); }
+  void unpack(const Tensor& weight) override { packed.erase(weight.data); }
+  std::set<void*> packed;
 
  private:
   void exec(OpRef ref) override {
@@ -41,7 +41,7 @@ class SilentBackend final : public Backend {
 };
 
 std::vector<float> loaded(Backend& be, const TensorSource& source, std::vector<Stored> parts,
-                          WeightUse use = WeightUse::plain) {
+                          WeightUse use = WeightUse::none) {
   Tensor t;
   WeightTable table;
   table.add(t, std::move(parts), use);
@@ -108,7 +108,7 @@ TEST_CASE("Large weights come in pieces and on several threads, the same numbers
     table.add(whole, {"w.weight", {n, k}});
     table.add(cut, {.name = "w.weight", .shape = {n, k}, .begin = 1001});
     const WeightBlock block =
-        WeightLoader(*be, source, "made", {.products = DType::f32, .lora_alpha = 6.0}).load(table);
+        WeightLoader(*be, source, "made", {.weight_type = DType::f32, .lora_alpha = 6.0}).load(table);
     CHECK((download(*be, whole) == merged));  // a million numbers: no need to print them
     CHECK((download(*be, cut) == Floats(merged.begin() + 1001 * k, merged.end())));
   }
@@ -118,12 +118,12 @@ TEST_CASE("A backend shares work out once, and what is thrown there comes out", 
   for (int threads : {1, 3}) {
     const auto be = make_cpu_backend(threads);
     std::vector<std::atomic<int>> done(100);
-    be->share(100, [&](int64_t i) { ++done[size_t(i)]; });
+    be->parallel_for(100, [&](int64_t i) { ++done[size_t(i)]; });
     CHECK(std::all_of(done.begin(), done.end(), [](const auto& times) { return times == 1; }));
-    CHECK_THROWS_WITH(be->share(100,
-                                [](int64_t i) {
-                                  if (i == 77) fail_input("the 77th");
-                                }),
+    CHECK_THROWS_WITH(be->parallel_for(100,
+                                       [](int64_t i) {
+                                         if (i == 77) fail_input("the 77th");
+                                       }),
                       "the 77th");
   }
 }
@@ -240,11 +240,11 @@ TEST_CASE("What was prepared is forgotten when the weights go", "[model]") {
         LlamaConfig{.hidden = 8, .layers = 2, .heads = 2, .ffn = 12, .vocab = 9, .max_positions = 4});
     Llama llm(LlamaConfig{.hidden = 8, .layers = 2, .heads = 2, .ffn = 12, .vocab = 9, .max_positions = 4},
               WeightLoader(be, source, "llm"));
-    CHECK(be.prepared.size() == 2 * 4 + 1);
+    CHECK(be.packed.size() == 2 * 4 + 1);
     const Llama moved = std::move(llm);
-    CHECK(be.prepared.size() == 2 * 4 + 1);
+    CHECK(be.packed.size() == 2 * 4 + 1);
   }
-  CHECK(be.prepared.empty());
+  CHECK(be.packed.empty());
 }
 
 TEST_CASE("Tables name what the published files hold", "[model]") {

@@ -1,20 +1,20 @@
 #include <cmath>
 #include <cstring>
 
-#include "ops/emulated_pairs.h"
+#include "ops/emulated_bf16.h"
 #include "ops/harness.h"
 
 using namespace seedstory;
 
 namespace {
 
-// The Error line of src/cpu/attention.cpp.
-Tolerance tolerance(int64_t keys, int64_t dim, DType multiply_as = DType::f32) {
+// The Error line of src/cpu/ops/attention.cpp.
+Tolerance tolerance(int64_t keys, int64_t dim, DType compute_type = DType::f32) {
   const double f32 = 0x1p-23 * (std::sqrt(double(dim)) + std::sqrt(double(keys)) + 4);
-  return {.sum = multiply_as == DType::bf16 && cpu::kernels().pairs ? f32 + 0x1p-8 : f32};
+  return {.sum = compute_type == DType::bf16 && cpu::kernels().bf16x2 ? f32 + 0x1p-8 : f32};
 }
 
-void expect_matches(DType multiply_as) {
+void expect_matches(DType compute_type) {
   struct {
     int64_t n, queries, keys, heads, dim;
     const char* why;
@@ -28,24 +28,24 @@ void expect_matches(DType multiply_as) {
   for (auto [n, queries, keys, heads, dim, why] : cases) {
     INFO(why);
     Inputs in(1);
-    expect_matches_oracle(Attention{.y = in.room(DType::f32, {n, queries, heads, dim}),
+    expect_matches_oracle(Attention{.y = in.uninitialized(DType::f32, {n, queries, heads, dim}),
                                     .q = in.normal(DType::f32, {n, queries, heads, dim}),
                                     .k = in.normal(DType::f32, {n, keys, heads, dim}),
                                     .v = in.normal(DType::f32, {n, keys, heads, dim}),
                                     .scale = 1 / std::sqrt(float(dim)),
-                                    .multiply_as = multiply_as},
-                          tolerance(keys, dim, multiply_as));
+                                    .compute_type = compute_type},
+                          tolerance(keys, dim, compute_type));
   }
 }
 
-void expect_same_bits(DType multiply_as) {
+void expect_same_bits(DType compute_type) {
   Inputs in(1);
-  const Attention op{.y = in.room(DType::f32, {1, 90, 2, 48}),
+  const Attention op{.y = in.uninitialized(DType::f32, {1, 90, 2, 48}),
                      .q = in.normal(DType::f32, {1, 90, 2, 48}),
                      .k = in.normal(DType::f32, {1, 333, 2, 48}),
                      .v = in.normal(DType::f32, {1, 333, 2, 48}),
                      .scale = 0.2f,
-                     .multiply_as = multiply_as};
+                     .compute_type = compute_type};
   const auto all = oracle::result(*backends()[0], op);
   for (const auto& backend : backends()) {
     CHECK(oracle::result(*backend, op) == all);
@@ -58,20 +58,20 @@ void expect_same_bits(DType multiply_as) {
 }  // namespace
 
 TEST_CASE("Attention matches the oracle", "[ops]") {
-  for (DType multiply_as : {DType::f32, DType::bf16}) expect_matches(multiply_as);
+  for (DType compute_type : {DType::f32, DType::bf16}) expect_matches(compute_type);
 }
 
 TEST_CASE("Attention computes in bf16 where a machine does", "[ops]") {
-  const cpu::EmulatedPairs pairs;
-  for (DType multiply_as : {DType::f32, DType::bf16}) expect_matches(multiply_as);
+  const cpu::EmulatedBf16 bf16x2;
+  for (DType compute_type : {DType::f32, DType::bf16}) expect_matches(compute_type);
 
   Inputs in(1);
-  Attention op{.y = in.room(DType::f32, {1, 20, 2, 32}),
+  Attention op{.y = in.uninitialized(DType::f32, {1, 20, 2, 32}),
                .q = in.normal(DType::f32, {1, 20, 2, 32}),
                .k = in.normal(DType::f32, {1, 20, 2, 32}),
                .v = in.normal(DType::f32, {1, 20, 2, 32})};
   const auto exact = oracle::result(*backends()[0], op);
-  op.multiply_as = DType::bf16;
+  op.compute_type = DType::bf16;
   CHECK(oracle::result(*backends()[0], op) != exact);
 }
 
@@ -79,7 +79,7 @@ TEST_CASE("Attention reads q, k and v from one projection", "[ops]") {
   Inputs in(1);
   INFO("[q | k | v] per head, as the ViT");
   const Tensor per_head = in.normal(DType::f32, {2, 20, 3, 3 * 32});
-  expect_matches_oracle(Attention{.y = in.room(DType::f32, {2, 20, 3, 32}),
+  expect_matches_oracle(Attention{.y = in.uninitialized(DType::f32, {2, 20, 3, 32}),
                                   .q = per_head.slice(3, 0, 32),
                                   .k = per_head.slice(3, 32, 64),
                                   .v = per_head.slice(3, 64, 96),
@@ -87,7 +87,7 @@ TEST_CASE("Attention reads q, k and v from one projection", "[ops]") {
                         tolerance(20, 32));
   INFO("[q of all heads | k | v], some of the tokens");
   const Tensor rows = in.normal(DType::f32, {2, 20, 3 * 64});
-  expect_matches_oracle(Attention{.y = in.room(DType::f32, {2, 9, 2, 40}).slice(3, 8, 40),
+  expect_matches_oracle(Attention{.y = in.uninitialized(DType::f32, {2, 9, 2, 40}).slice(3, 8, 40),
                                   .q = rows.slice(1, 4, 13).slice(2, 0, 64).split(2, 32),
                                   .k = rows.slice(2, 64, 128).split(2, 32),
                                   .v = rows.slice(2, 128, 192).split(2, 32),
@@ -97,7 +97,7 @@ TEST_CASE("Attention reads q, k and v from one projection", "[ops]") {
 
 TEST_CASE("Attention survives scores that exp() alone would not", "[ops]") {
   Inputs in(1);
-  const Attention op{.y = in.room(DType::f32, {1, 10, 1, 32}),
+  const Attention op{.y = in.uninitialized(DType::f32, {1, 10, 1, 32}),
                      .q = in.normal(DType::f32, {1, 10, 1, 32}, 30),
                      .k = in.normal(DType::f32, {1, 400, 1, 32}, 30),
                      .v = in.normal(DType::f32, {1, 400, 1, 32}),
@@ -110,14 +110,14 @@ TEST_CASE("Attention gives the same bits for any number of threads and queries",
 }
 
 TEST_CASE("Attention gives the same bits for any number of threads and queries in bf16", "[ops]") {
-  const cpu::EmulatedPairs pairs;
+  const cpu::EmulatedBf16 bf16x2;
   expect_same_bits(DType::bf16);
 }
 
 // A NaN whose low bits would act as an exponent if exp() did not look.
 TEST_CASE("Attention passes a NaN on", "[ops]") {
   Inputs in(1);
-  const Attention op{.y = in.room(DType::f32, {1, 3, 1, 16}),
+  const Attention op{.y = in.uninitialized(DType::f32, {1, 3, 1, 16}),
                      .q = in.normal(DType::f32, {1, 3, 1, 16}),
                      .k = in.normal(DType::f32, {1, 40, 1, 16}),
                      .v = in.normal(DType::f32, {1, 40, 1, 16})};
@@ -129,7 +129,7 @@ TEST_CASE("Attention passes a NaN on", "[ops]") {
 
 TEST_CASE("Attention says what is wrong", "[ops]") {
   Inputs in(1);
-  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
+  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.uninitialized(DType::f32, dims); };
   const Attention good{.y = f32({2, 3, 4, 8}), .q = f32({2, 3, 4, 8}), .k = f32({2, 5, 4, 8}), .v = f32({2, 5, 4, 8})};
   CHECK(complaint(good) == "");
   CHECK(complaint(good, &Attention::q, f32({3, 4, 8})) ==

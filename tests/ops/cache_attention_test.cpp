@@ -7,7 +7,7 @@ using namespace seedstory;
 
 namespace {
 
-// The Error line of src/cpu/cache_attention.cpp.
+// The Error line of src/cpu/ops/cache_attention.cpp.
 Tolerance tolerance(int64_t length, int64_t dim) {
   return {.sum = 0x1p-23 * (std::sqrt(double(dim)) + std::sqrt(double(length)) + 6)};
 }
@@ -27,7 +27,7 @@ Tensor rope_table(Inputs& in, int64_t positions, int64_t dim) {
 CacheAttention attention(Inputs& in, int64_t rows, int64_t length, int64_t heads, int64_t dim) {
   const int64_t capacity = length + 9, ranks = length + 4, token = heads * dim;
   const Tensor qkv = in.normal(DType::f32, {rows + 1, 3 * token}).slice(0, 0, rows);
-  return {.y = in.room(DType::f32, {rows, heads, dim}),
+  return {.y = in.uninitialized(DType::f32, {rows, heads, dim}),
           .q = qkv.slice(1, 0, token).split(1, dim),
           .k = qkv.slice(1, token, 2 * token).split(1, dim),
           .v = qkv.slice(1, 2 * token, 3 * token).split(1, dim),
@@ -93,7 +93,7 @@ TEST_CASE("CacheAttention reads and writes views", "[ops]") {
   op.k = in.normal(DType::f32, {6, 2, 40}).slice(2, 3, 35);
   op.k_cache = in.normal(DType::f32, {2, 50, 2, 32}).slice(0, 1, 2).reshape({50, 2, 32}).slice(0, 0, 49);
   op.v_cache = in.normal(DType::f32, {50, 3, 40}).slice(1, 1, 3).slice(2, 8, 40).slice(0, 0, 49);
-  op.y = in.room(DType::f32, {6, 2, 40}).slice(2, 0, 32);
+  op.y = in.uninitialized(DType::f32, {6, 2, 40}).slice(2, 0, 32);
   expect_matches_oracle(op, tolerance(40, 32));
 }
 
@@ -160,7 +160,7 @@ TEST_CASE("CacheAttention lets no token see a later one", "[ops]") {
 
 TEST_CASE("CacheAttention says what is wrong", "[ops]") {
   Inputs in(1);
-  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
+  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.uninitialized(DType::f32, dims); };
   const Tensor new_tokens = f32({3, 2, 8}), cache = f32({9, 2, 8});
   const CacheAttention good{.y = f32({3, 2, 8}),
                             .q = new_tokens,

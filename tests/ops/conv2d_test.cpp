@@ -1,7 +1,7 @@
 #include <array>
 #include <cmath>
 
-#include "ops/emulated_pairs.h"
+#include "ops/emulated_bf16.h"
 #include "ops/harness.h"
 
 using namespace seedstory;
@@ -16,7 +16,7 @@ Tolerance tolerance(int64_t taps) {
 Conv2d convolution(Inputs& in, int64_t n, int64_t size, int64_t in_c, int64_t out_c, int64_t kernel, int stride,
                    int pad_begin, int pad_end) {
   const int64_t out = (size + pad_begin + pad_end - kernel) / stride + 1;
-  return {.y = in.room(DType::f32, {n, out, out, out_c}),
+  return {.y = in.uninitialized(DType::f32, {n, out, out, out_c}),
           .x = in.normal(DType::f32, {n, size, size, in_c}),
           .w = in.normal(DType::f32, {out_c, in_c, kernel, kernel}),
           .stride = stride,
@@ -27,7 +27,7 @@ Conv2d convolution(Inputs& in, int64_t n, int64_t size, int64_t in_c, int64_t ou
 // With bf16 weights a backend may round x as well.
 Tolerance bf16_tolerance(int64_t taps) {
   Tolerance t = tolerance(taps);
-  if (cpu::kernels().pairs) t.sum += 0x1p-8;
+  if (cpu::kernels().bf16x2) t.sum += 0x1p-8;
   return t;
 }
 
@@ -48,14 +48,14 @@ void expect_reads_doubled() {
     for (DType type : {DType::f32, DType::bf16}) {
       INFO(h << " x " << w << ", " << in_c << " to " << out_c << " channels, weights in " << name_of(type));
       Inputs in(1);
-      const Conv2d op{.y = in.room(DType::f32, {2, 2 * h, 2 * w, out_c}),
+      const Conv2d op{.y = in.uninitialized(DType::f32, {2, 2 * h, 2 * w, out_c}),
                       .x = in.normal(DType::f32, {2, h, w, in_c}),
                       .w = in.normal(type, {out_c, in_c, 3, 3}),
                       .bias = in.normal(DType::f32, {out_c}),
                       .residual = in.normal(DType::f32, {2, 2 * h, 2 * w, out_c}),
                       .pad_begin = 1,
                       .pad_end = 1,
-                      .doubled = true};
+                      .upsample2x = true};
       expect_matches_oracle(op, type == DType::f32 ? tolerance(in_c * 9) : bf16_tolerance(in_c * 9));
       const auto first = oracle::result(*backends()[0], op);
       for (const auto& backend : backends()) CHECK(oracle::result(*backend, op) == first);
@@ -98,7 +98,7 @@ TEST_CASE("Conv2d takes bf16 weights beside f32", "[ops]") {
 }
 
 TEST_CASE("Conv2d computes in bf16 where a machine does", "[ops]") {
-  const cpu::EmulatedPairs pairs;
+  const cpu::EmulatedBf16 bf16x2;
   expect_takes_bf16_weights();
 }
 
@@ -122,7 +122,7 @@ TEST_CASE("Conv2d reads and writes channels of wider pictures", "[ops]") {
   Inputs in(1);
   Conv2d op = convolution(in, 1, 5, 16, 8, 3, 1, 1, 1);
   op.x = in.normal(DType::f32, {1, 5, 5, 48}).slice(3, 16, 32);
-  op.y = in.room(DType::f32, {1, 5, 5, 20}).slice(3, 4, 12);
+  op.y = in.uninitialized(DType::f32, {1, 5, 5, 20}).slice(3, 4, 12);
   op.residual = in.normal(DType::f32, {1, 5, 5, 16}).slice(3, 8, 16);
   expect_matches_oracle(op, tolerance(16 * 9));
   INFO("and the residual may be such a view and the output too");
@@ -145,13 +145,13 @@ TEST_CASE("Conv2d reads x doubled", "[ops]") {
 }
 
 TEST_CASE("Conv2d reads x doubled in bf16", "[ops]") {
-  const cpu::EmulatedPairs pairs;
+  const cpu::EmulatedBf16 bf16x2;
   expect_reads_doubled();
 }
 
 TEST_CASE("Conv2d says what is wrong", "[ops]") {
   Inputs in(1);
-  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
+  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.uninitialized(DType::f32, dims); };
   const Conv2d good{.y = f32({1, 8, 8, 6}),
                     .x = f32({1, 8, 8, 5}),
                     .w = f32({6, 5, 3, 3}),
@@ -177,7 +177,7 @@ TEST_CASE("Conv2d says what is wrong", "[ops]") {
   op.pad_end = -1;
   CHECK(complaint(op) == "Conv2d: pad_end is -1, expected at least 0");
   op = good;
-  op.doubled = true;
+  op.upsample2x = true;
   CHECK(complaint(op) == "Conv2d: y is f32(1, 8, 8, 6), expected (1, 16, 16, 6)");
   op.stride = 2;
   CHECK(complaint(op) ==

@@ -16,12 +16,12 @@ TEST_CASE("Add matches the oracle, with repeated axes", "[ops]") {
     INFO(why);
     Inputs in(1);
     const Tensor a = in.normal(DType::f32, {2, 5, 7, 24}), other = in.normal(DType::f32, b);
-    expect_matches_oracle(Add{.y = in.room(DType::f32, {2, 5, 7, 24}), .a = a, .b = other}, {.rel = 0x1p-24});
+    expect_matches_oracle(Add{.y = in.uninitialized(DType::f32, {2, 5, 7, 24}), .a = a, .b = other}, {.rel = 0x1p-24});
     expect_matches_oracle(Add{.y = a, .a = a, .b = other}, {.rel = 0x1p-24});
   }
   Inputs in(2);
   INFO("views, and enough work for several threads");
-  expect_matches_oracle(Add{.y = in.room(DType::f32, {900, 64}).slice(1, 8, 58),
+  expect_matches_oracle(Add{.y = in.uninitialized(DType::f32, {900, 64}).slice(1, 8, 58),
                             .a = in.normal(DType::f32, {900, 51}).slice(1, 1, 51),
                             .b = in.normal(DType::f32, {900, 80}).slice(1, 0, 50)},
                         {.rel = 0x1p-24});
@@ -29,7 +29,7 @@ TEST_CASE("Add matches the oracle, with repeated axes", "[ops]") {
 
 TEST_CASE("Add says what is wrong", "[ops]") {
   Inputs in(1);
-  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
+  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.uninitialized(DType::f32, dims); };
   const Add good{.y = f32({3, 8}), .a = f32({3, 8}), .b = f32({1, 8})};
   CHECK(complaint(good) == "");
   CHECK(complaint(good, &Add::a, {}) == "Add: a is absent, expected (...)");
@@ -49,10 +49,10 @@ TEST_CASE("Activate matches the oracle over the whole range", "[ops]") {
     INFO("activation " << int(act));
     Inputs in(1);
     const Tensor x = in.values(DType::f32, {1, count}, values);
-    // The Error line of src/cpu/elementwise.cpp.
+    // The Error line of src/cpu/ops/elementwise.cpp.
     const Tolerance tolerance =
         act == Activation::gelu ? Tolerance{.sum = 0x1p-23} : Tolerance{.rel = 0x1p-21, .abs = 0x1p-118};
-    expect_matches_oracle(Activate{.y = in.room(DType::f32, {1, count}), .x = x, .act = act}, tolerance);
+    expect_matches_oracle(Activate{.y = in.uninitialized(DType::f32, {1, count}), .x = x, .act = act}, tolerance);
     expect_matches_oracle(Activate{.y = x, .x = x, .act = act}, tolerance);
   }
 }
@@ -62,7 +62,7 @@ TEST_CASE("Activate passes NaN and infinity on", "[ops]") {
     Inputs in(1);
     const Tensor x = in.values(DType::f32, {1, 2}, {NAN, INFINITY});
     for (const auto& backend : backends()) {
-      const auto y = oracle::result(*backend, Activate{.y = in.room(DType::f32, {1, 2}), .x = x, .act = act});
+      const auto y = oracle::result(*backend, Activate{.y = in.uninitialized(DType::f32, {1, 2}), .x = x, .act = act});
       CHECK(std::isnan(y[0]));
       CHECK(y[1] == INFINITY);
     }
@@ -76,7 +76,8 @@ TEST_CASE("Activate gives the same bits at any place", "[ops]") {
       Inputs in(1);
       const Tensor x = in.values(DType::f32, {37, 1031}, std::vector<double>(37 * 1031, value));
       for (const auto& backend : backends()) {
-        const auto y = oracle::result(*backend, Activate{.y = in.room(DType::f32, {37, 1031}), .x = x, .act = act});
+        const auto y =
+            oracle::result(*backend, Activate{.y = in.uninitialized(DType::f32, {37, 1031}), .x = x, .act = act});
         CHECK(y == std::vector<double>(37 * 1031, y[0]));
       }
     }
@@ -84,7 +85,7 @@ TEST_CASE("Activate gives the same bits at any place", "[ops]") {
 
 TEST_CASE("Activate says what is wrong", "[ops]") {
   Inputs in(1);
-  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
+  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.uninitialized(DType::f32, dims); };
   CHECK(complaint(Activate{.y = f32({2, 7}), .x = f32({2, 8})}) == "Activate: y is f32(2, 7), expected f32(2, 8)");
   CHECK(complaint(Activate{.y = f32({2, 7})}) == "Activate: x is absent, expected (...)");
   CHECK(complaint(Activate{.y = f32({2}), .x = in.integers({2}, 5)}) ==

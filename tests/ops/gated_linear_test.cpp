@@ -1,5 +1,5 @@
 #include "ops/cases/linear.h"
-#include "ops/emulated_pairs.h"
+#include "ops/emulated_bf16.h"
 
 using namespace seedstory;
 
@@ -20,7 +20,7 @@ constexpr Case kCases[] = {
     {0, 64, 64, "no rows"},
 };
 
-void expect_matches(DType weights, DType multiply_as) {
+void expect_matches(DType weights, DType compute_type) {
   for (auto [rows, k, n, why] : kCases)
     for (Activation act : {Activation::gelu, Activation::silu})
       for (bool bias : {false, true}) {
@@ -28,14 +28,14 @@ void expect_matches(DType weights, DType multiply_as) {
         Inputs in(1);
         Tolerance tolerance = linear_tolerance(DType::f32, k);
         // x as the sum of two numbers in bf16, or as one
-        if (weights == DType::bf16 && cpu::kernels().pairs)
-          tolerance.sum += multiply_as == DType::f32 ? 0x1p-16 : 0x1p-9;
-        expect_matches_oracle(GatedLinear{.y = in.room(DType::f32, {rows, n}),
+        if (weights == DType::bf16 && cpu::kernels().bf16x2)
+          tolerance.sum += compute_type == DType::f32 ? 0x1p-16 : 0x1p-9;
+        expect_matches_oracle(GatedLinear{.y = in.uninitialized(DType::f32, {rows, n}),
                                           .x = in.normal(DType::f32, {rows, k}),
                                           .w = in.normal(weights, {2 * n, k}),
                                           .bias = bias ? in.normal(DType::f32, {2 * n}) : Tensor{},
                                           .act = act,
-                                          .multiply_as = multiply_as},
+                                          .compute_type = compute_type},
                               tolerance);
       }
 }
@@ -47,15 +47,15 @@ TEST_CASE("GatedLinear matches the oracle", "[ops]") {
   expect_matches(DType::bf16, DType::f32);
   INFO("parts of wider tensors");
   Inputs in(2);
-  expect_matches_oracle(GatedLinear{.y = in.room(DType::f32, {9, 96}).slice(1, 16, 48),
+  expect_matches_oracle(GatedLinear{.y = in.uninitialized(DType::f32, {9, 96}).slice(1, 16, 48),
                                     .x = in.normal(DType::f32, {9, 128}).slice(1, 64, 128),
                                     .w = in.normal(DType::f32, {64, 64})},
                         linear_tolerance(DType::f32, 64));
 }
 
 TEST_CASE("GatedLinear computes in bf16 where a machine does", "[ops]") {
-  const cpu::EmulatedPairs pairs;
-  for (DType multiply_as : {DType::f32, DType::bf16}) expect_matches(DType::bf16, multiply_as);
+  const cpu::EmulatedBf16 bf16x2;
+  for (DType compute_type : {DType::f32, DType::bf16}) expect_matches(DType::bf16, compute_type);
 }
 
 // Its sums are those of Linear: the model may be written with either.
@@ -64,9 +64,9 @@ TEST_CASE("GatedLinear has the bits of Linear and a gate", "[ops]") {
   const int64_t n = 688, k = 256;
   const Tensor x = in.normal(DType::f32, {80, k}), w = in.normal(DType::f32, {2 * n, k});
   for (const auto& backend : backends()) {
-    const auto both = oracle::result(*backend, Linear{.y = in.room(DType::f32, {80, 2 * n}), .x = x, .w = w});
+    const auto both = oracle::result(*backend, Linear{.y = in.uninitialized(DType::f32, {80, 2 * n}), .x = x, .w = w});
     const auto gated = oracle::result(
-        *backend, GatedLinear{.y = in.room(DType::f32, {80, n}), .x = x, .w = w, .act = Activation::none});
+        *backend, GatedLinear{.y = in.uninitialized(DType::f32, {80, n}), .x = x, .w = w, .act = Activation::none});
     bool same = true;
     for (int64_t row = 0; row < 80; ++row)
       for (int64_t i = 0; i < n; ++i)
@@ -75,7 +75,7 @@ TEST_CASE("GatedLinear has the bits of Linear and a gate", "[ops]") {
     CHECK(same);
     for (auto [begin, end] : {std::pair{0, 1}, {79, 80}, {10, 17}, {31, 80}}) {
       INFO("rows " << begin << " to " << end << ", " << backend->name());
-      const auto part = oracle::result(*backend, GatedLinear{.y = in.room(DType::f32, {end - begin, n}),
+      const auto part = oracle::result(*backend, GatedLinear{.y = in.uninitialized(DType::f32, {end - begin, n}),
                                                              .x = x.slice(0, begin, end),
                                                              .w = w,
                                                              .act = Activation::none});
@@ -86,14 +86,14 @@ TEST_CASE("GatedLinear has the bits of Linear and a gate", "[ops]") {
 
 TEST_CASE("GatedLinear says what is wrong", "[ops]") {
   Inputs in(1);
-  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
+  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.uninitialized(DType::f32, dims); };
   const GatedLinear good{.y = f32({3, 8}), .x = f32({3, 16}), .w = f32({16, 16}), .bias = f32({16})};
   CHECK(complaint(good) == "");
   CHECK(complaint(good, &GatedLinear::x, f32({16})) == "GatedLinear: x is f32(16), expected (rows, k)");
   CHECK(complaint(good, &GatedLinear::w, {}) == "GatedLinear: w is absent, expected (2 n, k)");
   CHECK(complaint(good, &GatedLinear::w, f32({15, 16})) == "GatedLinear: rows of w is 15, expected a multiple of 2");
   CHECK(complaint(good, &GatedLinear::w, f32({16, 15})) == "GatedLinear: w is f32(16, 15), expected (16, 16)");
-  CHECK(complaint(good, &GatedLinear::w, in.room(DType::bf16, {16, 16})) == "");
+  CHECK(complaint(good, &GatedLinear::w, in.uninitialized(DType::bf16, {16, 16})) == "");
   CHECK(complaint(good, &GatedLinear::y, f32({3, 16})) == "GatedLinear: y is f32(3, 16), expected (3, 8)");
   CHECK(complaint(good, &GatedLinear::bias, f32({8})) == "GatedLinear: bias is f32(8), expected (16)");
 }

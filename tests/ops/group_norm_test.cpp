@@ -2,7 +2,7 @@
 
 using namespace seedstory;
 
-// The Error line of src/cpu/group_norm.cpp.
+// The Error line of src/cpu/ops/group_norm.cpp.
 constexpr Tolerance kTolerance{.sum = 0x1p-21};
 
 TEST_CASE("GroupNorm matches the oracle", "[ops]") {
@@ -23,7 +23,7 @@ TEST_CASE("GroupNorm matches the oracle", "[ops]") {
       for (bool shift : {false, true}) {
         INFO(why << (shift ? ", with shift" : "") << ", activation " << int(act));
         Inputs in(1);
-        expect_matches_oracle(GroupNorm{.y = in.room(DType::f32, {n, h, w, c}),
+        expect_matches_oracle(GroupNorm{.y = in.uninitialized(DType::f32, {n, h, w, c}),
                                         .x = in.normal(DType::f32, {n, h, w, c}),
                                         .w = in.normal(DType::f32, {c}),
                                         .b = in.normal(DType::f32, {c}),
@@ -41,7 +41,7 @@ TEST_CASE("GroupNorm keeps its accuracy far from zero, in place and in views", "
   const Tensor x = in.values(DType::f32, {1, 6, 6, 16}, values);
   const Tensor w = in.normal(DType::f32, {16}), b = in.normal(DType::f32, {16});
   expect_matches_oracle(GroupNorm{.y = x, .x = x, .w = w, .b = b, .groups = 4}, kTolerance);
-  expect_matches_oracle(GroupNorm{.y = in.room(DType::f32, {2, 3, 3, 20}).slice(3, 4, 20),
+  expect_matches_oracle(GroupNorm{.y = in.uninitialized(DType::f32, {2, 3, 3, 20}).slice(3, 4, 20),
                                   .x = in.normal(DType::f32, {2, 3, 3, 48}).slice(3, 16, 32),
                                   .w = w,
                                   .b = b,
@@ -52,7 +52,7 @@ TEST_CASE("GroupNorm keeps its accuracy far from zero, in place and in views", "
 TEST_CASE("GroupNorm gives the same bits for any number of threads", "[ops]") {
   for (int64_t size : {7, 64}) {
     Inputs in(1);
-    const GroupNorm op{.y = in.room(DType::f32, {1, size, size, 48}),
+    const GroupNorm op{.y = in.uninitialized(DType::f32, {1, size, size, 48}),
                        .x = in.normal(DType::f32, {1, size, size, 48}),
                        .w = in.normal(DType::f32, {48}),
                        .b = in.normal(DType::f32, {48}),
@@ -65,7 +65,7 @@ TEST_CASE("GroupNorm gives the same bits for any number of threads", "[ops]") {
 
 TEST_CASE("GroupNorm says what is wrong", "[ops]") {
   Inputs in(1);
-  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
+  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.uninitialized(DType::f32, dims); };
   const GroupNorm good{
       .y = f32({2, 4, 4, 8}), .x = f32({2, 4, 4, 8}), .w = f32({8}), .b = f32({8}), .shift = f32({2, 8}), .groups = 4};
   CHECK(complaint(good) == "");

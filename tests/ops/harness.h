@@ -24,7 +24,7 @@ template <class Op>
 void expect_matches_oracle(Backend& backend, const Op& op, Tolerance tolerance) {
   using oracle::Weights;
   CHECK(oracle::mismatch(backend, op, tolerance) == "");
-  if (weight_use_of<Op>() != WeightUse::plain) CHECK(oracle::mismatch(backend, op, tolerance, Weights::prepared) == "");
+  if (weight_use_of<Op>() != WeightUse::none) CHECK(oracle::mismatch(backend, op, tolerance, Weights::packed) == "");
 }
 
 // Every output, on every backend.

@@ -1,11 +1,11 @@
 // The kernel sets of the CPU backend against each other: whatever the machine can run gives the bits of the portable
 // one.
-#include "cpu/kernels.h"
+#include "cpu/simd/kernels.h"
 
 #include <cmath>
 #include <cstring>
 
-#include "ops/emulated_pairs.h"
+#include "ops/emulated_bf16.h"
 #include "ops/harness.h"
 
 using namespace seedstory;
@@ -38,67 +38,67 @@ TEST_CASE("Matrix products have the same bits on every instruction set", "[kerne
   for (int64_t rows : {1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 17})
     for (int64_t panels : {1, 2, 3, 4, 5, 7})
       for (bool accumulate : {false, true}) {
-        const int64_t depth = 37, columns = panels * kPanel;
+        const int64_t depth = 37, columns = panels * kNR;
         const auto a = normal(1, rows * depth), b = normal(2, depth * columns);
         expect_same_bits(rows * columns, [&](const Kernels& set, float* c) {
-          set.multiply(rows, panels, depth, a.data(), depth, b.data(), depth * kPanel, c, columns, accumulate);
+          set.multiply(rows, panels, depth, a.data(), depth, b.data(), depth * kNR, c, columns, accumulate);
         });
       }
 }
 
 TEST_CASE("Products with bf16 and with half a panel have the same bits on every instruction set", "[kernels]") {
-  const int64_t depth = 37, panels = 5, columns = panels * kPanel;
+  const int64_t depth = 37, panels = 5, columns = panels * kNR;
   Inputs in(3);
   const Tensor b = in.normal(DType::bf16, {depth * columns});
   const auto* bits = static_cast<const uint16_t*>(b.data);
   std::vector<float> wide(static_cast<size_t>(depth * columns));
-  kPortableKernels.widen(depth * columns, bits, wide.data());
-  expect_same_bits(depth * columns, [&](const Kernels& set, float* y) { set.widen(depth * columns, bits, y); });
+  kPortableKernels.widen_bf16(depth * columns, bits, wide.data());
+  expect_same_bits(depth * columns, [&](const Kernels& set, float* y) { set.widen_bf16(depth * columns, bits, y); });
   for (int64_t rows : {1, 2, 5, 6, 11, 12, 13, 25})
     for (bool accumulate : {false, true}) {
       const auto a = normal(1, rows * depth);
       expect_same_bits(rows * columns, [&](const Kernels& set, float* c) {
-        set.multiply_bf16(rows, panels, depth, a.data(), depth, bits, depth * kPanel, c, columns, accumulate);
+        set.gemm_bf16(rows, panels, depth, a.data(), depth, bits, depth * kNR, c, columns, accumulate);
       });
       expect_same_bits(rows * columns, [&](const Kernels& set, float* c) {
-        set.multiply_half(rows, depth, a.data(), depth, wide.data(), c, columns, accumulate);
+        set.gemm_half_width(rows, depth, a.data(), depth, wide.data(), c, columns, accumulate);
       });
       INFO("and those of the product in f32");
       std::vector<float> whole(static_cast<size_t>(rows * columns), -7.0f), other = whole, half = whole;
-      kPortableKernels.multiply(rows, panels, depth, a.data(), depth, wide.data(), depth * kPanel, whole.data(),
-                                columns, accumulate);
-      kPortableKernels.multiply_bf16(rows, panels, depth, a.data(), depth, bits, depth * kPanel, other.data(), columns,
-                                     accumulate);
-      kPortableKernels.multiply_half(rows, depth, a.data(), depth, wide.data(), half.data(), columns, accumulate);
+      kPortableKernels.multiply(rows, panels, depth, a.data(), depth, wide.data(), depth * kNR, whole.data(), columns,
+                                accumulate);
+      kPortableKernels.gemm_bf16(rows, panels, depth, a.data(), depth, bits, depth * kNR, other.data(), columns,
+                                 accumulate);
+      kPortableKernels.gemm_half_width(rows, depth, a.data(), depth, wide.data(), half.data(), columns, accumulate);
       CHECK(whole == other);
       for (int64_t row = 0; row < rows; ++row)
-        for (int64_t j = 0; j < kPanel / 2; ++j)
+        for (int64_t j = 0; j < kNR / 2; ++j)
           CHECK(half[size_t(row * columns + j)] == whole[size_t(row * columns + j)]);
     }
 }
 
 TEST_CASE("Products over lines have the bits of the others", "[kernels]") {
   const int64_t depth = 37, columns = 72;
-  const auto w = normal(1, depth * kPanel), x = normal(2, depth * columns);
+  const auto w = normal(1, depth * kNR), x = normal(2, depth * columns);
   std::vector<int64_t> offsets;
   for (int64_t k = 0; k < depth; ++k) offsets.push_back((k * 5 % depth) * columns + k % 7);
-  std::vector<float> turned(size_t(kPanel * depth));
+  std::vector<float> turned(size_t(kNR * depth));
   for (int64_t k = 0; k < depth; ++k)
-    for (int64_t j = 0; j < kPanel; ++j) turned[size_t(j * depth + k)] = w[size_t(k * kPanel + j)];
-  for (int64_t places : {kPanel, 2 * kPanel, 3 * kPanel}) {
+    for (int64_t j = 0; j < kNR; ++j) turned[size_t(j * depth + k)] = w[size_t(k * kNR + j)];
+  for (int64_t places : {kNR, 2 * kNR, 3 * kNR}) {
     INFO(places << " places");
-    std::vector<float> panels(size_t(depth * places)), whole(size_t(kPanel * places));
+    std::vector<float> panels(size_t(depth * places)), whole(size_t(kNR * places));
     for (int64_t k = 0; k < depth; ++k)
       for (int64_t j = 0; j < places; ++j)
-        panels[size_t((j / kPanel * depth + k) * kPanel + j % kPanel)] = x[size_t(offsets[size_t(k)] + j)];
-    kPortableKernels.multiply(kPanel, places / kPanel, depth, turned.data(), depth, panels.data(), depth * kPanel,
-                              whole.data(), places, false);
-    for (int64_t count = 1; count <= kPanel; ++count) {
+        panels[size_t((j / kNR * depth + k) * kNR + j % kNR)] = x[size_t(offsets[size_t(k)] + j)];
+    kPortableKernels.multiply(kNR, places / kNR, depth, turned.data(), depth, panels.data(), depth * kNR, whole.data(),
+                              places, false);
+    for (int64_t count = 1; count <= kNR; ++count) {
       INFO(count << " columns");
       const auto run = [&](const Kernels& set, float* c) {
-        set.multiply_lines(count, depth, w.data(), x.data(), offsets.data(), places, c);
+        set.conv_direct(count, depth, w.data(), x.data(), offsets.data(), places, c);
       };
-      expect_same_bits(kPanel * places, run);
+      expect_same_bits(kNR * places, run);
       std::vector<float> got(whole.size());
       run(kPortableKernels, got.data());
       CHECK(std::equal(whole.begin(), whole.begin() + count * places, got.begin()));
@@ -107,16 +107,16 @@ TEST_CASE("Products over lines have the bits of the others", "[kernels]") {
 }
 
 TEST_CASE("Products in bf16 are products", "[kernels]") {
-  std::vector<std::pair<const char*, const PairKernels*>> sets = {{"emulated", &kEmulatedPairs}};
+  std::vector<std::pair<const char*, const Bf16Kernels*>> sets = {{"emulated", &kEmulatedPairs}};
   for (const Kernels* set : kernel_sets())
-    if (set->pairs) sets.emplace_back(set->name, set->pairs);
-  for (const auto& [name, pairs] : sets)
+    if (set->bf16x2) sets.emplace_back(set->name, set->bf16x2);
+  for (const auto& [name, bf16x2] : sets)
     for (int64_t rows : {1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 50})
       for (int64_t panels : {1, 2, 3, 4, 5})
         for (int64_t depth : {2, 24, 32, 64, 70}) {
           INFO(name << ": " << rows << " rows, " << panels << " panels, depth " << depth);
           // Small whole numbers: exact in bf16, and so are their sums in f32, in any order.
-          const int64_t columns = panels * kPanel, stride = depth + 6;
+          const int64_t columns = panels * kNR, stride = depth + 6;
           Inputs in(1);
           const Tensor x = in.integers({rows, depth}, 9), y = in.integers({depth, columns}, 9);
           std::vector<uint16_t> a(size_t(rows * stride), 0x7fc0), b(size_t(depth * columns));
@@ -127,13 +127,13 @@ TEST_CASE("Products in bf16 are products", "[kernels]") {
           for (int64_t k = 0; k < depth; ++k)
             for (int64_t j = 0; j < columns; ++j) {
               const auto value = float(y.as<int32_t>()[k * columns + j]) - 4;
-              b[size_t(j / kPanel * depth * kPanel + k / 2 * 2 * kPanel + j % kPanel * 2 + k % 2)] = to_bf16(value);
+              b[size_t(j / kNR * depth * kNR + k / 2 * 2 * kNR + j % kNR * 2 + k % 2)] = to_bf16(value);
               for (int64_t row = 0; row < rows; ++row)
                 expected[size_t(row * columns + j)] += value * (float(x.as<int32_t>()[row * depth + k]) - 4);
             }
           const auto run = [&](bool accumulate) {
-            pairs->multiply(rows, panels, depth, a.data(), stride, b.data(), depth * kPanel, got.data(), columns,
-                            accumulate);
+            bf16x2->multiply(rows, panels, depth, a.data(), stride, b.data(), depth * kNR, got.data(), columns,
+                             accumulate);
           };
           run(false);
           CHECK(got == expected);
@@ -145,17 +145,17 @@ TEST_CASE("Products in bf16 are products", "[kernels]") {
 
 TEST_CASE("A row of a product in bf16 has the same bits alone and among others", "[kernels]") {
   for (const Kernels* set : kernel_sets()) {
-    if (!set->pairs) continue;
+    if (!set->bf16x2) continue;
     INFO(set->name);
-    constexpr int64_t kRows = 37, kDepth = 70, kColumns = 3 * kPanel;
+    constexpr int64_t kRows = 37, kDepth = 70, kColumns = 3 * kNR;
     const auto x = normal(1, kRows * kDepth), y = normal(2, kDepth * kColumns);
     std::vector<uint16_t> a(x.size()), b(y.size());
-    set->pairs->split(int64_t(x.size()), x.data(), a.data(), nullptr);
-    set->pairs->split(int64_t(y.size()), y.data(), b.data(), nullptr);
+    set->bf16x2->split(int64_t(x.size()), x.data(), a.data(), nullptr);
+    set->bf16x2->split(int64_t(y.size()), y.data(), b.data(), nullptr);
     std::vector<float> all(kRows * kColumns), one(kColumns);
     const auto run = [&](int64_t row, int64_t rows, float* c) {
-      set->pairs->multiply(rows, 3, kDepth, &a[size_t(row * kDepth)], kDepth, b.data(), kDepth * kPanel, c, kColumns,
-                           false);
+      set->bf16x2->multiply(rows, 3, kDepth, &a[size_t(row * kDepth)], kDepth, b.data(), kDepth * kNR, c, kColumns,
+                            false);
     };
     run(0, kRows, all.data());
     for (int64_t row = 0; row < kRows; ++row) {
@@ -168,11 +168,11 @@ TEST_CASE("A row of a product in bf16 has the same bits alone and among others",
 TEST_CASE("Numbers are split into two in bf16", "[kernels]") {
   const auto x = normal(1, 37);
   for (const Kernels* set : kernel_sets()) {
-    if (!set->pairs) continue;
+    if (!set->bf16x2) continue;
     INFO(set->name);
     std::vector<uint16_t> expected_high(40, 7), expected_low(40, 7), high(40, 7), low(40, 7);
     emulated_split(37, x.data(), expected_high.data(), expected_low.data());
-    set->pairs->split(37, x.data(), high.data(), low.data());
+    set->bf16x2->split(37, x.data(), high.data(), low.data());
     CHECK(high == expected_high);
     CHECK(low == expected_low);
   }
@@ -182,11 +182,11 @@ TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]"
   for (int64_t n : {1, 15, 16, 17, 100, 192}) {
     INFO(n);
     const auto x = normal(1, n, 3), y = normal(2, n), w = normal(3, n), rope = normal(4, 2 * n + 9),
-               pairs = normal(5, 2 * n);
+               bf16x2 = normal(5, 2 * n);
     for (Activation act : {Activation::gelu, Activation::silu}) {
       expect_same_bits(n, [&](const Kernels& set, float* out) { set.activate(n, act, x.data(), out); });
       expect_same_bits(n, [&](const Kernels& set, float* out) {
-        set.finish(1, n, x.data(), n, w.data(), act, y.data(), n, out, n);
+        set.epilogue(1, n, x.data(), n, w.data(), act, y.data(), n, out, n);
       });
       expect_same_bits(n, [&](const Kernels& set, float* out) {
         set.scale_channels(n, 1, x.data(), n, w.data(), y.data(), act, out, n);
@@ -194,7 +194,7 @@ TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]"
     }
     for (Activation act : {Activation::gelu, Activation::silu})
       expect_same_bits(n, [&](const Kernels& set, float* out) {
-        set.finish_gated(1, n, x.data(), y.data(), n, y.data(), x.data(), act, out, n);
+        set.epilogue_gated(1, n, x.data(), y.data(), n, y.data(), x.data(), act, out, n);
       });
     expect_same_bits(n, [&](const Kernels& set, float* out) { set.add(n, y.data(), x.data(), out); });
     expect_same_bits(n, [&](const Kernels& set, float* out) { set.divide(n, x.data(), 3.1f, out); });
@@ -204,26 +204,27 @@ TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]"
       std::copy(x.begin(), x.end(), out + n);
       set.add_rms_norm(n, out + n, y.data(), w.data(), 1e-5f, out);
     });
-    expect_same_bits(2 * n, [&](const Kernels& set, float* out) { set.rotate(n, pairs.data(), rope.data(), out); });
+    expect_same_bits(2 * n,
+                     [&](const Kernels& set, float* out) { set.apply_rope(n, bf16x2.data(), rope.data(), out); });
     const auto pixels = normal(6, 9 * n, 5);
     expect_same_bits(3 * n, [&](const Kernels& set, float* out) {
       set.channel_sums(n, 9, pixels.data(), n, out, out + n, out + 2 * n);
     });
     const float* rows[9];
     for (int64_t r = 0; r < 9; ++r) rows[r] = pixels.data() + r * n;
-    expect_same_bits(n, [&](const Kernels& set, float* out) { set.weigh(9, rope.data(), rows, n, out); });
-    const auto many = normal(7, kPanel * n);
-    const float* columns[kPanel];
-    for (int64_t j = 0; j < kPanel; ++j) columns[j] = many.data() + j * n;
-    expect_same_bits(20 * n, [&](const Kernels& set, float* out) { set.turn(columns, n, out, 20); });
-    for (int64_t count : {int64_t(1), int64_t(9), kPanel})
-      expect_same_bits(kPanel * n, [&](const Kernels& set, float* out) { set.pack_panel(columns, count, n, out); });
-    const int64_t padded = (n + kPanel - 1) / kPanel * kPanel;
+    expect_same_bits(n, [&](const Kernels& set, float* out) { set.weighted_sum(9, rope.data(), rows, n, out); });
+    const auto many = normal(7, kNR * n);
+    const float* columns[kNR];
+    for (int64_t j = 0; j < kNR; ++j) columns[j] = many.data() + j * n;
+    expect_same_bits(20 * n, [&](const Kernels& set, float* out) { set.transpose(columns, n, out, 20); });
+    for (int64_t count : {int64_t(1), int64_t(9), kNR})
+      expect_same_bits(kNR * n, [&](const Kernels& set, float* out) { set.pack_panel(columns, count, n, out); });
+    const int64_t padded = (n + kNR - 1) / kNR * kNR;
     expect_same_bits(padded + 2 + 32, [&](const Kernels& set, float* out) {
       std::copy(x.begin(), x.end(), out);
-      float *top = out + padded, *sum = top + 1;
-      *top = 0.5f, *sum = 2.25f;
-      set.soften(n, 0.7f, out, top, sum, 32, out + padded + 2);
+      float *row_max = out + padded, *row_sum = row_max + 1;
+      *row_max = 0.5f, *row_sum = 2.25f;
+      set.online_softmax(n, 0.7f, out, row_max, row_sum, 32, out + padded + 2);
     });
   }
 }

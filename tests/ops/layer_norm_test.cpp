@@ -2,7 +2,7 @@
 
 using namespace seedstory;
 
-// The Error line of src/cpu/layer_norm.cpp.
+// The Error line of src/cpu/ops/layer_norm.cpp.
 constexpr Tolerance kTolerance{.sum = 0x1p-21};
 
 TEST_CASE("LayerNorm matches the oracle", "[ops]") {
@@ -21,7 +21,7 @@ TEST_CASE("LayerNorm matches the oracle", "[ops]") {
   for (auto [n, tokens, dim, why] : cases) {
     INFO(why);
     Inputs in(1);
-    expect_matches_oracle(LayerNorm{.y = in.room(DType::f32, {n, tokens, dim}),
+    expect_matches_oracle(LayerNorm{.y = in.uninitialized(DType::f32, {n, tokens, dim}),
                                     .x = in.normal(DType::f32, {n, tokens, dim}),
                                     .w = in.normal(DType::f32, {dim}),
                                     .b = in.normal(DType::f32, {dim}),
@@ -38,7 +38,7 @@ TEST_CASE("LayerNorm keeps its accuracy far from zero, in place and in views", "
   const Tensor w = in.normal(DType::f32, {40}), b = in.normal(DType::f32, {40});
   expect_matches_oracle(LayerNorm{.y = x, .x = x, .w = w, .b = b}, kTolerance);
   const Tensor wide = in.normal(DType::f32, {2, 5, 96});
-  expect_matches_oracle(LayerNorm{.y = in.room(DType::f32, {2, 3, 44}).slice(2, 4, 44),
+  expect_matches_oracle(LayerNorm{.y = in.uninitialized(DType::f32, {2, 3, 44}).slice(2, 4, 44),
                                   .x = wide.slice(1, 1, 4).slice(2, 8, 48),
                                   .w = w,
                                   .b = b},
@@ -47,7 +47,7 @@ TEST_CASE("LayerNorm keeps its accuracy far from zero, in place and in views", "
 
 TEST_CASE("LayerNorm says what is wrong", "[ops]") {
   Inputs in(1);
-  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
+  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.uninitialized(DType::f32, dims); };
   const LayerNorm good{.y = f32({2, 3, 8}), .x = f32({2, 3, 8}), .w = f32({8}), .b = f32({8})};
   CHECK(complaint(good) == "");
   CHECK(complaint(good, &LayerNorm::x, {}) == "LayerNorm: x is absent, expected (..., dim)");

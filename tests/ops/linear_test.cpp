@@ -1,7 +1,7 @@
 #include "ops/cases/linear.h"
 
-#include "cpu/product.h"
-#include "ops/emulated_pairs.h"
+#include "cpu/gemm/gemm.h"
+#include "ops/emulated_bf16.h"
 
 using namespace seedstory;
 
@@ -23,17 +23,17 @@ void expect_takes_bf16_weights() {
       {130, 520, 264, "blocks in every direction"},
   };
   for (auto [rows, k, n, why] : cases) {
-    for (DType multiply_as : {DType::f32, DType::bf16}) {
+    for (DType compute_type : {DType::f32, DType::bf16}) {
       Tolerance tolerance = linear_tolerance(DType::f32, k);
       // x as the sum of two numbers in bf16, or as one
-      if (cpu::kernels().pairs) tolerance.sum += multiply_as == DType::f32 ? 0x1p-16 : 0x1p-9;
-      INFO(why << ", x may be " << name_of(multiply_as));
+      if (cpu::kernels().bf16x2) tolerance.sum += compute_type == DType::f32 ? 0x1p-16 : 0x1p-9;
+      INFO(why << ", x may be " << name_of(compute_type));
       Inputs in(1);
-      expect_matches_oracle(Linear{.y = in.room(DType::f32, {rows, n}),
+      expect_matches_oracle(Linear{.y = in.uninitialized(DType::f32, {rows, n}),
                                    .x = in.normal(DType::f32, {rows, k}),
                                    .w = in.normal(DType::bf16, {n, k}),
                                    .bias = in.normal(DType::f32, {n}),
-                                   .multiply_as = multiply_as},
+                                   .compute_type = compute_type},
                             tolerance);
     }
   }
@@ -45,16 +45,16 @@ void expect_reads_rows() {
       INFO(name_of(type) << " rows " << begin << " to " << end);
       Inputs in(1);
       const Tensor w = in.normal(type, {72, 40}), x = in.normal(DType::f32, {9, 40});
-      const Linear part{.y = in.room(DType::f32, {9, end - begin}), .x = x, .w = w.slice(0, begin, end)};
+      const Linear part{.y = in.uninitialized(DType::f32, {9, end - begin}), .x = x, .w = w.slice(0, begin, end)};
       const auto expected = oracle::result(*backends()[0], part, "y", oracle::Weights::as_they_are);
       for (const auto& backend : backends()) {
         Inputs again(1);
         const Tensor copy = again.normal(type, {72, 40});
-        backend->prepare(copy, WeightUse::linear);
+        backend->pack(copy, WeightUse::linear);
         Linear op = part;
         op.w = copy.slice(0, begin, end);
         backend->run(op);
-        backend->forget(copy);
+        backend->unpack(copy);
         CHECK(oracle::read(op.y) == expected);
       }
     }
@@ -67,7 +67,7 @@ TEST_CASE("Linear takes bf16 weights beside f32", "[ops]") {
 }
 
 TEST_CASE("Linear computes in bf16 where a machine does", "[ops]") {
-  const cpu::EmulatedPairs pairs;
+  const cpu::EmulatedBf16 bf16x2;
   expect_takes_bf16_weights();
 }
 
@@ -76,23 +76,24 @@ TEST_CASE("Linear reads some rows of a prepared weight", "[ops]") {
 }
 
 TEST_CASE("Linear reads some rows of a prepared weight in bf16", "[ops]") {
-  const cpu::EmulatedPairs pairs;
+  const cpu::EmulatedBf16 bf16x2;
   expect_reads_rows();
 }
 
 TEST_CASE("Linear says what is wrong", "[ops]") {
   Inputs in(1);
-  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.room(DType::f32, dims); };
+  const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.uninitialized(DType::f32, dims); };
   const Linear good{.y = f32({3, 8}), .x = f32({3, 16}), .w = f32({8, 16}), .bias = f32({8}), .residual = f32({3, 8})};
   CHECK(complaint(good) == "");
   CHECK(complaint(good, &Linear::x, {}) == "Linear: x is absent, expected (rows, k)");
   CHECK(complaint(good, &Linear::x, f32({16})) == "Linear: x is f32(16), expected (rows, k)");
-  CHECK(complaint(good, &Linear::x, in.room(DType::i32, {3, 16})) ==
+  CHECK(complaint(good, &Linear::x, in.uninitialized(DType::i32, {3, 16})) ==
         "Linear: x is i32(3, 16), expected f32, f16 or bf16");
   CHECK(complaint(good, &Linear::w, {}) == "Linear: w is absent, expected (n, k)");
   CHECK(complaint(good, &Linear::w, f32({8, 15})) == "Linear: w is f32(8, 15), expected (8, 16)");
-  CHECK(complaint(good, &Linear::w, in.room(DType::f16, {8, 16})) == "Linear: w is f16(8, 16), expected f32(8, 16)");
-  CHECK(complaint(good, &Linear::w, in.room(DType::bf16, {8, 16})) == "");
+  CHECK(complaint(good, &Linear::w, in.uninitialized(DType::f16, {8, 16})) ==
+        "Linear: w is f16(8, 16), expected f32(8, 16)");
+  CHECK(complaint(good, &Linear::w, in.uninitialized(DType::bf16, {8, 16})) == "");
   CHECK(complaint(good, &Linear::y, {}) == "Linear: y is absent, expected f32(3, 8)");
   CHECK(complaint(good, &Linear::y, f32({3, 9})) == "Linear: y is f32(3, 9), expected (3, 8)");
   CHECK(complaint(good, &Linear::bias, f32({7})) == "Linear: bias is f32(7), expected (8)");
@@ -111,14 +112,14 @@ TEST_CASE("Linear gives a row the same bits whatever the rows and threads", "[op
   for (auto [k, n] : cases)
     for (Activation act : {Activation::none, Activation::gelu}) {
       Inputs in(1);
-      const Linear all{.y = in.room(DType::f32, {80, n}),
+      const Linear all{.y = in.uninitialized(DType::f32, {80, n}),
                        .x = in.normal(DType::f32, {80, k}),
                        .w = in.normal(DType::f32, {n, k}),
                        .bias = in.normal(DType::f32, {n}),
                        .act = act};
       const auto expected = oracle::result(*backends()[0], all);
       for (const auto& backend : backends())
-        for (auto weights : {oracle::Weights::prepared, oracle::Weights::as_they_are})
+        for (auto weights : {oracle::Weights::packed, oracle::Weights::as_they_are})
           for (auto [begin, end] : {std::pair{0, 80}, {0, 1}, {79, 80}, {3, 5}, {10, 17}, {20, 52}, {31, 80}}) {
             INFO("k " << k << ", n " << n << ", rows " << begin << " to " << end << ", " << backend->name());
             Linear part = all;
@@ -134,11 +135,11 @@ TEST_CASE("A product is cut so that its threads finish together", "[kernels]") {
   for (int threads : {1, 2, 3, 4, 8, 16, 64})
     for (int64_t rows : {1, 17, 32, 128, 512, 1000, 4096})
       for (int64_t panels : {1, 3, 4, 6, 10, 40, 129})
-        for (bool pairs : {false, true}) {
-          INFO(rows << " rows, " << panels << " panels, " << threads << " threads, " << (pairs ? "bf16" : "f32"));
-          const cpu::Cut to = cpu::cut(rows, panels, 1, pairs, threads);
-          REQUIRE((to.rows >= 1 && to.rows <= cpu::kRowBlock));
-          REQUIRE((to.panels >= 1 && to.panels <= (pairs ? cpu::kPairPanelBlock : cpu::kPanelBlock)));
+        for (bool bf16x2 : {false, true}) {
+          INFO(rows << " rows, " << panels << " panels, " << threads << " threads, " << (bf16x2 ? "bf16" : "f32"));
+          const cpu::TileSizes to = cpu::choose_tiles(rows, panels, 1, bf16x2, threads);
+          REQUIRE((to.rows >= 1 && to.rows <= cpu::kMC));
+          REQUIRE((to.panels >= 1 && to.panels <= (bf16x2 ? cpu::kBf16NC : cpu::kNC)));
           const int64_t down = cpu::ceil_div(rows, to.rows), across = cpu::ceil_div(panels, to.panels);
           // What the busiest thread does, next to an even share of everything.
           const double most = double(cpu::ceil_div(down * across, threads) * to.rows * to.panels);

@@ -25,7 +25,7 @@ TEST_CASE("PickToken matches the oracle", "[ops]") {
     for (bool counts : {false, true}) {
       INFO(why);
       Inputs in(1);
-      expect_matches_oracle(PickToken{.id = in.room(DType::i32, {1}),
+      expect_matches_oracle(PickToken{.id = in.uninitialized(DType::i32, {1}),
                                       .length = counts ? in.integers({1}, 99) : Tensor{},
                                       .logits = in.normal(DType::f32, {1, vocab}),
                                       .outside_ids = outside ? in.slots(outside, vocab) : Tensor{},
@@ -56,7 +56,7 @@ TEST_CASE("PickToken follows its rules, and the lowest of equals wins", "[ops]")
   };
   for (const auto& [logits, outside_ids, outside, banned, id] : cases) {
     Inputs in(1);
-    const PickToken op{.id = in.room(DType::i32, {1}),
+    const PickToken op{.id = in.uninitialized(DType::i32, {1}),
                        .logits = in.values(DType::f32, {1, int64_t(logits.size())}, logits),
                        .outside_ids = outside_ids.empty()
                                           ? Tensor{}
@@ -69,25 +69,25 @@ TEST_CASE("PickToken follows its rules, and the lowest of equals wins", "[ops]")
 
 TEST_CASE("PickToken says what is wrong", "[ops]") {
   Inputs in(1);
-  const PickToken good{.id = in.room(DType::i32, {1}),
-                       .length = in.room(DType::i32, {1}),
-                       .logits = in.room(DType::f32, {1, 9}),
-                       .outside_ids = in.room(DType::i32, {3})};
+  const PickToken good{.id = in.uninitialized(DType::i32, {1}),
+                       .length = in.uninitialized(DType::i32, {1}),
+                       .logits = in.uninitialized(DType::f32, {1, 9}),
+                       .outside_ids = in.uninitialized(DType::i32, {3})};
   CHECK(complaint(good) == "");
   CHECK(complaint(good, &PickToken::length, {}) == "");
   CHECK(complaint(good, &PickToken::outside_ids, {}) == "");
-  CHECK(complaint(good, &PickToken::logits, in.room(DType::f32, {9})) ==
+  CHECK(complaint(good, &PickToken::logits, in.uninitialized(DType::f32, {9})) ==
         "PickToken: logits is f32(9), expected f32(1, vocab)");
-  CHECK(complaint(good, &PickToken::logits, in.room(DType::f16, {1, 9})) ==
+  CHECK(complaint(good, &PickToken::logits, in.uninitialized(DType::f16, {1, 9})) ==
         "PickToken: logits is f16(1, 9), expected f32(1, 9)");
-  CHECK(complaint(good, &PickToken::logits, in.room(DType::f32, {2, 9})) ==
+  CHECK(complaint(good, &PickToken::logits, in.uninitialized(DType::f32, {2, 9})) ==
         "PickToken: logits is f32(2, 9), expected (1, 9)");
-  CHECK(complaint(good, &PickToken::logits, in.room(DType::f32, {1, 0})) ==
+  CHECK(complaint(good, &PickToken::logits, in.uninitialized(DType::f32, {1, 0})) ==
         "PickToken: logits is f32(1, 0), expected at least 1 in axis 1");
-  CHECK(complaint(good, &PickToken::id, in.room(DType::i32, {2})) == "PickToken: id is i32(2), expected (1)");
-  CHECK(complaint(good, &PickToken::length, in.room(DType::f32, {1})) ==
+  CHECK(complaint(good, &PickToken::id, in.uninitialized(DType::i32, {2})) == "PickToken: id is i32(2), expected (1)");
+  CHECK(complaint(good, &PickToken::length, in.uninitialized(DType::f32, {1})) ==
         "PickToken: length is f32(1), expected i32(1)");
-  CHECK(complaint(good, &PickToken::outside_ids, in.room(DType::i32, {3, 1})) ==
+  CHECK(complaint(good, &PickToken::outside_ids, in.uninitialized(DType::i32, {3, 1})) ==
         "PickToken: outside_ids is i32(3, 1), expected i32(n)");
   PickToken odd = good;
   odd.banned = -2;

@@ -1,4 +1,4 @@
-#include "cpu/thread_pool.h"
+#include "cpu/runtime/thread_pool.h"
 
 #include <chrono>
 #include <ctime>
@@ -9,7 +9,7 @@
 
 #include "../io/temp_folder.h"
 #include "catch.h"
-#include "cpu/control_group.h"
+#include "cpu/runtime/control_group.h"
 
 using namespace seedstory;
 using cpu::ThreadPool;

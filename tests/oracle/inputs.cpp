@@ -135,7 +135,7 @@ double Inputs::uniform() {
   return (double(next() >> 12) + 0.5) * 0x1p-52;
 }
 
-Tensor Inputs::room(DType type, std::initializer_list<int64_t> dims) {
+Tensor Inputs::uninitialized(DType type, std::initializer_list<int64_t> dims) {
   Tensor t(nullptr, type, dims);
   // One byte at least: blocks are told apart by their addresses.
   const size_t bytes = size_t(std::max<int64_t>(t.bytes(), 1));
@@ -147,7 +147,7 @@ Tensor Inputs::room(DType type, std::initializer_list<int64_t> dims) {
 }
 
 Tensor Inputs::normal(DType type, std::initializer_list<int64_t> dims, double scale) {
-  const Tensor t = room(type, dims);
+  const Tensor t = uninitialized(type, dims);
   for_elements(t, [&](int64_t, char* at) {
     const double radius = std::sqrt(-2 * std::log(uniform()));
     put(type, at, scale * radius * std::cos(2 * 3.14159265358979323846 * uniform()));
@@ -156,14 +156,14 @@ Tensor Inputs::normal(DType type, std::initializer_list<int64_t> dims, double sc
 }
 
 Tensor Inputs::values(DType type, std::initializer_list<int64_t> dims, const std::vector<double>& values) {
-  const Tensor t = room(type, dims);
+  const Tensor t = uninitialized(type, dims);
   if (int64_t(values.size()) != t.numel()) fail("Inputs: " + std::to_string(values.size()) + " values for " + t.str());
   for_elements(t, [&](int64_t i, char* at) { put(type, at, values[size_t(i)]); });
   return t;
 }
 
 Tensor Inputs::integers(std::initializer_list<int64_t> dims, int64_t below) {
-  const Tensor t = room(DType::i32, dims);
+  const Tensor t = uninitialized(DType::i32, dims);
   for_elements(t, [&](int64_t, char* at) { put(DType::i32, at, double(next() % uint64_t(below))); });
   return t;
 }

@@ -93,7 +93,7 @@ Expected oracle(const GatedLinear& op) {
 
 template <>
 Expected oracle(const Conv2d& op) {
-  const int64_t h = op.x.dim[1], w = op.x.dim[2], in_c = op.x.dim[3], scale = op.doubled ? 2 : 1;
+  const int64_t h = op.x.dim[1], w = op.x.dim[2], in_c = op.x.dim[3], scale = op.upsample2x ? 2 : 1;
   const int64_t out_c = op.w.dim[0], kh = op.w.dim[2], kw = op.w.dim[3];
   const Values x = read(op.x), weights = read(op.w), bias = read(op.bias), residual = read(op.residual);
   Exact y;

@@ -45,7 +45,7 @@ class Inputs {
   Inputs(const Inputs&) = delete;
   Inputs& operator=(const Inputs&) = delete;
 
-  Tensor room(DType type, std::initializer_list<int64_t> dims);  // all bits set, NaN for floats, until written
+  Tensor uninitialized(DType type, std::initializer_list<int64_t> dims);  // all bits set, NaN for floats, until written
   Tensor normal(DType type, std::initializer_list<int64_t> dims, double scale = 1);
   Tensor values(DType type, std::initializer_list<int64_t> dims, const std::vector<double>& values);
   Tensor integers(std::initializer_list<int64_t> dims, int64_t below);  // i32 in [0, below)
@@ -90,7 +90,7 @@ class Transfer {
 // Empty, or a description of the worst element.
 std::string compare(const char* field, const Tensor& got, const Exact& exact, Tolerance tolerance);
 
-enum class Weights { as_they_are, prepared };
+enum class Weights { as_they_are, packed };
 
 // Runs a copy of the op on the backend and hands `use` the transfer with what came back. The op's own tensors stay.
 template <class Op, class Use>
@@ -100,11 +100,11 @@ void run_copy(Backend& backend, const Op& op, Weights weights, Use&& use) {
   copy.each([&](const char*, const Tensor& t, Access) {
     if (t) const_cast<Tensor&>(t) = transfer.there(t);
   });
-  if constexpr (weight_use_of<Op>() != WeightUse::plain)
-    if (weights == Weights::prepared) backend.prepare(copy.w, weight_use_of<Op>());
+  if constexpr (weight_use_of<Op>() != WeightUse::none)
+    if (weights == Weights::packed) backend.pack(copy.w, weight_use_of<Op>());
   backend.run(copy);
-  if constexpr (weight_use_of<Op>() != WeightUse::plain)
-    if (weights == Weights::prepared) backend.forget(copy.w);
+  if constexpr (weight_use_of<Op>() != WeightUse::none)
+    if (weights == Weights::packed) backend.unpack(copy.w);
   transfer.fetch();
   use(transfer);
 }
@@ -112,7 +112,7 @@ void run_copy(Backend& backend, const Op& op, Weights weights, Use&& use) {
 // One output as the backend computed it, for comparing bits.
 template <class Op>
 std::vector<double> result(Backend& backend, const Op& op, const std::string& field = "y",
-                           Weights weights = Weights::prepared) {
+                           Weights weights = Weights::packed) {
   std::vector<double> out;
   run_copy(backend, op, weights, [&](const Transfer& transfer) {
     op.each([&](const char* name, const Tensor& t, Access) {
@@ -129,8 +129,8 @@ std::string mismatch(Backend& backend, const Op& op, Tolerance tolerance, Weight
   run_copy(backend, op, weights, [&](const Transfer& transfer) {
     const Expected expected = oracle(op);
     std::vector<Tensor> outputs;
-    if constexpr (weight_use_of<Op>() != WeightUse::plain)
-      if (weights == Weights::prepared) outputs.push_back(op.w);  // the backend may have brought it into its own order
+    if constexpr (weight_use_of<Op>() != WeightUse::none)
+      if (weights == Weights::packed) outputs.push_back(op.w);  // the backend may have brought it into its own order
     op.each([&](const char* field, const Tensor& t, Access access) {
       if (!t || access == Access::in) return;
       outputs.push_back(t);

@@ -18,7 +18,7 @@ void expect_matches_oracle_however_run(const Op& op, Tolerance tolerance) {
   simt::under_each_schedule([&] {
     INFO(simt::schedule.str());
     std::string wrong;
-    oracle::run_copy(*be, op, oracle::Weights::prepared, [&](const oracle::Transfer& transfer) {
+    oracle::run_copy(*be, op, oracle::Weights::packed, [&](const oracle::Transfer& transfer) {
       std::vector<Tensor> outputs;
       op.each([&](const char* field, const Tensor& t, Access access) {
         if (!t || access == Access::in) return;
@@ -64,7 +64,7 @@ TEST_CASE("CudaBackend names the ops that it lacks, and refuses those", "[simt][
   Inputs in(1);
   CHECK(error_of(
             [&] {
-              be->run(MeanTokens{.y = in.room(DType::f32, {1, 1, 8}), .x = in.normal(DType::f32, {1, 2, 8})});
+              be->run(MeanTokens{.y = in.uninitialized(DType::f32, {1, 1, 8}), .x = in.normal(DType::f32, {1, 2, 8})});
             },
             ErrorKind::failed) == "MeanTokens: has no CUDA kernel yet");
 }
@@ -83,15 +83,16 @@ TEST_CASE("AddRmsNorm's kernel takes rows of any alignment", "[simt][ops]") {
   for (DType type : kFloatTypes) {
     INFO(name_of(type));
     Inputs in(3);
-    const AddRmsNorm odd{.y = in.room(type, {3, 77}),
+    const AddRmsNorm odd{.y = in.uninitialized(type, {3, 77}),
                          .h = in.normal(type, {3, 78}).slice(1, 1, 78),
                          .r = in.normal(type, {3, 77}),
                          .w = in.normal(DType::f32, {77})};
     expect_matches_oracle_however_run(odd, {.rel = last_place(type), .abs = smallest(type)});
   }
   Inputs in(4);
-  const AddRmsNorm long_and_odd{
-      .y = in.room(DType::f32, {1, 4097}), .h = in.normal(DType::f32, {1, 4097}), .w = in.normal(DType::f32, {4097})};
+  const AddRmsNorm long_and_odd{.y = in.uninitialized(DType::f32, {1, 4097}),
+                                .h = in.normal(DType::f32, {1, 4097}),
+                                .w = in.normal(DType::f32, {4097})};
   CHECK(error_of([&] { oracle::mismatch(*be, long_and_odd, {}); }, ErrorKind::failed) ==
         "AddRmsNorm: chunks of a row: 17 is more than the CUDA kernels have");
 }
@@ -120,7 +121,7 @@ TEST_CASE("Linear's kernels take sizes and rows of any alignment", "[simt][ops]"
     for (auto [rows, k, n, k_gap, n_gap, why] : cases) {
       INFO(why);
       Inputs in(5);
-      const Linear op{.y = in.room(type, {rows, n + n_gap}).slice(1, 0, n),
+      const Linear op{.y = in.uninitialized(type, {rows, n + n_gap}).slice(1, 0, n),
                       .x = in.normal(type, {rows, k + k_gap}).slice(1, 0, k),
                       .w = in.normal(type, {n, k + k_gap}).slice(1, 0, k),
                       .bias = in.normal(DType::f32, {n}),
@@ -138,10 +139,11 @@ TEST_CASE("A row of Linear has the same bits alone, in a prompt, in any alignmen
     Inputs in(6);
     const int64_t rows = 70, k = 100, n = 40, gap = 4;
     const Tensor x = in.normal(type, {rows, k + gap}).slice(1, 0, k), w = in.normal(type, {n, k + gap}).slice(1, 0, k);
-    const auto all = oracle::result(*be, Linear{.y = in.room(type, {rows, n}), .x = x, .w = w});
+    const auto all = oracle::result(*be, Linear{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w});
     const auto part = [&](int64_t begin, int64_t end, int64_t y_width) {
-      return oracle::result(
-          *be, Linear{.y = in.room(type, {end - begin, y_width}).slice(1, 0, n), .x = x.slice(0, begin, end), .w = w});
+      return oracle::result(*be, Linear{.y = in.uninitialized(type, {end - begin, y_width}).slice(1, 0, n),
+                                        .x = x.slice(0, begin, end),
+                                        .w = w});
     };
     const auto of_all = [&](int64_t begin, int64_t end) {
       return std::vector<double>(all.begin() + begin * n, all.begin() + end * n);
@@ -157,7 +159,7 @@ TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
   const auto be = make_cuda_backend();
   CHECK(be->name() == "cuda (SIMT emulator, 1024 MiB)");
   Inputs in(1);
-  const Tensor t = in.room(DType::f32, {2, 8});
+  const Tensor t = in.uninitialized(DType::f32, {2, 8});
   CHECK(error_of([&] { be->run(Convert{.y = t, .x = t}); }, ErrorKind::failed) == "Convert: has no CUDA kernel yet");
   CHECK(error_of([&] { be->upload(t.slice(1, 0, 4), t.data); }, ErrorKind::failed) ==
         "CudaBackend: upload of f32(2, 4), which is not contiguous");

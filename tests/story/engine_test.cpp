@@ -6,7 +6,7 @@
 #include "catch.h"
 #include "seedstory/recording.h"
 #include "story/plan.h"
-#include "told.h"
+#include "story_result.h"
 
 using namespace seedstory;
 
@@ -55,7 +55,7 @@ TEST_CASE("In stages the story is the same and only one stage is in memory", "[e
   const ModelDir model = tiny(dir);
   const StoryRequest request = short_story(model);
   const auto backend = make_cpu_backend(1);
-  Engine whole(*backend, model), staged(*backend, model, {.products = DType::f32, .staged = true});
+  Engine whole(*backend, model), staged(*backend, model, {.weight_type = DType::f32, .staged = true});
   CHECK(staged.vit);
   CHECK_FALSE(staged.llm);
   const Made expected = make(whole, request), got = make(staged, request);
@@ -76,7 +76,7 @@ TEST_CASE("Weights in bf16 stay near those in f32", "[engine]") {
   const ModelDir model = tiny(dir);
   const StoryRequest request = short_story(model);
   const auto backend = make_cpu_backend(1);
-  Engine f32(*backend, model), bf16(*backend, model, {.products = DType::bf16});
+  Engine f32(*backend, model), bf16(*backend, model, {.weight_type = DType::bf16});
   const Made expected = make(f32, request), got = make(bf16, request), again = make(bf16, request);
   REQUIRE(got.frames.size() == expected.frames.size());
   double dot = 0, a2 = 0, b2 = 0;
@@ -109,7 +109,7 @@ TEST_CASE("Without guidance the UNet sees one half, and the picture is the same"
   const auto seconds = [&](double cfg, int64_t steps) {
     request.cfg = cfg;
     request.steps = steps;
-    return make_plan(model, request, DType::f32, {.flops = 1e9, .bytes = 1e9})[Stage::paint].seconds;
+    return make_plan(model, request, DType::f32, {.flops = 1e9, .bytes = 1e9})[Stage::diffusion].seconds;
   };
   CHECK(seconds(1, 9) - seconds(1, 1) < 0.75 * (seconds(2, 9) - seconds(2, 1)));
 }
@@ -143,12 +143,12 @@ TEST_CASE("A plan says what the stages take before anything is read", "[engine]"
     CHECK(timed[stage].seconds > 0);
     CHECK(timed[stage].seconds == Approx(2 * make_plan(model, request, DType::f32, faster)[stage].seconds));
   }
-  const double steps = twice[Stage::paint].seconds - once[Stage::paint].seconds;
+  const double steps = twice[Stage::diffusion].seconds - once[Stage::diffusion].seconds;
   CHECK(steps > 0);
-  CHECK(thrice[Stage::paint].seconds == Approx(once[Stage::paint].seconds + 2 * steps));
-  CHECK(twice[Stage::tell].seconds == timed[Stage::tell].seconds);
-  CHECK(timed.seconds(request) ==
-        Approx(2 * timed[Stage::see].seconds + 2 * timed[Stage::tell].seconds + 2 * timed[Stage::paint].seconds));
+  CHECK(thrice[Stage::diffusion].seconds == Approx(once[Stage::diffusion].seconds + 2 * steps));
+  CHECK(twice[Stage::language].seconds == timed[Stage::language].seconds);
+  CHECK(timed.seconds(request) == Approx(2 * timed[Stage::vision].seconds + 2 * timed[Stage::language].seconds +
+                                         2 * timed[Stage::diffusion].seconds));
 }
 
 // The plan's memory is what the real run takes.
@@ -158,10 +158,10 @@ TEST_CASE("A plan's bytes are those that a backend hands out", "[engine]") {
   const StoryRequest request = short_story(model);
   const Plan plan = make_plan(model, request, DType::bf16);
   RecordingBackend counting;
-  Engine engine(counting, model, {.products = DType::bf16});
+  Engine engine(counting, model, {.weight_type = DType::bf16});
   StoryListener listener;
   const Storyteller teller(engine, request, listener);
   const Painter painter(engine, request, listener);
-  const int64_t see = plan[Stage::see].work_bytes;  // given back by now
+  const int64_t see = plan[Stage::vision].work_bytes;  // given back by now
   CHECK(counting.held_bytes() == plan.bytes_at_once() - see);
 }

@@ -3,7 +3,7 @@
 
 #include "golden.h"
 #include "io/file.h"
-#include "told.h"
+#include "story_result.h"
 
 using namespace seedstory;
 

@@ -9,7 +9,7 @@
 #include "catch.h"
 #include "story/published.h"
 #include "story/session.h"
-#include "told.h"
+#include "story_result.h"
 
 using namespace seedstory;
 
@@ -66,14 +66,14 @@ TEST_CASE("a session over the recording backend leaves its ops in order", "[reco
   CHECK(cost_of(ops[2]).flops == 2.0 * 3 * 128 * 384);
   CHECK(recording.use_of(qkv.w) == WeightUse::linear);
   CHECK(recording.use_of(qkv.w.slice(0, 128, 256)) == WeightUse::linear);
-  CHECK(recording.use_of(qkv.x) == WeightUse::plain);
-  CHECK(recording.use_of(std::get<AddRmsNorm>(ops[1]).w) == WeightUse::plain);
+  CHECK(recording.use_of(qkv.x) == WeightUse::none);
+  CHECK(recording.use_of(std::get<AddRmsNorm>(ops[1]).w) == WeightUse::none);
 }
 
 // One token of the published LLM: its ops, and what passes between host and backend.
 TEST_CASE("a greedy token asks the same ops at the same addresses, and 4 bytes come down", "[recording]") {
   RecordingBackend recording;
-  Engine engine(recording, published_sizes(), {.products = DType::bf16});
+  Engine engine(recording, published_sizes(), {.weight_type = DType::bf16});
   Session session(engine, 1200);
   session.append(std::vector<int>(300, 5));
   int id = session.pick({});

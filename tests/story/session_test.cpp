@@ -5,7 +5,7 @@
 #include <set>
 
 #include "catch.h"
-#include "told.h"
+#include "story_result.h"
 
 using namespace seedstory;
 
@@ -45,7 +45,7 @@ TEST_CASE("what is taken back leaves no trace", "[session]") {
   used.append(std::span(ids).first(30));
   std::vector<int> picture = {t.begin_image()};
   picture.insert(picture.end(), t.image_tokens().begin(), t.image_tokens().end());
-  used.draw(picture);
+  used.decode_image_tokens(picture);
   CHECK(used.common_prefix(ids) == 30);
   used.truncate(30);
   CHECK(used.history() == 30);
@@ -63,7 +63,7 @@ TEST_CASE("a prefix is common up to the first drawn image token", "[session]") {
   session.append(ids);
   std::vector<int> picture = {t.begin_image()};
   picture.insert(picture.end(), t.image_tokens().begin(), t.image_tokens().end());
-  session.draw(picture);
+  session.decode_image_tokens(picture);
   ids.insert(ids.end(), picture.begin(), picture.end());
   CHECK(session.common_prefix(ids) == 6);  // <img> is as it will be, its inside is not
 }
@@ -87,7 +87,7 @@ TEST_CASE("kept tokens take the positions of their ranks", "[session]") {
 
 namespace {
 
-// As a host chooses: see Voice::next_token.
+// As a host chooses: see TokenGenerator::next_token.
 int pick_on_host(Session& session, const Tokenizer& t, const TokenRules& rules) {
   std::vector<float> logits = session.logits();
   for (int id : t.image_tokens()) logits[size_t(id)] = rules.outside;

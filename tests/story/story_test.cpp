@@ -1,7 +1,7 @@
 // The story loop on models whose LLM follows a script: what the golden values do not cover.
 #include "catch.h"
 #include "story/plan.h"
-#include "told.h"
+#include "story_result.h"
 
 using namespace seedstory;
 
@@ -261,7 +261,7 @@ TEST_CASE("a story has room for all that its policy keeps, and a plan counts no 
   const auto model = script.load();
   const ModelConfig& config = model->engine.config;
   const auto work_bytes = [&](const StoryRequest& request) {
-    return make_plan(open_model({.dir = script.dir.path()}), request, DType::f32)[Stage::tell].work_bytes;
+    return make_plan(open_model({.dir = script.dir.path()}), request, DType::f32)[Stage::language].work_bytes;
   };
   for (const Policy policy : {Policy::window, Policy::dense, Policy::sink, Policy::mm_sink})
     for (const bool given : {false, true}) {
@@ -325,7 +325,7 @@ TEST_CASE("the same story has the same bytes in any order and with any number of
   request.max_tokens = 20;
 
   const auto interleaved = [&](Engine& engine) {
-    Heard heard;
+    RecordedText heard;
     Storyteller teller(engine, request, heard);
     Painter painter(engine, request, heard);
     std::vector<std::vector<uint8_t>> pictures;
@@ -339,7 +339,7 @@ TEST_CASE("the same story has the same bytes in any order and with any number of
 
   const auto told = tell(two.engine, request);
   CHECK(told->heard.text == expected.first);
-  Heard heard;
+  RecordedText heard;
   Painter painter(two.engine, request, heard);
   for (int i : {2, 0, 1}) CHECK(painter.paint(told->frames[i]).rgb == expected.second[i]);
 }

@@ -23,14 +23,14 @@ void for_add_rms_norm_cases(DType type, Run&& run) {
     for (auto [rows, dim, why] : cases) {
       INFO(rows << " x " << dim << (residual ? " with r: " : ": ") << why);
       Inputs in(1);
-      run(AddRmsNorm{.y = in.room(type, {rows, dim}),
+      run(AddRmsNorm{.y = in.uninitialized(type, {rows, dim}),
                      .h = in.normal(type, {rows, dim}),
                      .r = residual ? in.normal(type, {rows, dim}) : Tensor{},
                      .w = in.normal(DType::f32, {dim})});
     }
   INFO("rows of wider tensors");
   Inputs in(2);
-  run(AddRmsNorm{.y = in.room(type, {4, 96}).slice(1, 0, 64),
+  run(AddRmsNorm{.y = in.uninitialized(type, {4, 96}).slice(1, 0, 64),
                  .h = in.normal(type, {4, 128}).slice(1, 64, 128),
                  .r = in.normal(type, {4, 72}).slice(1, 8, 72),
                  .w = in.normal(DType::f32, {64}),

@@ -34,14 +34,15 @@ void for_linear_cases(DType type, Run&& run) {
   for (auto [rows, k, n, why] : cases) {
     INFO(rows << " x " << k << " x " << n << ": " << why);
     Inputs in(1);
-    run(Linear{.y = in.room(type, {rows, n}), .x = in.normal(type, {rows, k}), .w = in.normal(type, {n, k})}, k);
+    run(Linear{.y = in.uninitialized(type, {rows, n}), .x = in.normal(type, {rows, k}), .w = in.normal(type, {n, k})},
+        k);
   }
   for (Activation act : {Activation::none, Activation::gelu, Activation::silu})
     for (bool bias : {false, true})
       for (bool residual : {false, true}) {
         INFO("activation " << int(act) << (bias ? ", bias" : "") << (residual ? ", residual" : ""));
         Inputs in(2);
-        run(Linear{.y = in.room(type, {19, 72}),
+        run(Linear{.y = in.uninitialized(type, {19, 72}),
                    .x = in.normal(type, {19, 40}),
                    .w = in.normal(type, {72, 40}),
                    .bias = bias ? in.normal(DType::f32, {72}) : Tensor{},
@@ -57,7 +58,7 @@ void for_linear_cases(DType type, Run&& run) {
   }
   INFO("parts of wider tensors");
   Inputs in(4);
-  run(Linear{.y = in.room(type, {9, 96}).slice(1, 16, 48),
+  run(Linear{.y = in.uninitialized(type, {9, 96}).slice(1, 16, 48),
              .x = in.normal(type, {9, 128}).slice(1, 64, 128),
              .w = in.normal(type, {96, 64}).slice(0, 32, 64),
              .residual = in.normal(type, {9, 40}).slice(1, 8, 40)},

@@ -1,8 +1,0 @@
-#include "cpu/kernels_of.h"
-#include "cpu/lanes_avx512.h"
-
-namespace seedstory::cpu {
-
-constinit const Kernels kAvx512Kernels = kernels_of<avx512::Lanes>("avx512");
-
-}  // namespace seedstory::cpu

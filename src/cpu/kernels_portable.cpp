@@ -1,8 +1,0 @@
-#include "cpu/kernels_of.h"
-#include "cpu/lanes_portable.h"
-
-namespace seedstory::cpu {
-
-constinit const Kernels kPortableKernels = kernels_of<portable::Lanes>("portable");
-
-}  // namespace seedstory::cpu

@@ -1,0 +1,133 @@
+// Attention (ops.h):  y <- softmax(scale q kT) v, per picture and head.
+//
+// Work   Keys and values of every head are packed into panels once. A task is a block of queries of one head, which
+//        goes over the tiles of keys with a running softmax (softmax.h): the scores of a block by a tile are all that
+//        is ever held of them. Scratch: as much as k and v. In bf16 both products are Bf16Kernels' and the softmax
+//        between them is f32.
+// Error  Against f64, of the weighted magnitude of v times (1 + the magnitude of the scores): the chains over head_dim
+//        and keys, 2^-23 (sqrt(head_dim) + sqrt(keys) + 4). In bf16 2^-8 more.
+#include <algorithm>
+#include <vector>
+
+#include "cpu/ops/attend.h"
+#include "cpu/ops/execute.h"
+#include "cpu/runtime/parallel.h"
+#include "cpu/simd/kernels.h"
+#include "cpu/simd/rows.h"
+
+namespace seedstory::cpu {
+namespace {
+
+// Where the keys and values of every head are packed: numbers in f32, or in bf16 in pairs.
+struct Packed {
+  bool bf16x2;
+  int64_t dim, padded_dim, padded_keys;
+  float *k, *v;  // k [head][key / 16][dim][16], v [head][column / 16][key][16]
+
+  int64_t floats(int64_t numbers) const { return bf16x2 ? numbers / 2 : numbers; }
+  int64_t k_size() const { return floats(ceil_div(padded_keys, kNR) * kNR * dim); }
+  int64_t v_size() const { return floats(padded_dim * padded_keys); }
+  float* k_at(int64_t head, int64_t key) const { return k + head * k_size() + floats(key * dim); }
+  float* v_at(int64_t head, int64_t column, int64_t key) const {
+    return v + head * v_size() + floats(column * padded_keys + key * kNR);
+  }
+};
+
+// Keys of one panel, and the values of the same tokens.
+void pack(int64_t count, const float* const* k, const float* const* v, const Packed& to, int64_t head, int64_t first) {
+  kernels().pack_panel(k, count, to.dim, to.k_at(head, first));
+  for (int64_t j = 0; j < count; ++j)
+    for (int64_t c = 0; c < to.padded_dim; c += kNR) {
+      const int64_t columns = std::min(kNR, to.dim - c);
+      std::copy_n(v[j] + c, columns, to.v_at(head, c, first + j));
+      std::fill_n(to.v_at(head, c, first + j) + columns, kNR - columns, 0.0f);
+    }
+}
+
+void pack_bf16x2(int64_t count, const float* const* k, const float* const* v, const Packed& to, int64_t head,
+                 int64_t first) {
+  const Bf16Kernels& run = *kernels().bf16x2;
+  std::vector<uint16_t> rounded(size_t(kNR * to.padded_dim));  // what is behind dim and count stays 0
+  const auto row = [&](int64_t j) { return rounded.data() + j * to.padded_dim; };
+  // A pair of keys' numbers is as large as one in f32 and turns like one.
+  const float* rows[kNR];
+  for (int64_t j = 0; j < count; ++j) {
+    run.split(to.dim, k[j], row(j), nullptr);
+    rows[j] = reinterpret_cast<const float*>(row(j));
+  }
+  kernels().pack_panel(rows, count, to.dim / 2, to.k_at(head, first));
+
+  for (int64_t j = 0; j < count; ++j) run.split(to.dim, v[j], row(j), nullptr);
+  for (int64_t j = 0; j < count; j += 2)
+    for (int64_t c = 0; c < to.padded_dim; c += kNR) {
+      auto* at = reinterpret_cast<uint16_t*>(to.v_at(head, c, first + j));
+      for (int64_t i = 0; i < kNR; ++i) at[2 * i] = row(j)[c + i], at[2 * i + 1] = row(j + 1)[c + i];
+    }
+}
+
+}  // namespace
+
+template <>
+void execute(const Attention& op, OpContext& context) {
+  const int64_t pictures = op.q.dim[0], queries = op.q.dim[1], heads = op.q.dim[2], dim = op.q.dim[3];
+  const int64_t keys = op.k.dim[1], padded_dim = ceil_div(dim, kNR) * kNR;
+  if (op.q.numel() == 0) return;
+  const Kernels& run = kernels();
+  const bool bf16x2 = op.compute_type == DType::bf16 && run.bf16x2 && dim % 2 == 0;
+  Packed packed{.bf16x2 = bf16x2, .dim = dim, .padded_dim = padded_dim, .padded_keys = bf16x2 ? keys + keys % 2 : keys};
+  const int64_t q_size = bf16x2 ? kQueryBlock * dim / 2 : 0;
+  const int64_t block_size = kScoresSize + kQueryBlock * (padded_dim + 2) + q_size;
+  const int64_t all_heads = pictures * heads;
+  packed.k =
+      context.scratch.floats(all_heads * (packed.k_size() + packed.v_size()) + context.pool.threads() * block_size);
+  packed.v = packed.k + all_heads * packed.k_size();
+  float* blocks = packed.v + all_heads * packed.v_size();
+
+  const int64_t key_panels = ceil_div(keys, kNR);
+  parallel_rows(context.pool, all_heads * key_panels, 2 * kNR * dim, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t head = i / key_panels, first = i % key_panels * kNR, count = std::min(kNR, keys - first);
+      const float *k[kNR], *v[kNR];
+      for (int64_t j = 0; j < count; ++j) {
+        k[j] = vector_of(op.k, head / heads, first + j, head % heads);
+        v[j] = vector_of(op.v, head / heads, first + j, head % heads);
+      }
+      (bf16x2 ? pack_bf16x2 : pack)(count, k, v, packed, head, first);
+    }
+  });
+
+  const int64_t blocks_a_head = ceil_div(queries, kQueryBlock);
+  context.pool.run(all_heads * blocks_a_head, context.pool.threads(), [&](int64_t task, int thread) {
+    const int64_t head = task / blocks_a_head, picture = head / heads;
+    const int64_t first = task % blocks_a_head * kQueryBlock, rows = std::min(kQueryBlock, queries - first);
+    float *scores = blocks + thread * block_size, *out = scores + kScoresSize;
+    float* row_max = out + kQueryBlock * padded_dim;
+    Queries block{.q = vector_of(op.q, picture, first, head % heads),
+                  .q_stride = op.q.stride[1],
+                  .out = out,
+                  .row_max = row_max,
+                  .row_sum = row_max + kQueryBlock};
+    if (bf16x2) {
+      auto* rounded = reinterpret_cast<uint16_t*>(block.row_sum + kQueryBlock);
+      for (int64_t row = 0; row < rows; ++row)
+        run.bf16x2->split(dim, vector_of(op.q, picture, first + row, head % heads), rounded + row * dim, nullptr);
+      block.q = rounded, block.q_stride = dim;
+    }
+    begin(block, rows, padded_dim);
+    for (int64_t key = 0; key < keys; key += kKeyTile) {
+      const KeyTile tile{.keys = std::min(kKeyTile, keys - key),
+                         .k = packed.k_at(head, key),
+                         .v = packed.v_at(head, 0, key),
+                         .v_panel_stride = packed.padded_keys * kNR,
+                         .v_rows = nullptr,
+                         .dim = dim,
+                         .padded_dim = padded_dim,
+                         .bf16x2 = bf16x2};
+      attend(block, rows, tile, op.scale, tile.keys, false, scores);
+    }
+    for (int64_t row = 0; row < rows; ++row)
+      run.divide(dim, out + row * padded_dim, block.row_sum[row], vector_of(op.y, picture, first + row, head % heads));
+  });
+}
+
+}  // namespace seedstory::cpu

@@ -1,0 +1,123 @@
+// Convolution with output pixels in lanes (convolution.h).
+//
+// Work    A tile of output pixels takes the lines of x under it into scratch, turned: [line][channel][pixel], zeros
+//         beside the picture. Sixteen pixels under one tap of one channel are then one load wherever the kernel
+//         stands, and a weight is what is the same for all of them. The tile stays in the thread's L2.
+#include <algorithm>
+#include <vector>
+
+#include "cpu/ops/convolution.h"
+#include "cpu/runtime/parallel.h"
+#include "cpu/simd/rows.h"
+
+namespace seedstory::cpu {
+namespace {
+
+constexpr int64_t kTileWidth = 128, kTileLines = 16;
+constexpr int64_t kMostPixels = 2 * kNR;    // at once
+constexpr int64_t kTileFloats = 48 * 1024;  // 192 KiB, less where one line alone takes more
+
+int64_t whole_lanes(int64_t pixels) {
+  return ceil_div(pixels, kNR) * kNR;
+}
+
+class Lines {
+ public:
+  explicit Lines(std::span<const Convolution> convs)
+      : convs_(convs), conv_(convs[0]), channels_(conv_.x.dim[3]), zeros_(size_t(channels_)) {
+    // What all of them see around an output pixel.
+    int64_t below = 0, right = 0;
+    for (const Convolution& conv : convs) {
+      above_ = std::max(above_, conv.above), below = std::max(below, conv.kernel_h - 1 - conv.above);
+      left_ = std::max(left_, conv.left), right = std::max(right, conv.kernel_w - 1 - conv.left);
+    }
+    around_h_ = above_ + below, around_w_ = left_ + right;
+    width_ = std::min(kTileWidth, whole_lanes(conv_.y.dim[2]));
+    stride_ = whole_lanes(width_ + around_w_);
+    lines_ = std::clamp<int64_t>(kTileFloats / (channels_ * stride_) - around_h_, 1, kTileLines);
+    for (const Convolution& conv : convs)
+      for (int64_t i = 0; i < conv.kernel_h; ++i)
+        for (int64_t j = 0; j < conv.kernel_w; ++j)
+          for (int64_t c = 0; c < channels_; ++c)
+            offsets_.push_back(((i + above_ - conv.above) * channels_ + c) * stride_ + j + left_ - conv.left);
+  }
+
+  int64_t tile_floats() const { return (lines_ + around_h_) * channels_ * stride_; }
+  int64_t tiles() const { return conv_.y.dim[0] * tiles_down() * tiles_across(); }
+
+  // panels: those of the first convolution, then of the second, ...
+  void tile(int64_t index, const float* const* panels, float* buffer) const {
+    const int64_t x = index % tiles_across() * width_, row = index / tiles_across();
+    const int64_t picture = row / tiles_down(), y = row % tiles_down() * lines_;
+    const int64_t lines = std::min(lines_, conv_.y.dim[1] - y), width = std::min(width_, conv_.y.dim[2] - x);
+    for (int64_t line = 0; line < lines + around_h_; ++line)
+      transpose(picture, y - above_ + line, x - left_, width + around_w_, buffer + line * channels_ * stride_);
+    for (int64_t line = 0; line < lines; ++line)
+      for (int64_t at = 0; at < width; at += kMostPixels)
+        for (size_t i = 0; i < convs_.size(); ++i)
+          pixels(i, (picture * conv_.y.dim[1] + y + line) * conv_.y.dim[2] + x + at, std::min(kMostPixels, width - at),
+                 panels + int64_t(i) * conv_.w.count(), buffer + line * channels_ * stride_ + at);
+  }
+
+ private:
+  int64_t tiles_across() const { return ceil_div(conv_.y.dim[2], width_); }
+  int64_t tiles_down() const { return ceil_div(conv_.y.dim[1], lines_); }
+
+  // to [channel][pixel] <- `count` pixels of a line of x from the column on, and what fills the last lanes.
+  void transpose(int64_t picture, int64_t line, int64_t column, int64_t count, float* to) const {
+    const auto* from = static_cast<const float*>(conv_.x.data) + picture * conv_.x.stride[0] + line * conv_.x.stride[1];
+    const bool inside = line >= 0 && line < conv_.x.dim[1];
+    for (int64_t at = 0; at < count; at += kNR) {
+      const float* rows[kNR];
+      for (int64_t i = 0; i < kNR; ++i) {
+        const int64_t x = column + at + i;
+        rows[i] = inside && x >= 0 && x < conv_.x.dim[2] ? from + x * conv_.x.stride[2] : zeros_.data();
+      }
+      kernels().transpose(rows, channels_, to + at, stride_);
+    }
+  }
+
+  // `count` output pixels of one line of a convolution from the given one on, all channels.
+  void pixels(size_t which, int64_t first, int64_t count, const float* const* panels, const float* x) const {
+    alignas(64) float sums[kNR * kMostPixels] = {}, turned[kMostPixels * kNR];
+    const Convolution& conv = convs_[which];
+    const int64_t *offsets = &offsets_[which * size_t(conv.w.depth)], places = whole_lanes(count);
+    for (int64_t column = 0; column < conv.y.dim[3]; column += kNR) {
+      const int64_t columns = std::min(kNR, conv.y.dim[3] - column);
+      kernels().conv_direct(columns, conv.w.depth, panels[column / kNR], x, offsets, places, sums);
+      for (int64_t at = 0; at < places; at += kNR) {
+        const float* rows[kNR];
+        for (int64_t j = 0; j < kNR; ++j) rows[j] = sums + j * places + at;
+        kernels().transpose(rows, kNR, turned + at * kNR, kNR);
+      }
+      epilogue_rows(count, columns, turned, kNR, conv.bias, Activation::none, conv.residual, conv.y, first, column);
+    }
+  }
+
+  std::span<const Convolution> convs_;
+  const Convolution& conv_;  // the first: in what follows they are alike
+  int64_t channels_, width_, stride_, lines_;
+  int64_t above_ = 0, left_ = 0, around_h_, around_w_;  // lines and columns of x beside those of y
+  std::vector<float> zeros_;                            // a pixel beside the picture
+  std::vector<int64_t> offsets_;  // [convolution][k]: of the k-th number of the chain in a turned tile
+};
+
+}  // namespace
+
+void conv_direct_pixels(std::span<const Convolution> convs, OpContext& context) {
+  const Lines lines(convs);
+  const Panels& w = convs[0].w;
+  const int64_t panel_floats = w.depth * kNR, buffer_floats = lines.tile_floats(), of_each = w.count();
+  const int64_t all = of_each * int64_t(convs.size());
+  float* wide = context.scratch.floats(context.pool.threads() * buffer_floats + all * panel_floats);
+  float* buffers = wide + all * panel_floats;
+  std::vector<const float*> panels;
+  for (int64_t i = 0; i < all; ++i)
+    panels.push_back(convs[size_t(i / of_each)].w.in_f32(i % of_each, 0, w.depth, wide + i * panel_floats));
+  const double multiply_adds = double(convs.size()) * double(convs[0].y.numel()) * double(w.depth);
+  context.pool.run(lines.tiles(), threads_for(multiply_adds, context.pool.threads()), [&](int64_t tile, int thread) {
+    lines.tile(tile, panels.data(), buffers + thread * buffer_floats);
+  });
+}
+
+}  // namespace seedstory::cpu

@@ -1,0 +1,105 @@
+// Convolution with output channels in lanes (convolution.h).
+//
+// Work    The product of gemm.h: a row is an output pixel, its depth the picture under the kernel. A task gathers
+//         the piece of the depth that it is at; where the taps of a kernel row lie side by side that is one copy,
+//         and next to a hundred columns it is some percent of the work. A 1x1 convolution gathers nothing.
+#include <algorithm>
+
+#include "cpu/gemm/gemm.h"
+#include "cpu/ops/convolution.h"
+#include "cpu/simd/rows.h"
+
+namespace seedstory::cpu {
+namespace {
+
+// Copies what lies under the kernel at output pixels: a row each of `kernel height x kernel width x channels` numbers.
+class Im2col {
+ public:
+  explicit Im2col(const Convolution& conv)
+      : conv_(conv), channels_(conv.x.dim[3]), row_depth_(conv.kernel_w * channels_) {}
+
+  // to [pixel][depth] <- numbers [k, k + depth) of the rows of `count` output pixels from the first-th on.
+  void operator()(int64_t first, int64_t count, int64_t k, int64_t depth, float* to) const {
+    const int64_t out_h = conv_.y.dim[1], out_w = conv_.y.dim[2];
+    for (int64_t line = first / out_w, x = first % out_w; count > 0; ++line, x = 0) {
+      const int64_t run = std::min(count, out_w - x);
+      const float* picture = static_cast<const float*>(conv_.x.data) + line / out_h * conv_.x.stride[0];
+      for (int64_t at = k; at < k + depth;) {
+        const int64_t kernel_row = at / row_depth_, begin = at % row_depth_;
+        const int64_t part = std::min(row_depth_ - begin, k + depth - at);
+        const int64_t y = line % out_h * conv_.stride - conv_.above + kernel_row;
+        const bool inside = y >= 0 && y < conv_.x.dim[1];
+        copy_line(inside ? picture + y * conv_.x.stride[1] : nullptr, x, run, begin, part, to + at - k, depth);
+        at += part;
+      }
+      to += run * depth, count -= run;
+    }
+  }
+
+ private:
+  // Numbers [begin, begin + part) of one row of the kernel, for output pixels x .. x + run of one line. `line` is null
+  // above and below the picture.
+  void copy_line(const float* line, int64_t x, int64_t run, int64_t begin, int64_t part, float* to,
+                 int64_t stride) const {
+    const int64_t first_tap = begin / channels_, last_tap = (begin + part - 1) / channels_, s = conv_.stride;
+    const int64_t left = x * s - conv_.left;  // the picture's column under the kernel's first
+    // Output pixels [from, until) see nothing but picture, and it lies side by side.
+    int64_t from = std::clamp<int64_t>(ceil_div(std::max<int64_t>(-first_tap - left, 0), s), 0, run);
+    int64_t until = std::clamp<int64_t>((conv_.x.dim[2] - 1 - last_tap - left + s) / s, from, run);
+    if (conv_.x.dim[2] - 1 - last_tap - left < 0) until = from;
+    if (!line || conv_.x.stride[2] != channels_) from = until = run;
+    for (int64_t i = 0; i < from; ++i) copy_taps(line, left + i * s, begin, part, to + i * stride);
+    if (until > from)
+      kernels().copy_rows(until - from, part, line + (left + from * s) * channels_ + begin, s * channels_,
+                          to + from * stride, stride);
+    for (int64_t i = until; i < run; ++i) copy_taps(line, left + i * s, begin, part, to + i * stride);
+  }
+
+  // The same for one output pixel, tap by tap.
+  void copy_taps(const float* line, int64_t left, int64_t begin, int64_t part, float* to) const {
+    for (const int64_t end = begin + part; begin < end;) {
+      const int64_t x = left + begin / channels_, c = begin % channels_, count = std::min(channels_ - c, end - begin);
+      if (!line || x < 0 || x >= conv_.x.dim[2])
+        std::fill_n(to, count, 0.0f);
+      else
+        std::copy_n(line + x * conv_.x.stride[2] + c, count, to);
+      begin += count, to += count;
+    }
+  }
+
+  const Convolution& conv_;
+  int64_t channels_, row_depth_;
+};
+
+bool is_linear(const Convolution& conv) {
+  return conv.kernel_h == 1 && conv.kernel_w == 1 && conv.stride == 1 && conv.above == 0 && conv.left == 0 &&
+         conv.y.dim[1] == conv.x.dim[1] && conv.y.dim[2] == conv.x.dim[2] &&
+         conv.x.stride[1] == conv.x.dim[2] * conv.x.stride[2] && conv.x.stride[0] == conv.x.dim[1] * conv.x.stride[1];
+}
+
+}  // namespace
+
+void conv_im2col(const Convolution& conv, OpContext& context) {
+  const int64_t step = conv.x.stride[2], width = conv.y.dim[2];  // step: from a pixel to the next
+  const bool linear = is_linear(conv);
+  const Im2col gather(conv);
+  constexpr int64_t kRoom = kMC * kKC;
+  float* buffer = linear ? nullptr : context.im2col.floats(context.pool.threads() * kRoom);
+  gemm(
+      conv.y.rows(), conv.y.dim[3], conv.w, 1, DType::bf16, context,
+      [&](int64_t first, int64_t rows, int64_t k, int64_t depth, int thread) {
+        if (linear) return TileA{static_cast<const float*>(conv.x.data) + first * step + k, step};
+        float* to = buffer + thread * kRoom;
+        gather(first, rows, k, depth, to);
+        return TileA{to, depth};
+      },
+      [&](int64_t row, int64_t rows, int64_t column, int64_t columns, TileC sums) {
+        for (int64_t run; rows > 0; row += run, rows -= run, sums.data += run * sums.stride) {
+          run = std::min(rows, width - row % width);  // what is left of the line
+          epilogue_rows(run, columns, sums.data, sums.stride, conv.bias, Activation::none, conv.residual, conv.y, row,
+                        column);
+        }
+      });
+}
+
+}  // namespace seedstory::cpu

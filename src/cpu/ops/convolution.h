@@ -1,0 +1,27 @@
+// A convolution with its weights in panels, and the two ways of computing one. Both run the same chain for every output
+// element, taps outside, channels inside: the same bits.
+#pragma once
+
+#include <span>
+
+#include "cpu/ops/execute.h"
+
+namespace seedstory::cpu {
+
+struct Convolution {
+  Tensor y, x, residual;  // (n, h, w, channels); the residual may be absent
+  const float* bias;      // or null
+  Panels w;               // depth: kernel rows, kernel columns, channels
+  int64_t kernel_h, kernel_w, stride;
+  int64_t above, left;  // rows and columns of zeros before the picture
+};
+
+// conv_im2col.cpp: output channels in lanes, a row of numbers gathered for each output pixel.
+void conv_im2col(const Convolution&, OpContext&);
+
+// conv_direct.cpp: output pixels in lanes, x turned so that each channel's line lies side by side. For stride 1; with
+// few output channels this fills the lanes that conv_im2col() would leave empty. One or several of the same x, with
+// kernels and outputs of one size: x is turned once for all.
+void conv_direct_pixels(std::span<const Convolution>, OpContext&);
+
+}  // namespace seedstory::cpu

@@ -1,0 +1,40 @@
+#include "cpu/runtime/memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <string>
+
+#include "cpu/runtime/control_group.h"
+
+namespace seedstory::cpu {
+namespace {
+
+int64_t available_kib() {
+  std::ifstream meminfo("/proc/meminfo");
+  std::string key, unit;
+  for (int64_t value; meminfo >> key >> value; std::getline(meminfo, unit))
+    if (key == "MemAvailable:") return value;
+  return -1;
+}
+
+}  // namespace
+
+int64_t free_memory() {
+  const int64_t kib = available_kib();
+  return std::min(kib < 0 ? std::numeric_limits<int64_t>::max() : kib * 1024, GroupLimits().free_bytes);
+}
+
+void* allocate(int64_t bytes) {
+  constexpr int64_t kLine = 64, kLargePage = 2 << 20, kLarge = 256 << 20;
+  const bool large = bytes >= kLarge;
+  const int64_t align = large ? kLargePage : kLine;
+  void* memory = std::aligned_alloc(size_t(align), size_t((bytes + align - 1) / align * align));
+  if (large && memory) (void)::madvise(memory, size_t(bytes), MADV_HUGEPAGE);  // advice: without it all works too
+  return memory;
+}
+
+}  // namespace seedstory::cpu

@@ -1,0 +1,78 @@
+#include "cpu/simd/kernels.h"
+
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace seedstory::cpu {
+namespace {
+
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+
+bool has_avx512_bf16() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return has_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
+}
+
+// Intel's processors take two cycles for a dot product of pairs, in which they do four f32 multiply-adds as wide: half
+// the arithmetic (docs/decisions/0007-bf16-arithmetic.md).
+bool has_slow_pairs() {
+  return __builtin_cpu_is("intel");
+}
+
+// Tiles are state that the kernel has to save: the processor has them, the system keeps them, and this process may.
+bool has_amx() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned kTile = 1u << 24, kBf16 = 1u << 22, kOsXsave = 1u << 27, kTileState = 3u << 17;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & (kTile | kBf16)) != (kTile | kBf16)) return false;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & kOsXsave)) return false;
+  asm volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;  // arch_prctl(2)
+  return (a & kTileState) == kTileState && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
+Kernels with_pairs(Kernels set, const char* name, const Bf16Kernels& bf16x2) {
+  set.name = name;
+  set.bf16x2 = &bf16x2;
+  return set;
+}
+
+const Kernels*& chosen() {
+  static const Kernels* set = kernel_sets().front();
+  return set;
+}
+
+}  // namespace
+
+const std::vector<const Kernels*>& kernel_sets() {
+  static const Kernels avx512_bf16 = with_pairs(kAvx512Kernels, "avx512_bf16", kAvx512Bf16);
+  static const Kernels amx = with_pairs(kAvx512Kernels, "amx", kAmxBf16);
+  static const auto sets = [] {
+    std::vector<const Kernels*> list;
+    if (has_avx512_bf16() && has_amx()) list.push_back(&amx);
+    if (has_avx512_bf16() && !has_slow_pairs()) list.push_back(&avx512_bf16);
+    if (has_avx512()) list.push_back(&kAvx512Kernels);
+    if (has_avx512_bf16() && has_slow_pairs()) list.push_back(&avx512_bf16);
+    if (has_avx2()) list.push_back(&kAvx2Kernels);
+    list.push_back(&kPortableKernels);
+    return list;
+  }();
+  return sets;
+}
+
+const Kernels& kernels() {
+  return *chosen();
+}
+
+void use_kernels(const Kernels& set) {
+  chosen() = &set;
+}
+
+}  // namespace seedstory::cpu

@@ -1,0 +1,87 @@
+// The inner loops of this backend: what is worth vector instructions. kernels() is the set for this machine.
+//
+// Every function works on one thread and gives the same bits in each of the sets, because all are one text over Lanes
+// of sixteen (lanes_*.h): kernels_portable.cpp, kernels_avx2.cpp and kernels_avx512.cpp only differ in the flags they
+// are built with.
+#pragma once
+
+#include <vector>
+
+#include "seedstory/ops.h"
+
+namespace seedstory::cpu {
+
+constexpr int64_t kNR = 16;  // columns of a packed matrix that lie side by side: one Lanes
+
+// Products of numbers in bf16 with sums in f32, by instructions of their own. A panel has its depth in pairs:
+// [k / 2][column][k % 2], the depth even. An element's bits depend on its depth and on the instruction set alone.
+struct Bf16Kernels {
+  // high <- x in bf16, low <- in bf16 what that leaves of x; low may be null.
+  void (*split)(int64_t count, const float* x, uint16_t* high, uint16_t* low);
+  void (*multiply)(int64_t rows, int64_t panels, int64_t depth, const uint16_t* a, int64_t a_stride, const uint16_t* b,
+                   int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
+};
+
+struct Kernels {
+  const char* name;
+  const Bf16Kernels* bf16x2 = nullptr;  // where the instruction set has them
+
+  // Matrix products, see microkernel.h.
+  // to[k * stride + j] <- rows[j][k] for sixteen rows.
+  void (*transpose)(const float* const* rows, int64_t depth, float* to, int64_t stride);
+  void (*pack_panel)(const float* const* rows, int64_t count, int64_t depth, float* panel);
+  void (*multiply)(int64_t rows, int64_t panels, int64_t depth, const float* a, int64_t a_stride, const float* b,
+                   int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
+  // The same with b in bf16, which is exact in f32; and `count` of them widened, count a multiple of kNR.
+  void (*gemm_bf16)(int64_t rows, int64_t panels, int64_t depth, const float* a, int64_t a_stride, const uint16_t* b,
+                    int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
+  void (*gemm_half_width)(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c,
+                          int64_t c_stride, bool accumulate);
+  // c [column][place] <- for places side by side, a multiple of sixteen, the sum over k of w[k][column] x[offsets[k] +
+  // place], with the bits of multiply(); w is a panel, of which the first `columns` count.
+  void (*conv_direct)(int64_t columns, int64_t depth, const float* w, const float* x, const int64_t* offsets,
+                      int64_t places, float* c);
+  void (*copy_rows)(int64_t rows, int64_t count, const float* from, int64_t from_stride, float* to, int64_t to_stride);
+  void (*widen_bf16)(int64_t count, const uint16_t* x, float* y);
+  void (*weighted_sum)(int64_t count, const float* weights, const float* const* rows, int64_t n, float* out);
+  // y <- act(c + bias) + residual, row by row; bias and residual may be null.
+  void (*epilogue)(int64_t rows, int64_t n, const float* c, int64_t c_stride, const float* bias, Activation act,
+                   const float* residual, int64_t residual_stride, float* y, int64_t y_stride);
+  // y <- (a + a_bias) * act(g + g_bias), row by row; a and g have one stride, and either both biases or none.
+  void (*epilogue_gated)(int64_t rows, int64_t n, const float* a, const float* g, int64_t stride, const float* a_bias,
+                         const float* g_bias, Activation act, float* y, int64_t y_stride);
+
+  // Softmax over tiles of keys, see softmax.h.
+  void (*online_softmax)(int64_t keys, float scale, float* scores, float* row_max, float* row_sum, int64_t dim,
+                         float* out);
+  void (*divide)(int64_t n, const float* x, float by, float* y);
+  // x as pairs (x[j], x[half + j]) turned by the angles whose cos and sin are rope[j] and rope[half + j].
+  void (*apply_rope)(int64_t half, const float* x, const float* rope, float* y);
+
+  // Rows, see lane_rows.h.
+  void (*add)(int64_t n, const float* a, const float* b, float* y);
+  void (*activate)(int64_t n, Activation act, const float* x, float* y);
+  void (*layer_norm)(int64_t n, const float* x, const float* w, const float* b, float eps, float* y);
+  void (*add_rms_norm)(int64_t n, float* h, const float* r, const float* w, float eps, float* y);  // r may be null
+  // For each of n channels over `pixels` lines: some centre, and the sums of (x - centre) and of its square.
+  void (*channel_sums)(int64_t n, int64_t pixels, const float* x, int64_t stride, float* centre, float* first,
+                       float* second);
+  // y <- act(x * scale + offset), a number a channel
+  void (*scale_channels)(int64_t n, int64_t pixels, const float* x, int64_t x_stride, const float* scale,
+                         const float* offset, Activation act, float* y, int64_t y_stride);
+};
+
+// What the backend computes with: the best that this machine has, until use_kernels() says otherwise.
+const Kernels& kernels();
+
+// Before any weight is prepared: their order depends on the set.
+void use_kernels(const Kernels& set);
+
+// The sets that this machine has, the best first.
+const std::vector<const Kernels*>& kernel_sets();
+
+// For kernel_sets() and tests. Only call into one that the machine has.
+extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels;
+extern const Bf16Kernels kAvx512Bf16, kAmxBf16;
+
+}  // namespace seedstory::cpu

@@ -1,0 +1,8 @@
+#include "cpu/simd/kernels_of.h"
+#include "cpu/simd/lanes_avx2.h"
+
+namespace seedstory::cpu {
+
+constinit const Kernels kAvx2Kernels = kernels_of<avx2::Lanes>("avx2");
+
+}  // namespace seedstory::cpu

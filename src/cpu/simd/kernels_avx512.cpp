@@ -1,0 +1,8 @@
+#include "cpu/simd/kernels_of.h"
+#include "cpu/simd/lanes_avx512.h"
+
+namespace seedstory::cpu {
+
+constinit const Kernels kAvx512Kernels = kernels_of<avx512::Lanes>("avx512");
+
+}  // namespace seedstory::cpu

@@ -1,0 +1,8 @@
+#include "cpu/simd/kernels_of.h"
+#include "cpu/simd/lanes_portable.h"
+
+namespace seedstory::cpu {
+
+constinit const Kernels kPortableKernels = kernels_of<portable::Lanes>("portable");
+
+}  // namespace seedstory::cpu

@@ -1,0 +1,52 @@
+// A JSON object whose every wrong or missing field is an error that names the file and the field.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "seedstory/error.h"
+
+namespace seedstory {
+
+class JsonFields {
+ public:
+  // The object in a file. ErrorKind::input: missing, not JSON, nested too deeply, not an object.
+  static JsonFields read(const std::filesystem::path& file);
+
+  bool has(const std::string& key) const { return json_.contains(key) && !json_[key].is_null(); }
+  JsonFields object(const std::string& key) const;  // empty if absent
+
+  // Leave `value` as it is where the field is absent.
+  void get(const std::string& key, int64_t& value, int64_t least = 1, int64_t most = int64_t(1) << 31) const;
+  void get(const std::string& key, double& value) const;
+  void get(const std::string& key, float& value) const;
+  void get(const std::string& key, bool& value) const;
+  void get(const std::string& key, std::string& value) const;
+  void get(const std::string& key, std::vector<std::string>& value) const;
+  // An array, or one number that stands for `count` equal ones.
+  void get(const std::string& key, std::vector<int64_t>& value, size_t count = 0) const;
+
+  template <class T, class... Limits>
+  T need(const std::string& key, Limits... limits) const {
+    if (!has(key)) wrong(key, "is missing");
+    T value{};
+    get(key, value, limits...);
+    return value;
+  }
+  // Fails unless the field is absent or one of `names`; the index of the one it is.
+  size_t choice(const std::string& key, const std::vector<std::string>& names, size_t absent = 0) const;
+
+  [[noreturn]] void wrong(const std::string& key, const std::string& what) const;
+
+ private:
+  JsonFields(nlohmann::json json, std::string where) : json_(std::move(json)), where_(std::move(where)) {}
+
+  nlohmann::json json_;
+  std::string where_;  // "model.json: vit."
+};
+
+}  // namespace seedstory

@@ -1,0 +1,65 @@
+// Products in bf16 on any machine, in plain loops: what they do to numbers, and what the CPU backend makes of a set
+// that has them, can so be seen where no processor has the instructions.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+
+#include "cpu/simd/kernels.h"
+
+namespace seedstory::cpu {
+
+inline float from_bf16(uint16_t bits) {
+  return std::bit_cast<float>(uint32_t{bits} << 16);
+}
+
+inline uint16_t to_bf16(float x) {
+  const auto bits = std::bit_cast<uint32_t>(x);
+  return uint16_t((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+inline void emulated_split(int64_t count, const float* x, uint16_t* high, uint16_t* low) {
+  for (int64_t i = 0; i < count; ++i) {
+    high[i] = to_bf16(x[i]);
+    if (low) low[i] = to_bf16(x[i] - from_bf16(high[i]));
+  }
+}
+
+// With the order of VDPBF16PS: the odd number of a pair first.
+inline void emulated_multiply(int64_t rows, int64_t panels, int64_t depth, const uint16_t* a, int64_t a_stride,
+                              const uint16_t* b, int64_t panel_stride, float* c, int64_t c_stride, bool accumulate) {
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t panel = 0; panel < panels; ++panel) {
+      float sums[kNR] = {}, *to = c + row * c_stride + panel * kNR;
+      if (accumulate) std::copy_n(to, kNR, sums);
+      for (int64_t k = 0; k < depth; k += 2) {
+        const uint16_t* bf16x2 = b + panel * panel_stride + k * kNR;
+        const float even = from_bf16(a[row * a_stride + k]), odd = from_bf16(a[row * a_stride + k + 1]);
+        for (int64_t j = 0; j < kNR; ++j) {
+          sums[j] = __builtin_fmaf(odd, from_bf16(bf16x2[2 * j + 1]), sums[j]);
+          sums[j] = __builtin_fmaf(even, from_bf16(bf16x2[2 * j]), sums[j]);
+        }
+      }
+      std::copy_n(sums, kNR, to);
+    }
+}
+
+inline constexpr Bf16Kernels kEmulatedPairs = {.split = emulated_split, .multiply = emulated_multiply};
+
+// While it lives, the backend computes with the best set of this machine and with emulated pairs.
+class EmulatedBf16 {
+ public:
+  EmulatedBf16() : before_(kernels()), set_(before_) {
+    set_.bf16x2 = &kEmulatedPairs;
+    use_kernels(set_);
+  }
+  ~EmulatedBf16() { use_kernels(before_); }
+  EmulatedBf16(const EmulatedBf16&) = delete;
+  EmulatedBf16& operator=(const EmulatedBf16&) = delete;
+
+ private:
+  const Kernels& before_;
+  Kernels set_;
+};
+
+}  // namespace seedstory::cpu
