@@ -544,6 +544,11 @@ class Settings {
 
   // The last one wins; the command line over all, also with a flag that excludes this one.
   void choose(CLI::Option* option, Given given) {
+    // A flag that may stand alone (--sheet) may be true or false as well: with the value that it has alone, or not there.
+    if (takes_value(*option) && option->get_items_expected_min() == 0) {
+      if (given.value == "false") return;
+      if (given.value == "true") given.value = option->get_default_str();
+    }
     const auto typed = [&](const CLI::Option* o) { return typed_.contains(o->get_name()); };
     const auto excluded = option->get_excludes();
     if (typed(option) || std::any_of(excluded.begin(), excluded.end(), typed)) return;
@@ -552,7 +557,10 @@ class Settings {
   }
 
   static void assign(CLI::Option& option, const Given& given) {
+    const bool is_known = takes_value(option) || given.value == "true" || given.value == "false" ||
+                          given.value == "1" || given.value == "0";
     try {
+      if (!is_known) throw CLI::ConversionError(given.value);
       option.run_callback_for_default()->default_val(given.value);
       need_choice(option, given.value);
     } catch (const CLI::Error&) {

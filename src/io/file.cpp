@@ -292,14 +292,13 @@ void AtomicFile::write(std::string_view bytes) {
   }
 }
 
-// EEXIST: what is there was not expected. Where something is replaced, another writer has the moment between the look
-// and the renaming; where nothing is expected, none.
+// EEXIST: what is there was not expected; nothing there is always right. Where something is replaced, another writer
+// has the moment between the look and the renaming; where nothing is there, none.
 int AtomicFile::put_in_place() const {
   const char *from = temporary_.c_str(), *to = target_.c_str();
-  if (!expected_ || expected_->id) {
-    if (expected_ && file_state(target_) != *expected_) return EEXIST;
-    return ::rename(from, to) == 0 ? 0 : errno;
-  }
+  const FileState now = expected_ ? file_state(target_) : FileState();
+  if (expected_ && now.id && now != *expected_) return EEXIST;
+  if (!expected_ || now.id) return ::rename(from, to) == 0 ? 0 : errno;
   if (::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;  // not every file system has it
   if (::link(from, to) == 0) return ::unlink(from) == 0 ? 0 : errno;

@@ -517,3 +517,13 @@ TEST_CASE("A story of before there were digests is still this story") {
   CHECK_THAT(desk.generate("-p fox -o out").err, Catch::Contains("out/001.png is damaged"));
   desk.expect_equal_folders("whole", "out");
 }
+
+TEST_CASE("A finished story's sheet is made again with --force") {
+  const Workdir desk;
+  REQUIRE(desk.generate("-p fox -o out --sheet").code == 0);
+  const std::string sheet = desk.read("out/sheet.png");
+  const Run run = desk.generate("-p fox -o out --sheet --force");
+  INFO(run.err);
+  CHECK(run.code == 0);
+  CHECK(desk.read("out/sheet.png") == sheet);
+}

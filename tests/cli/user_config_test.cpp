@@ -227,3 +227,15 @@ TEST_CASE("TOML's strings, numbers and comments are read") {
     CHECK_THROWS_AS(parse_config(wrong, "f"), Error);
   }
 }
+
+TEST_CASE("A flag that may stand alone is true or false in the file and in a variable") {
+  const Workdir desk;
+  CHECK(desk.shell("SEEDSTORY_SHEET=true seedstory generate --model model -p fox -n 1 -o yes").code == 0);
+  CHECK(std::filesystem::exists(desk / "yes/sheet.png"));
+  desk.write("c.toml", "sheet = false\n");
+  CHECK(desk.shell("seedstory generate --config c.toml --model model -p fox -n 1 -o no").code == 0);
+  CHECK((!std::filesystem::exists(desk / "no/sheet.png") && !std::filesystem::exists(desk / "no/false")));
+  const Run wrong = desk.shell("SEEDSTORY_SEED_PER_FRAME=2 seedstory generate --model model -p fox -n 1 -o wrong");
+  CHECK(wrong.code == 2);
+  CHECK(wrong.err == "seedstory: SEEDSTORY_SEED_PER_FRAME 2: expected true or false\n");
+}
