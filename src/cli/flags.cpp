@@ -544,7 +544,8 @@ class Settings {
 
   // The last one wins; the command line over all, also with a flag that excludes this one.
   void choose(CLI::Option* option, Given given) {
-    // A flag that may stand alone (--sheet) may be true or false as well: with the value that it has alone, or not there.
+    // A flag that may stand alone (--sheet) may be true or false as well: with the value that it has alone, or not
+    // there.
     if (takes_value(*option) && option->get_items_expected_min() == 0) {
       if (given.value == "false") return;
       if (given.value == "true") given.value = option->get_default_str();

@@ -77,11 +77,11 @@ void print_sum(const Plan& plan) {
 }
 
 void print_table(const Plan& plan, const StoryRequest& request, const Machine& machine) {
-  fmt::print("{:<6} {:<19} {:>12} {:>12} {:>12}   {}\n", "stage", "parts", "weights GiB", "work GiB", "sum GiB",
+  fmt::print("{:<9} {:<19} {:>12} {:>12} {:>12}   {}\n", "stage", "parts", "weights GiB", "work GiB", "sum GiB",
              "time");
   for (size_t i = 0; i < plan.stages.size(); ++i) {
     const StagePlan& stage = plan.stages[i];
-    fmt::print("{:<6} {:<19} {:>12.3f} {:>12.3f} {:>12.3f}   {} {}\n", name_of(kStages[i]), kParts[i],
+    fmt::print("{:<9} {:<19} {:>12.3f} {:>12.3f} {:>12.3f}   {} {}\n", name_of(kStages[i]), kParts[i],
                gib(stage.weight_bytes), gib(stage.work_bytes), gib(stage.bytes()), duration(stage.seconds),
                i == 0 ? "a picture" : "a frame");
   }

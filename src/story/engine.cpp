@@ -25,11 +25,11 @@ void check_tokens(const Tokenizer& tokenizer, const ModelConfig& config, const M
 const char* name_of(Stage stage) {
   switch (stage) {
     case Stage::vision:
-      return "see";
+      return "vision";
     case Stage::language:
-      return "tell";
+      return "language";
     case Stage::diffusion:
-      return "paint";
+      return "diffusion";
   }
   return "?";
 }

@@ -20,7 +20,7 @@ struct StagePlan {
   std::vector<std::pair<std::string, int64_t>> parts;  // "vit", "llm", ..., and the bytes of their weights
   int64_t weight_bytes = 0;
   int64_t work_bytes = 0;  // activations, and for the LLM its cache
-  double seconds = 0;      // see: of the start picture; tell, paint: of one frame
+  double seconds = 0;      // vision: of the start picture; the others: of one frame
 
   int64_t bytes() const { return weight_bytes + work_bytes; }
 };

@@ -14,7 +14,7 @@ TEST_CASE("plan says what the stages take", "[cli]") {
   const Workdir desk;
   const Run ran = desk.shell("seedstory plan --model model --frames 3");
   CHECK(ran.code == 0);
-  for (const char* word : {"see", "tell", "paint", "all at once", "in stages", "3 frames", "fits at once"})
+  for (const char* word : {"vision", "language", "diffusion", "all at once", "in stages", "3 frames", "fits at once"})
     CHECK_THAT(ran.out, Catch::Contains(word));
 
   const Run json = desk.shell("seedstory plan --model model --json --card h100");
@@ -23,7 +23,7 @@ TEST_CASE("plan says what the stages take", "[cli]") {
   CHECK(plan["fits"] == "at once");
   CHECK(plan["free_bytes"] == int64_t(80) << 30);
   CHECK(plan["seconds"] > 0.0);
-  CHECK(plan["stages"]["tell"]["weight_bytes"] > 0);
+  CHECK(plan["stages"]["language"]["weight_bytes"] > 0);
 
   const Run dry = desk.shell("seedstory generate --model model --prompt x --dry-run --json -o out");
   CHECK(dry.code == 0);
@@ -43,7 +43,7 @@ TEST_CASE("plan counts the picture that a story starts from, and the captions th
   };
   const auto plain = plan("plan"), with = plan("plan -i start.png");
   CHECK(with["seconds"].get<double>() ==
-        Approx(plain["seconds"].get<double>() + plain["stages"]["see"]["seconds"].get<double>()));
+        Approx(plain["seconds"].get<double>() + plain["stages"]["vision"]["seconds"].get<double>()));
   CHECK(desk.shell("seedstory plan --model model -i nowhere.png").code == 3);
   const auto dry = [&](const std::string& flags) {
     return desk.shell("seedstory visualize --model model --dry-run --captions captions.json " + flags).out;
@@ -86,16 +86,16 @@ TEST_CASE("plan knows the published sizes without a file", "[cli]") {
   struct {
     const char *stage, *part;
     double parameters;
-  } cases[] = {{"tell", "llm", 6738956288},
-               {"paint", "unet", 2567463684},
-               {"paint", "vae", 49490199},
-               {"paint", "adapter", 61245696}};
+  } cases[] = {{"language", "llm", 6738956288},
+               {"diffusion", "unet", 2567463684},
+               {"diffusion", "vae", 49490199},
+               {"diffusion", "adapter", 61245696}};
   for (const auto& [stage, part, parameters] : cases) {
     INFO(part);
     CHECK(std::abs(f32["stages"][stage]["parts"][part].get<double>() / (4 * parameters) - 1) < 1e-3);
     CHECK(std::abs(bf16["stages"][stage]["parts"][part].get<double>() / (2 * parameters) - 1) < 0.03);
   }
-  for (const char* stage : {"see", "tell", "paint"}) {
+  for (const char* stage : {"vision", "language", "diffusion"}) {
     int64_t sum = 0;
     for (const auto& bytes : f32["stages"][stage]["parts"]) sum += bytes.get<int64_t>();
     CHECK(sum == f32["stages"][stage]["weight_bytes"]);
@@ -104,10 +104,11 @@ TEST_CASE("plan knows the published sizes without a file", "[cli]") {
   CHECK(f32["types"]["bf16"]["bytes_at_once"] == bf16["bytes_at_once"]);
   CHECK(bf16["types"]["f32"]["bytes_in_stages"] == f32["bytes_in_stages"]);
   // A repository that is not in the cache is planned for as well, and so is a dry run; smaller pictures take less.
-  CHECK(plan("-hf TencentARC/SEED-Story --type f32 --memory 80", 0)["stages"]["paint"]["parts"] ==
-        f32["stages"]["paint"]["parts"]);
+  CHECK(plan("-hf TencentARC/SEED-Story --type f32 --memory 80", 0)["stages"]["diffusion"]["parts"] ==
+        f32["stages"]["diffusion"]["parts"]);
   const Run dry = desk.shell("seedstory generate --dry-run --json -p x --model seed-story --type bf16 -W 512 -H 512");
-  CHECK(nlohmann::json::parse(dry.out)["stages"]["paint"]["work_bytes"] < bf16["stages"]["paint"]["work_bytes"]);
+  CHECK(nlohmann::json::parse(dry.out)["stages"]["diffusion"]["work_bytes"] <
+        bf16["stages"]["diffusion"]["work_bytes"]);
 
   CHECK_THAT(desk.shell("seedstory plan --model seed-story --memory 80").out,
              Catch::StartsWith("seed-story (the published sizes; no file was read) in "));
