@@ -104,7 +104,7 @@ DType parse_type(const std::string& name, DType of_auto) {
   if (name == "auto") return of_auto;
   if (name == "f32") return DType::f32;
   if (name == "bf16") return DType::bf16;
-  for (const char* later : {"f16", "w8", "w4", "fp8"})
+  for (const char* later : {"f16", "q8", "q4", "q8_0", "q4_0", "w8", "w4", "fp8"})
     if (name == later) fail_usage(fmt::format("--type {}: is not built yet; today: f32 and bf16", name));
   fail_usage(fmt::format("--type {}: expected auto, f32 or bf16", name));
 }
