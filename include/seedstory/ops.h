@@ -453,7 +453,7 @@ using VariantOfPointers = std::variant<const Ops*...>;
 using AnyOp = OverOps<std::variant>;
 using OpRef = OverOps<VariantOfPointers>;  // valid while the op is
 
-// plain: the op has no weight.
+// none: the op has no weight.
 template <class Op>
 constexpr WeightUse weight_use_of() {
   if constexpr (requires { Op::weight_use; })

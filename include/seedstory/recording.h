@@ -67,7 +67,7 @@ class RecordingBackend final : public Backend {
   };
   Traffic take_traffic() { return std::exchange(traffic_, {}); }
 
-  // How the weight that `t` is, or is some rows of, was prepared; plain: it is none.
+  // How the weight that `t` is, or is some rows of, was prepared; none: it is no weight.
   WeightUse use_of(const Tensor& t) const {
     auto at = weights_.upper_bound(begin(t));
     if (at == weights_.begin()) return WeightUse::none;

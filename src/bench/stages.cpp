@@ -23,7 +23,7 @@ class PaintWatch : public StoryListener {
 Stages::Stages(Engine& engine, std::function<bool(const std::string&)> wanted)
     : engine_(engine), wanted_(std::move(wanted)), request_(default_request(engine.config)) {
   const Tokenizer& tokens = engine.tokenizer;
-  // HalfWidth of the positions are left for the frame itself in models that have few.
+  // Half of the positions are left for the frame itself in models that have few.
   const int64_t context = std::min(kContext, engine.config.llm.max_positions / 2);
   for (int64_t i = 0; i < context; ++i) context_.push_back(int(3 + i % (tokens.begin_image() - 3)));
   picture_.push_back(tokens.begin_image());

@@ -80,10 +80,6 @@ void take_sampling(const StoryFlags& f, SamplingParams& s) {
 
 }  // namespace
 
-void need_range(const char* flag, int64_t value, int64_t least, int64_t most) {
-  check_range(flag, value, least, most);
-}
-
 Device parse_device(const std::string& name) {
   if (name == "auto" || name == "cpu") return {};
   if (name == "cuda") return {.cuda = true};

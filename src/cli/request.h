@@ -10,9 +10,6 @@ namespace seedstory {
 
 constexpr int64_t kMostFrames = 10000, kMostPixels = 8192;  // of a side
 
-// ErrorKind::usage outside [least, most].
-void need_range(const char* flag, int64_t value, int64_t least, int64_t most);
-
 struct Device {
   bool cuda = false;
   int index = 0;

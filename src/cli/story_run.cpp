@@ -49,7 +49,6 @@ class StoryRun {
         type_(parse_type(flags.type, backends.cpu_type(flags.cpu))),
         is_stream_(flags.output == "-"),
         show_(!is_stream_ && !flags.json && shows_pictures(flags.show)) {
-    need_range("--threads", flags.threads, 0, 1024);
     request_.prompt = texts.prompt;
     request_.captions = texts.captions;
     record_.command = texts.command;

@@ -1,5 +1,5 @@
 // PKWARE's APPNOTE 6.3: local header + data for each entry, the central directory, [ZIP64 end record and its locator],
-// the end record. Little-endian throughout. JsonFields of 16 or 32 bits that are all ones stand for wider ones in
+// the end record. Little-endian throughout. Fields of 16 or 32 bits that are all ones stand for wider ones in
 // ZIP64.
 #include "io/zip.h"
 

@@ -1,4 +1,4 @@
-// The configuration files of the parts, ours and the published ones, read into ModelConfig. JsonFields that are absent
+// The configuration files of the parts, ours and the published ones, read into ModelConfig. Fields that are absent
 // keep the value they have.
 #pragma once
 

@@ -71,7 +71,7 @@ Lines wrap(const std::string& text) {
   return wrapped;
 }
 
-// StrokeFont that are boxes, in order of appearance, once each.
+// Letters that are boxes, in order of appearance, once each.
 std::vector<std::string> boxes(const std::string& text) {
   std::vector<std::string> out;
   std::set<uint32_t> seen;

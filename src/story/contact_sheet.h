@@ -18,7 +18,7 @@ struct Sheet {
   std::string lacks;  // what of the texts is not on it, for a person; empty: nothing
 };
 
-// Pictures come at one size. StrokeFont without a drawing of their own are drawn without their marks, or as boxes;
+// Pictures come at one size. Letters without a drawing of their own are drawn without their marks, or as boxes;
 // texts of more than a few lines are cut; `lacks` says so. Same input, same bytes; at most 64 megapixels.
 Sheet contact_sheet(const std::vector<SheetFrame>& frames);
 

@@ -1,4 +1,4 @@
-// StoryPrefix a model in steps, for those who go on behind what is wrong (model_dir.cpp).
+// Opening a model in steps, for those who go on behind what is wrong (model_dir.cpp).
 #pragma once
 
 #include <functional>

@@ -27,12 +27,7 @@ int64_t chunk_size(const Engine& engine) {
   return std::min(std::max(engine.backend.rows_at_once(), image_tokens(engine) + 2), engine.config.llm.max_positions);
 }
 
-bool is_image(const Engine& engine, int id) {
-  const auto& images = engine.tokenizer.image_tokens();
-  return std::find(images.begin(), images.end(), id) != images.end();
-}
-
-// The largest of what append(), draw(), logits(), pick() and embed_image() need.
+// The largest of what append(), decode_image_tokens(), logits(), pick() and embed_image() need.
 int64_t work_bytes(const Engine& engine) {
   const LlamaConfig& llm = engine.config.llm;
   Arena elsewhere;
@@ -62,6 +57,11 @@ int64_t work_bytes(const Engine& engine) {
 }
 
 }  // namespace
+
+bool is_image_token(const Tokenizer& tokenizer, int id) {
+  const auto& images = tokenizer.image_tokens();
+  return std::find(images.begin(), images.end(), id) != images.end();
+}
 
 Session::Persistent::Persistent(Arena& arena, const Engine& engine, int64_t chunk, int64_t positions)
     : cache(arena, engine.config.llm, positions),
@@ -138,15 +138,16 @@ void Session::upload_length() {
 void Session::place_pictures(const Tensor& embeddings, std::span<const int> ids,
                              std::span<const std::vector<float>* const> pictures, int64_t& picture_row) {
   const int64_t a_picture = image_tokens(engine_), hidden = engine_.config.llm.hidden, end = int64_t(ids.size());
+  const Tokenizer& tokenizer = engine_.tokenizer;
   for (int64_t i = 0; i < end; ++i) {
-    if (!is_image(engine_, ids[size_t(i)])) continue;
+    if (!is_image_token(tokenizer, ids[size_t(i)])) continue;
     if (pictures.empty()) {
       if (first_drawn_ < 0) first_drawn_ = int64_t(ids_.size()) - end + i;
       return;
     }
     const int64_t first = picture_row % a_picture;
     int64_t last = i + 1;
-    while (last < end && last - i < a_picture - first && is_image(engine_, ids[size_t(last)])) ++last;
+    while (last < end && last - i < a_picture - first && is_image_token(tokenizer, ids[size_t(last)])) ++last;
     const std::vector<float>& rows = *pictures[size_t(picture_row / a_picture)];
     engine_.backend.upload(embeddings.slice(0, i, last), &rows[size_t(first * hidden)]);
     picture_row += last - i;

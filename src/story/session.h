@@ -12,6 +12,8 @@
 
 namespace seedstory {
 
+bool is_image_token(const Tokenizer& tokenizer, int id);
+
 // What the choice of a token obeys outside a picture.
 struct TokenRules {
   float outside = 0;  // the logits of the image tokens and of </img>

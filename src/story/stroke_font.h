@@ -1,4 +1,4 @@
-// StrokeFont drawn on pictures.
+// Letters drawn on pictures.
 #pragma once
 
 #include <cstdint>

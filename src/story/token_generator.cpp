@@ -23,11 +23,6 @@ void add_picture(std::vector<Segment>& segments, const Tokenizer& tokenizer) {
   for (int id : picture_ids(tokenizer)) segments.push_back({"", id});
 }
 
-bool is_image_token(const Tokenizer& tokenizer, int id) {
-  const auto& images = tokenizer.image_tokens();
-  return std::find(images.begin(), images.end(), id) != images.end();
-}
-
 std::vector<int> text_ids(const Tokenizer& tokenizer, std::vector<int> ids) {
   std::erase_if(ids, [&](int id) {
     return id == Tokenizer::eos || id == tokenizer.begin_image() || id == tokenizer.end_image() ||

@@ -20,7 +20,6 @@ struct Generation {
 // <img>, the image tokens, </img>.
 std::vector<int> picture_ids(const Tokenizer& tokenizer);
 void add_picture(std::vector<Segment>& segments, const Tokenizer& tokenizer);
-bool is_image_token(const Tokenizer& tokenizer, int id);
 // Without </s> and what belongs to pictures.
 std::vector<int> text_ids(const Tokenizer& tokenizer, std::vector<int> ids);
 

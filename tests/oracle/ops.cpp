@@ -39,6 +39,20 @@ double activate(Activation act, double x) {
 // How much an error before the activation may grow by it: the largest slope of GELU is 1.13, of SiLU 1.10.
 constexpr double kSlope = 1.13;
 
+// One element of x wT + bias, and the magnitude that its error grows with.
+struct Sum {
+  double value, size;
+};
+Sum element_of(const Values& x, const Values& w, const Values& bias, int64_t k, int64_t row, int64_t col) {
+  Sum s{bias.empty() ? 0 : bias[at(col)], bias.empty() ? 0 : std::fabs(bias[at(col)])};
+  for (int64_t i = 0; i < k; ++i) {
+    const double term = x[at(row * k + i)] * w[at(col * k + i)];
+    s.value += term;
+    s.size += std::fabs(term);
+  }
+  return s;
+}
+
 }  // namespace
 
 template <>
@@ -48,16 +62,11 @@ Expected oracle(const Linear& op) {
   Exact y;
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t col = 0; col < n; ++col) {
-      double sum = op.bias ? bias[at(col)] : 0, size = std::fabs(sum);
-      for (int64_t i = 0; i < k; ++i) {
-        const double term = x[at(row * k + i)] * w[at(col * k + i)];
-        sum += term;
-        size += std::fabs(term);
-      }
+      const Sum sum = element_of(x, w, bias, k, row, col);
       const double more = op.residual ? residual[at(row * n + col)] : 0;
-      const double activated = activate(op.act, sum);
+      const double activated = activate(op.act, sum.value);
       y.value.push_back(activated + more);
-      y.magnitude.push_back(kSlope * size + std::fabs(activated) + std::fabs(more));
+      y.magnitude.push_back(kSlope * sum.size + std::fabs(activated) + std::fabs(more));
     }
   return {{"y", y}};
 }
@@ -66,22 +75,10 @@ template <>
 Expected oracle(const GatedLinear& op) {
   const int64_t rows = op.x.dim[0], k = op.x.dim[1], n = op.w.dim[0] / 2;
   const Values x = read(op.x), w = read(op.w), bias = read(op.bias);
-  struct Sum {
-    double value, size;
-  };
-  const auto sum = [&](int64_t row, int64_t col) {
-    Sum s{op.bias ? bias[at(col)] : 0, op.bias ? std::fabs(bias[at(col)]) : 0};
-    for (int64_t i = 0; i < k; ++i) {
-      const double term = x[at(row * k + i)] * w[at(col * k + i)];
-      s.value += term;
-      s.size += std::fabs(term);
-    }
-    return s;
-  };
   Exact y;
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t col = 0; col < n; ++col) {
-      const Sum a = sum(row, col), g = sum(row, n + col);
+      const Sum a = element_of(x, w, bias, k, row, col), g = element_of(x, w, bias, k, row, n + col);
       const double gate = activate(op.act, g.value);
       y.value.push_back(a.value * gate);
       // An error of either sum is multiplied by the other factor; GELU and SiLU are within kSlope |g|.

@@ -64,7 +64,7 @@ inline void gemm_panels_bf16x2(const Panels& w, PanelRange range, int64_t k, int
   }
 }
 
-// The same for panels [first, first + count) that are not in pairs. bf16 ones are widened into `room` where enough rows
+// The same for panels [first, first + count) that are not in pairs. bf16 ones are widened into `buffer` where enough rows
 // come to pay for it, else as they are read: the same bits.
 inline void gemm_panels(const Panels& w, int64_t first, int64_t count, int64_t k, int64_t depth, TileA a, int64_t rows,
                         float* sums, int64_t sums_stride, float* buffer) {
@@ -129,7 +129,8 @@ inline TileSizes choose_tiles(int64_t rows, int64_t panels, int64_t parts, bool 
 
 // The rows times a matrix of `parts` parts, each of n columns and beginning a panel.
 //
-// piece(first_row, rows, k, depth, thread) -> TileA; take(first_row, rows, first_column, columns, TileC) for a task.
+// load_a(first_row, rows, k, depth, thread) -> TileA; epilogue(first_row, rows, first_column, columns, TileC) for a
+// task.
 template <class LoadA, class Epilogue>
 void gemm(int64_t rows, int64_t n, const Panels& w, int64_t parts, DType compute_type, ExecContext& context,
           LoadA&& load_a, Epilogue&& epilogue) {

@@ -1,7 +1,7 @@
 // Rows of numbers over Lanes: elementwise ops and norms.
 //
 // The end of a row that fills no Lanes goes through the same operations, with the lanes beyond it masked: a value gives
-// the same bits wherever it stands. TileC run down the sixteen lanes and then over them in a fixed tree.
+// the same bits wherever it stands. Sums run down the sixteen lanes and then over them in a fixed tree.
 #pragma once
 
 #include <cmath>

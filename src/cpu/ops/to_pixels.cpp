@@ -12,7 +12,7 @@
 namespace seedstory::cpu {
 namespace {
 
-// HalfWidth to even for v of [0, 2^22): the sum has no bits behind the point. Unlike nearbyint() it is no call.
+// Half to even for v of [0, 2^22): the sum has no bits behind the point. Unlike nearbyint() it is no call.
 uint8_t rounded(float v) {
   constexpr float kNoFraction = 0x1.8p23f;
   return uint8_t(int32_t((v + kNoFraction) - kNoFraction));
