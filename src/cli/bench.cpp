@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/choice.h"
 #include "cli/flags.h"
 #include "cli/paths.h"
 #include "cli/request.h"
@@ -113,17 +114,13 @@ void print_json(const Report& r) {
 
 using Print = void (*)(const Report&);
 
-Print printer(const std::string& format) {
-  if (format == "md") return print_markdown;
-  if (format == "csv") return print_csv;
-  if (format == "json") return print_json;
-  fail_usage(fmt::format("--format {}: expected md, csv or json", format));
-}
+constexpr Choice<Print> kFormats[] = {
+    {print_markdown, "md", "Markdown"}, {print_csv, "csv", "comma-separated values"}, {print_json, "json", "JSON"}};
 
 }  // namespace
 
 int bench(const BenchFlags& f, const Backends& backends) {
-  const Print print = printer(f.format);
+  const Print print = parse_choice("--format", f.format, kFormats);
   const DType weight_type = parse_type(f.type, backends.cpu_type(f.cpu));
   const ModelDir model = open_model(find_model(f));
   const auto backend = backends.cpu(int(f.threads), f.cpu);

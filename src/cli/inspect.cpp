@@ -123,7 +123,7 @@ int inspect_weights(const fs::path& path, bool as_json) {
 }
 
 Json defaults_json(const Defaults& d) {
-  return {{"policy", policy_name(d.policy)},
+  return {{"policy", name_of(kPolicies, d.policy)},
           {"window", d.window},
           {"steps", d.steps},
           {"cfg_scale", d.cfg},
@@ -172,7 +172,7 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
   if (!model.licence.empty()) print("licence        " + model.licence);
   if (!model.training_data.empty()) print("training data  " + model.training_data);
   print(fmt::format("defaults       policy {}, window {}, {} steps, cfg scale {}, {}x{}, temp {}",
-                    policy_name(d.policy), d.window, d.steps, d.cfg, d.width, d.height, d.temperature));
+                    name_of(kPolicies, d.policy), d.window, d.steps, d.cfg, d.width, d.height, d.temperature));
   print(fmt::format("vocabulary     {} tokens{}", model.config.llm.vocab,
                     model.words.empty() ? "" : fmt::format(", {} words of its world", model.words.size())));
   print(fmt::format("\n{:<16} {:>8} {:>15} {:>17}  {}", "part", "tensors", "parameters", "bytes", "types"));

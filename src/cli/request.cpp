@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "cli/choice.h"
 #include "cli/paths.h"
 #include "io/file.h"
 #include "seedstory/error.h"
@@ -36,31 +37,6 @@ void take_size(const char* flag, const std::optional<int64_t>& given, const Mode
   if (*given % factor != 0)
     fail_usage(fmt::format("{} {}: expected a multiple of {}, {} to {}", flag, *given, factor, factor, kMostPixels));
   value = *given;
-}
-
-Policy parse_policy(const std::string& name) {
-  for (const Policy policy : {Policy::window, Policy::dense, Policy::sink, Policy::mm_sink, Policy::compat_vis})
-    if (policy_name(policy) == name) return policy;
-  fail_usage(fmt::format("--policy {}: expected window, dense, sink, mm_sink or compat_vis", name));
-}
-
-NoiseSource parse_noise(const std::string& name) {
-  for (const NoiseSource source : {NoiseSource::torch_cuda, NoiseSource::torch_cpu})
-    if (noise_name(source) == name) return source;
-  fail_usage(fmt::format("--rng {}: expected torch-cuda or torch-cpu", name));
-}
-
-// The value of a table's row that has this name.
-template <class Table>
-auto parse_named(const char* flag, const std::string& name, const Table& table) {
-  std::vector<std::string> names;
-  for (const auto& row : table) {
-    if (row.name == name) return row.value;
-    names.emplace_back(row.name);
-  }
-  const std::string last = names.back();
-  names.pop_back();
-  fail_usage(fmt::format("{} {}: expected {} or {}", flag, name, fmt::join(names, ", "), last));
 }
 
 // 32 bits: a number that a person can type again.
@@ -125,16 +101,16 @@ StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryR
   r.seed_per_frame = f.seed_per_frame;
   take("--seed", f.seed, r.seed);
   if (f.seed && *f.seed == -1) r.seed = draw_seed();
-  if (f.policy) r.policy = parse_policy(*f.policy);
+  if (f.policy) r.policy = parse_choice("--policy", *f.policy, kPolicies);
   if (r.policy == Policy::compat_vis && r.captions.empty())
     fail_usage("--policy compat_vis: is for visualize; expected window, dense, sink or mm_sink");
-  if (f.rng) r.rng = parse_noise(*f.rng);
+  if (f.rng) r.rng = parse_choice("--rng", *f.rng, kNoiseSources);
   if (r.policy != Policy::dense) take("--window", f.window, r.window);
   take("--max-tokens", f.max_tokens, r.max_tokens);
   if (f.steps) check_range("--steps", *f.steps, 1, config.scheduler.train_timesteps);
   take("--steps", f.steps, r.steps);
-  if (f.sampling_method) r.sampling_method = parse_named("--sampling-method", *f.sampling_method, kSamplingMethods);
-  if (f.scheduler) r.scheduler = parse_named("--scheduler", *f.scheduler, kSigmaSchedules);
+  if (f.sampling_method) r.sampling_method = parse_choice("--sampling-method", *f.sampling_method, kSamplingMethods);
+  if (f.scheduler) r.scheduler = parse_choice("--scheduler", *f.scheduler, kSigmaSchedules);
   take("--cfg-scale", f.cfg, r.cfg);
   make_schedule(config.scheduler, r.steps, r.sampling_method, r.scheduler);  // or says what does not go together
   take_size("--width", f.width, config, r.width);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "seedstory/choice.h"
 #include "seedstory/ops.h"
 
 namespace seedstory {
@@ -66,6 +67,10 @@ struct VaeConfig {
 
 // What the UNet says: the noise in its input, or v = alpha noise - sigma picture.
 enum class Prediction { epsilon, v };
+inline constexpr Choice<Prediction> kPredictions[] = {
+    {Prediction::epsilon, "epsilon", "the noise in its input"},
+    {Prediction::v, "v_prediction", "alpha noise - sigma picture"},
+};
 
 struct SchedulerConfig {
   int64_t train_timesteps = 1000;
@@ -76,8 +81,20 @@ struct SchedulerConfig {
 
 // Where a call of the LLM ends: the published model goes on to </s>, nano at </img>.
 enum class CallEnd { eos, eoi };
+inline constexpr Choice<CallEnd> kCallEnds[] = {
+    {CallEnd::eos, "eos", "at </s>"},
+    {CallEnd::eoi, "eoi", "at </img>"},
+};
 
+// Which tokens of a story stay in the cache of the LLM.
 enum class Policy { window, dense, sink, mm_sink, compat_vis };
+inline constexpr Choice<Policy> kPolicies[] = {
+    {Policy::window, "window", "the last --window frames, read again for every new one"},
+    {Policy::dense, "dense", "the whole story"},
+    {Policy::sink, "sink", "the first tokens of the story, and its last --window pictures"},
+    {Policy::mm_sink, "mm_sink", "as sink, and the tokens round <img> and </img> of every older picture"},
+    {Policy::compat_vis, "compat_vis", "visualize as the published script does it, with its slips"},
+};
 
 // Which tokens round an evicted picture with <img> at b and </img> at e stay in an mm_sink cache:
 // [b - before_begin, b + after_begin) and [e - before_end, e + after_end).

@@ -144,12 +144,11 @@ void read_scheduler_config(const JsonFields& fields, SchedulerConfig& scheduler)
   fields.get("beta_start", scheduler.beta_start);
   fields.get("beta_end", scheduler.beta_end);
   fields.get("steps_offset", scheduler.steps_offset, 0, 1000);
-  scheduler.prediction =
-      Prediction(fields.choice("prediction_type", {"epsilon", "v_prediction"}, size_t(scheduler.prediction)));
+  fields.get("prediction_type", scheduler.prediction, kPredictions);
 }
 
 void read_defaults(const JsonFields& fields, Defaults& defaults) {
-  defaults.policy = Policy(fields.choice("policy", kPolicyNames, size_t(defaults.policy)));
+  fields.get("policy", defaults.policy, kPolicies);
   fields.get("window", defaults.window, 1, 100000);
   fields.get("steps", defaults.steps, 1, 100000);
   fields.get("cfg", defaults.cfg);

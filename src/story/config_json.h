@@ -22,6 +22,4 @@ void read_defaults(const JsonFields& fields, Defaults& defaults);
 // Sizes that must fit each other across parts: ErrorKind::input naming both.
 void check_config(const ModelConfig& config, const std::string& where);
 
-inline const std::vector<std::string> kPolicyNames = {"window", "dense", "sink", "mm_sink", "compat_vis"};
-
 }  // namespace seedstory

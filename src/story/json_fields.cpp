@@ -106,13 +106,4 @@ void JsonFields::get(const std::string& key, std::vector<int64_t>& value, size_t
   value = v.get<std::vector<int64_t>>();
 }
 
-size_t JsonFields::choice(const std::string& key, const std::vector<std::string>& names, size_t absent) const {
-  if (!has(key)) return absent;
-  std::string value;
-  get(key, value);
-  for (size_t i = 0; i < names.size(); ++i)
-    if (names[i] == value) return i;
-  wrong(key, fmt::format("\"{}\" came, expected one of {}", value, fmt::join(names, ", ")));
-}
-
 }  // namespace seedstory

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "seedstory/error.h"
+#include "seedstory/choice.h"
 
 namespace seedstory {
 
@@ -37,8 +37,18 @@ class JsonFields {
     get(key, value, limits...);
     return value;
   }
-  // Fails unless the field is absent or one of `names`; the index of the one it is.
-  size_t choice(const std::string& key, const std::vector<std::string>& names, size_t absent = 0) const;
+  // The name of a row of a table (seedstory/choice.h).
+  template <class Value, class Table>
+  requires std::is_enum_v<Value>
+  void get(const std::string& key, Value& value, const Table& table) const {
+    if (!has(key)) return;
+    std::string name;
+    get(key, name);
+    if (const auto found = value_in(table, name))
+      value = *found;
+    else
+      wrong(key, fmt::format("\"{}\" came, expected one of {}", name, fmt::join(names_in(table), ", ")));
+  }
 
   [[noreturn]] void wrong(const std::string& key, const std::string& what) const;
 

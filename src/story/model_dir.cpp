@@ -109,7 +109,7 @@ void read_our_config(const JsonFields& json, ModelDir& model) {
   read_vae_config(json.object("vae"), c.vae);
   read_scheduler_config(json.object("scheduler"), c.scheduler);
   read_defaults(json.object("defaults"), c.defaults);
-  c.call_ends = CallEnd(json.choice("call_ends", {"eos", "eoi"}));
+  json.get("call_ends", c.call_ends, kCallEnds);
   json.get("call_prefix", c.call_prefix);
   std::vector<int64_t> spans = {4, 8, 8, 4};
   json.get("spans", spans, 4);

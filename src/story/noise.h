@@ -4,11 +4,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "seedstory/choice.h"
+
 namespace seedstory {
 
-enum class NoiseSource {
-  torch_cuda,  // Philox4x32-10, as a CUDA generator on a data-centre GPU
-  torch_cpu,   // mt19937, as a CPU generator
+enum class NoiseSource { torch_cuda, torch_cpu };
+inline constexpr Choice<NoiseSource> kNoiseSources[] = {
+    {NoiseSource::torch_cuda, "torch-cuda", "Philox4x32-10, as torch's CUDA generator on a data-centre GPU"},
+    {NoiseSource::torch_cpu, "torch-cpu", "mt19937, as torch's CPU generator"},
 };
 
 // `count` standard normal values in the order of torch's flat NCHW index. f32; the published program rounds them to

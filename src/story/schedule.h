@@ -15,17 +15,20 @@ enum class SamplingMethod { euler, dpmpp_2m, ddim };
 // Which noise levels the steps pass through, --scheduler.
 enum class SigmaSchedule { discrete, karras };
 
-// Both with the names that stable-diffusion.cpp has for them, and those of AUTOMATIC1111's web UI.
-inline constexpr struct {
-  SamplingMethod value;
-  const char *name, *title;
-} kSamplingMethods[] = {{SamplingMethod::euler, "euler", "Euler"},
-                        {SamplingMethod::dpmpp_2m, "dpm++2m", "DPM++ 2M"},
-                        {SamplingMethod::ddim, "ddim", "DDIM"}};
-inline constexpr struct {
-  SigmaSchedule value;
-  const char *name, *title;
-} kSigmaSchedules[] = {{SigmaSchedule::discrete, "discrete", "Uniform"}, {SigmaSchedule::karras, "karras", "Karras"}};
+// Both with the names that stable-diffusion.cpp has for them, and the titles of AUTOMATIC1111's web UI.
+template <class Value>
+struct SchedulerChoice : Choice<Value> {
+  const char* title;
+};
+inline constexpr SchedulerChoice<SamplingMethod> kSamplingMethods[] = {
+    {{SamplingMethod::euler, "euler", "first order, as the published program"}, "Euler"},
+    {{SamplingMethod::dpmpp_2m, "dpm++2m", "second order over two steps: 20 do what 50 of euler do"}, "DPM++ 2M"},
+    {{SamplingMethod::ddim, "ddim", "first order, without noise"}, "DDIM"},
+};
+inline constexpr SchedulerChoice<SigmaSchedule> kSigmaSchedules[] = {
+    {{SigmaSchedule::discrete, "discrete", "even in the training's steps"}, "Uniform"},
+    {{SigmaSchedule::karras, "karras", "even in sigma^(1/7): more of the steps at little noise"}, "Karras"},
+};
 
 struct Schedule {
   std::vector<float> timesteps;         // steps: what the UNet is told

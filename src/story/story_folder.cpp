@@ -64,11 +64,6 @@ Json object(const StoryRecord::Names& names) {
   return json;
 }
 
-template <class Value, class Table>
-const auto& row_of(Value value, const Table& table) {
-  return *std::find_if(std::begin(table), std::end(table), [&](const auto& row) { return row.value == value; });
-}
-
 // Stories from before there was a choice have no word of it.
 void add_what_was_no_choice(nlohmann::json& story) {
   if (!story.is_object() || !story.contains("request") || !story["request"].is_object()) return;
@@ -95,14 +90,14 @@ Json request_json(const StoryRecord& record) {
   json["frames"] = r.frames;
   json["seed"] = r.seed;
   json["seed_per_frame"] = r.seed_per_frame;
-  json["rng"] = noise_name(r.rng);
+  json["rng"] = name_of(kNoiseSources, r.rng);
   json["steps"] = r.steps;
-  json["sampling_method"] = row_of(r.sampling_method, kSamplingMethods).name;
-  json["scheduler"] = row_of(r.scheduler, kSigmaSchedules).name;
+  json["sampling_method"] = name_of(kSamplingMethods, r.sampling_method);
+  json["scheduler"] = name_of(kSigmaSchedules, r.scheduler);
   json["cfg_scale"] = r.cfg;
   json["width"] = r.width;
   json["height"] = r.height;
-  json["policy"] = policy_name(r.policy);
+  json["policy"] = name_of(kPolicies, r.policy);
   json["window"] = r.window;
   json["max_tokens"] = r.max_tokens;
   json["sampling"] = sampling_json(r.sampling);
@@ -149,9 +144,9 @@ std::string a1111_parameters(const StoryRecord& record, const StoredFrame& frame
   std::string model_hash;
   for (const auto& [part, print] : record.weights)
     if (part == "unet") model_hash = print;
-  std::string sampler = row_of(r.sampling_method, kSamplingMethods).title;
+  std::string sampler = row_of(kSamplingMethods, r.sampling_method).title;
   if (r.scheduler != SigmaSchedule::discrete)
-    sampler += fmt::format(", Schedule type: {}", row_of(r.scheduler, kSigmaSchedules).title);
+    sampler += fmt::format(", Schedule type: {}", row_of(kSigmaSchedules, r.scheduler).title);
   return fmt::format(
       "{}\nSteps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model hash: {}, Model: {}, Version: "
       "seedstory {}",
@@ -717,26 +712,6 @@ std::string read_story_json(const fs::path& file_or_dir) {
 
 nlohmann::ordered_json story_head(const StoryRecord& record) {
   return head_json(record);
-}
-
-std::string policy_name(Policy policy) {
-  switch (policy) {
-    case Policy::window:
-      return "window";
-    case Policy::dense:
-      return "dense";
-    case Policy::sink:
-      return "sink";
-    case Policy::mm_sink:
-      return "mm_sink";
-    case Policy::compat_vis:
-      return "compat_vis";
-  }
-  fail("policy_name: no such policy");
-}
-
-std::string noise_name(NoiseSource source) {
-  return source == NoiseSource::torch_cuda ? "torch-cuda" : "torch-cpu";
 }
 
 }  // namespace seedstory

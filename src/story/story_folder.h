@@ -155,7 +155,4 @@ std::string read_story_json(const std::filesystem::path& file_or_dir);
 // What story.json says before its frames.
 nlohmann::ordered_json story_head(const StoryRecord& record);
 
-std::string policy_name(Policy policy);
-std::string noise_name(NoiseSource source);
-
 }  // namespace seedstory

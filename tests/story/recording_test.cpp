@@ -237,6 +237,24 @@ TEST_CASE("each step of the denoiser asks the same ops at the same addresses and
     }
 }
 
+// A launch costs a GPU some microseconds, and a wait more.
+TEST_CASE("a step of the published UNet is 892 ops at most, copies nothing and waits for nothing", "[recording]") {
+  RecordingBackend recording;
+  Engine engine(recording, published_sizes(), {.weight_type = DType::bf16});
+  StepListener listener(recording);
+  StoryRequest request = default_request(engine.config);
+  request.steps = 3;
+  CHECK(request.width == 1024);
+  Painter painter(engine, request, listener);
+  painter.paint({.feature = std::vector<float>(engine.config.vit.queries * engine.config.vit.output_dim)});
+  REQUIRE(listener.steps.size() == 3);
+  const std::vector<std::string>& step = listener.steps[1];
+  CHECK(step.size() <= 892);
+  CHECK(std::count_if(step.begin(), step.end(), [](const std::string& op) { return op.starts_with("Convert "); }) == 0);
+  CHECK(listener.transfers[1] == 0);
+  CHECK(listener.steps[2] == step);
+}
+
 TEST_CASE("what repeats may not depend on the host", "[recording]") {
   RecordingBackend recording;
   Repeat made;
