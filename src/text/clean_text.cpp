@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 #include "text/tokenizer.h"
 
@@ -20,6 +21,11 @@ size_t leading_space(std::string_view text) {
   for (std::string_view space : wide)
     if (text.starts_with(space)) return space.size();
   return 0;
+}
+
+// Byte tokens can write any byte, and neither a page nor a PNG's text holds these.
+bool is_control(char c) {
+  return (uint8_t(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
 }
 
 std::string_view trim_front(std::string_view text) {
@@ -78,7 +84,7 @@ std::string display_text(std::string_view cleaned, std::string_view call_prefix)
   const std::string_view text = without(without_call_prefix(cleaned, call_prefix), kInstruction);
   std::string out;
   for (char c : trim_back(trim_front(text)))
-    if (c != ' ' || out.back() != ' ') out += c;
+    if (!is_control(c) && (c != ' ' || !(out.empty() || out.ends_with(' ')))) out += c;
   return out;
 }
 

@@ -50,7 +50,7 @@ class Tokenizer {
 std::string clean_text(std::string_view decoded);
 
 // What a person reads: without a leading call prefix ("{left}" in it stands for any number) and then a leading
-// "[INST]", runs of spaces collapsed.
+// "[INST]", runs of spaces collapsed, control characters left out.
 std::string display_text(std::string_view cleaned, std::string_view call_prefix);
 
 }  // namespace seedstory

@@ -57,4 +57,6 @@ TEST_CASE("display_text drops what stands there for the model only", "[text]") {
     INFO(text);
     CHECK(display_text(text, prefix) == shown);
   }
+  CHECK(display_text(std::string_view("\0The\0 \x01 f\x1box\x7f.", 14), "") == "The fox.");
+  CHECK(display_text("line\n\tline", "") == "line\n\tline");
 }

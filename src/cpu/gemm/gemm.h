@@ -64,8 +64,8 @@ inline void gemm_panels_bf16x2(const Panels& w, PanelRange range, int64_t k, int
   }
 }
 
-// The same for panels [first, first + count) that are not in pairs. bf16 ones are widened into `buffer` where enough rows
-// come to pay for it, else as they are read: the same bits.
+// The same for panels [first, first + count) that are not in pairs. bf16 ones are widened into `buffer` where enough
+// rows come to pay for it, else as they are read: the same bits.
 inline void gemm_panels(const Panels& w, int64_t first, int64_t count, int64_t k, int64_t depth, TileA a, int64_t rows,
                         float* sums, int64_t sums_stride, float* buffer) {
   const Kernels& run = kernels();

@@ -23,7 +23,8 @@ struct Panels {
 
   int64_t count() const { return whole_count + (last ? 1 : 0); }
 
-  // Numbers [k, k + depth) of a panel in f32, [k][16]: where they lie, or in `buffer`. k and depth even where pairs are.
+  // Numbers [k, k + depth) of a panel in f32, [k][16]: where they lie, or in `buffer`. k and depth even where pairs
+  // are.
   const float* in_f32(int64_t panel, int64_t k, int64_t depth, float* buffer) const;
 };
 

@@ -1,6 +1,7 @@
 // CacheAttention (ops.h): causal attention over a cache whose keys are rotated by rank as they are read.
 //
-// Work   A thread takes a head, writes the head's part of the new keys and values to the cache, rotates its queries, and
+// Work   A thread takes a head, writes the head's part of the new keys and values to the cache, rotates its queries,
+// and
 //        goes over the tiles of kKeyTile ranks: a tile's keys are rotated and packed once, its values packed if several
 //        queries want them, then each block of queries takes it into its softmax (attend.h).
 // Error  Against f64, of the weighted magnitude of v times (1 + the magnitude of the scores): the chains over head_dim
