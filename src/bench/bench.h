@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "bench/limits.h"
+#include "load/model_dir.h"
 #include "seedstory/backend.h"
-#include "story/model_dir.h"
 
 namespace seedstory {
 

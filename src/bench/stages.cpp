@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "story/session.h"
+#include "language/session.h"
 
 namespace seedstory {
 namespace {
@@ -22,7 +22,7 @@ class PaintWatch : public StoryListener {
 
 Stages::Stages(Engine& engine, std::function<bool(const std::string&)> wanted)
     : engine_(engine), wanted_(std::move(wanted)), request_(default_request(engine.config)) {
-  const Tokenizer& tokens = engine.tokenizer;
+  const Tokenizer& tokens = engine.language.tokenizer;
   // Half of the positions are left for the frame itself in models that have few.
   const int64_t context = std::min(kContext, engine.config.llm.max_positions / 2);
   for (int64_t i = 0; i < context; ++i) context_.push_back(int(3 + i % (tokens.begin_image() - 3)));
@@ -53,7 +53,7 @@ void Stages::encode_picture(StageObserver& watch) {
 
 void Stages::language(StageObserver& watch) {
   if (!wanted_("LLM prefill") && !wanted_("LLM token") && !wanted_("LLM picture")) return;
-  Session session(engine_, positions());
+  Session session(engine_.language, positions());
   watch.begin();
   session.append(context_);
   watch.end("LLM prefill");
@@ -74,16 +74,16 @@ void Stages::paint(StageObserver& watch) {
   StoryRequest two_steps = request_;
   two_steps.steps = 2;
   PaintWatch listener(watch);
-  Painter painter(engine_, two_steps, listener);
-  painter.paint({.index = 0, .text = {}, .feature = engine_.uncond_feature});
+  Painter painter = make_painter(engine_, two_steps, listener);
+  painter.paint({.index = 0, .text = {}, .feature = engine_.diffusion.uncond_feature});
   watch.end("VAE decode");
 }
 
 void Stages::whole_frame(StageObserver& watch) {
   if (!wanted_(kWholeFrame)) return;
   StoryListener nobody;
-  Session session(engine_, positions());
-  Painter painter(engine_, request_, nobody);
+  Session session(engine_.language, positions());
+  Painter painter = make_painter(engine_, request_, nobody);
   watch.begin();
   session.append(context_);
   for (int64_t i = 0; i < kWords; ++i) {

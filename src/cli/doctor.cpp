@@ -16,10 +16,10 @@
 #include "cli/user_config.h"
 #include "io/file.h"
 #include "io/machine.h"
+#include "load/model_check.h"
+#include "load/published.h"
 #include "seedstory/error.h"
-#include "story/model_check.h"
 #include "story/plan.h"
-#include "story/published.h"
 
 namespace seedstory {
 namespace {

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "io/file.h"
+#include "load/published.h"
 #include "seedstory/error.h"
-#include "story/published.h"
 
 namespace seedstory {
 namespace {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "story/model_dir.h"
+#include "load/model_dir.h"
 
 namespace seedstory {
 

@@ -15,9 +15,9 @@
 #include "io/picture_kind.h"
 #include "io/png.h"
 #include "io/weights_file.h"
+#include "load/model_dir.h"
+#include "output/story_folder.h"
 #include "seedstory/error.h"
-#include "story/model_dir.h"
-#include "story/story_folder.h"
 
 namespace seedstory {
 namespace {

@@ -11,8 +11,8 @@
 #include "cli/paths.h"
 #include "cli/user_config.h"
 #include "io/file.h"
+#include "output/story_folder.h"
 #include "seedstory/error.h"
-#include "story/story_folder.h"
 
 namespace seedstory {
 namespace {

@@ -6,8 +6,8 @@
 #include "cli/did_you_mean.h"
 #include "cli/hf_cache.h"
 #include "io/file.h"
+#include "load/published.h"
 #include "seedstory/error.h"
-#include "story/published.h"
 #include "text/normal_text.h"
 #include "text/utf8.h"
 

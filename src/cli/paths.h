@@ -7,7 +7,7 @@
 
 #include "cli/flags.h"
 #include "io/image.h"
-#include "story/model_dir.h"
+#include "load/model_dir.h"
 
 namespace seedstory {
 

@@ -12,8 +12,8 @@
 #include "cli/paths.h"
 #include "cli/request.h"
 #include "cli/terminal.h"
+#include "load/published.h"
 #include "seedstory/error.h"
-#include "story/published.h"
 
 namespace seedstory {
 namespace {

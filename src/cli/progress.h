@@ -6,7 +6,7 @@
 
 #include "cli/estimate.h"
 #include "cli/terminal.h"
-#include "story/story_folder.h"
+#include "output/story_folder.h"
 
 namespace seedstory {
 

@@ -9,8 +9,10 @@
 
 #include "cli/choice.h"
 #include "cli/paths.h"
+#include "diffusion/schedule.h"
 #include "io/file.h"
 #include "seedstory/error.h"
+#include "story/story.h"
 
 namespace seedstory {
 namespace {

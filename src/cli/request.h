@@ -4,7 +4,9 @@
 #include <string>
 
 #include "cli/flags.h"
-#include "story/story_folder.h"
+#include "model/model_config.h"
+#include "output/story_folder.h"
+#include "seedstory/tensor.h"
 
 namespace seedstory {
 

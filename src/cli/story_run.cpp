@@ -11,16 +11,18 @@
 
 #include "cli/command_line.h"
 #include "cli/exit_codes.h"
-#include "cli/fingerprint.h"
 #include "cli/interrupt.h"
 #include "cli/outputs.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
 #include "cli/request.h"
 #include "cli/stream.h"
+#include "io/fingerprint.h"
+#include "load/model_fingerprint.h"
+#include "output/story_folder.h"
 #include "seedstory/error.h"
 #include "story/plan.h"
-#include "story/story_folder.h"
+#include "story/trace_file.h"
 #include "text/normal_text.h"
 
 namespace seedstory {
@@ -230,7 +232,7 @@ class StoryRun {
     if (made_ == 0) fail("the model made no picture of this story");
     book.finish();
     if (stream_) stream_->end();
-    if (traced) trace.write(*trace_);
+    if (traced) trace_->write(trace);
     write_sheet(book, book.frames());  // last, as the same command makes it again in no time
     if (!stream_) terminal_.say(fmt::format("story -> {}", (book.dir() / "story.html").string()));
     return ended(book, int64_t(book.frames().size()), unread());
@@ -249,8 +251,8 @@ class StoryRun {
   }
 
   void tell_and_paint(StoryFolder& book, Engine& engine, Progress& narrator, Trace* traced) {
-    Storyteller teller(engine, request_, narrator, traced);
-    Painter painter(engine, request_, narrator, traced);
+    Storyteller teller = make_storyteller(engine, request_, narrator, traced);
+    Painter painter = make_painter(engine, request_, narrator, traced);
     while (const auto frame = tell_next(teller, narrator)) add(book, *frame, painter, narrator);
   }
 
@@ -258,12 +260,12 @@ class StoryRun {
   void tell_then_paint(StoryFolder& book, Engine& engine, Progress& narrator, Trace* traced) {
     std::vector<Frame> frames;
     {
-      Storyteller teller(engine, request_, narrator, traced);
+      Storyteller teller = make_storyteller(engine, request_, narrator, traced);
       while (auto frame = tell_next(teller, narrator)) frames.push_back(std::move(*frame));
     }
     detail("told");
     if (stop_asked()) return;
-    Painter painter(engine, request_, narrator, traced);
+    Painter painter = make_painter(engine, request_, narrator, traced);
     for (const Frame& frame : frames)
       if (!stop_asked()) add(book, frame, painter, narrator);
   }
@@ -351,7 +353,7 @@ class StoryRun {
   std::unique_ptr<StoryStream> stream_;  // with -o -
   std::optional<WritablePlace> sheet_;
   FileState sheet_before_;  // what may be replaced
-  std::optional<Trace::Files> trace_;
+  std::optional<TraceFile> trace_;
   ModelDir model_;
   StoryRequest request_;
   StoryRecord record_;

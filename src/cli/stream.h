@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "cli/terminal.h"
-#include "story/story_folder.h"
+#include "output/story_folder.h"
 
 namespace seedstory {
 

@@ -8,12 +8,9 @@
 #include <utility>
 #include <vector>
 
-namespace seedstory {
+#include "seedstory/image.h"
 
-struct Image {
-  int width = 0, height = 0;
-  std::vector<uint8_t> rgb;  // height x width x 3
-};
+namespace seedstory {
 
 // What a picture's file says beside its pixels.
 struct PictureFacts {

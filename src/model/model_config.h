@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "seedstory/choice.h"
+#include "request/choices.h"
 #include "seedstory/ops.h"
 
 namespace seedstory {
@@ -84,16 +84,6 @@ enum class CallEnd { eos, eoi };
 inline constexpr Choice<CallEnd> kCallEnds[] = {
     {CallEnd::eos, "eos", "at </s>"},
     {CallEnd::eoi, "eoi", "at </img>"},
-};
-
-// Which tokens of a story stay in the cache of the LLM.
-enum class Policy { window, dense, sink, mm_sink, compat_vis };
-inline constexpr Choice<Policy> kPolicies[] = {
-    {Policy::window, "window", "the last --window frames, read again for every new one"},
-    {Policy::dense, "dense", "the whole story"},
-    {Policy::sink, "sink", "the first tokens of the story, and its last --window pictures"},
-    {Policy::mm_sink, "mm_sink", "as sink, and the tokens round <img> and </img> of every older picture"},
-    {Policy::compat_vis, "compat_vis", "visualize as the published script does it, with its slips"},
 };
 
 // Which tokens round an evicted picture with <img> at b and </img> at e stay in an mm_sink cache:

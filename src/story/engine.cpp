@@ -20,6 +20,12 @@ void check_tokens(const Tokenizer& tokenizer, const ModelConfig& config, const M
                            tokenizer.vocab_size(), config.llm.vocab));
 }
 
+Tokenizer open_tokenizer(const ModelDir& model) {
+  const ModelConfig& c = model.config;
+  return model.tokenizer_model.empty() ? Tokenizer(int(c.llm.vocab), int(c.input_resampler.queries))
+                                       : Tokenizer(model.tokenizer_model, model.added_tokens, model.legacy);
+}
+
 }  // namespace
 
 const char* name_of(Stage stage) {
@@ -38,14 +44,15 @@ Engine::Engine(Backend& backend, const ModelDir& model, EngineOptions options)
     : backend(backend),
       config(model.config),
       words(model.words),
-      tokenizer(model.tokenizer_model.empty() ? Tokenizer(int(config.llm.vocab), int(config.input_resampler.queries))
-                                              : Tokenizer(model.tokenizer_model, model.added_tokens, model.legacy)),
+      language{.backend = backend, .config = config, .tokenizer = open_tokenizer(model)},
+      diffusion{.backend = backend, .config = config},
       model_(model),
       options_(std::move(options)) {
-  check_tokens(tokenizer, config, model);
+  check_tokens(language.tokenizer, config, model);
   for (const Stage stage : kStages)
     if (!options_.staged || stage == Stage::vision) load(stage);
-  uncond_feature = encode_image(*this, std::vector<float>(size_t(config.vit.image_size * config.vit.image_size * 3)));
+  diffusion.uncond_feature =
+      encode_image(*this, std::vector<float>(size_t(config.vit.image_size * config.vit.image_size * 3)));
 }
 
 void Engine::enter(Stage stage) {
@@ -70,14 +77,14 @@ void Engine::load(Stage stage) {
     case Stage::vision:
       return part(vit, "vit", model_.vit, c.vit);
     case Stage::language:
-      part(input_resampler, "input_resampler", model_.input_resampler, c.input_resampler, c.vit.queries);
-      part(output_resampler, "output_resampler", model_.output_resampler, c.output_resampler,
+      part(language.input_resampler, "input_resampler", model_.input_resampler, c.input_resampler, c.vit.queries);
+      part(language.output_resampler, "output_resampler", model_.output_resampler, c.output_resampler,
            c.input_resampler.queries);
-      return part(llm, "llm", model_.llm, c.llm);
+      return part(language.llm, "llm", model_.llm, c.llm);
     case Stage::diffusion:
-      part(adapter, "adapter", model_.adapter, c.adapter);
-      part(unet, "unet", model_.unet, c.unet);
-      return part(vae, "vae", model_.vae, c.vae);
+      part(diffusion.adapter, "adapter", model_.adapter, c.adapter);
+      part(diffusion.unet, "unet", model_.unet, c.unet);
+      return part(diffusion.vae, "vae", model_.vae, c.vae);
   }
 }
 
@@ -86,10 +93,10 @@ void Engine::drop(Stage stage) {
     case Stage::vision:
       return vit.reset();
     case Stage::language:
-      input_resampler.reset(), output_resampler.reset(), llm.reset();
+      language.input_resampler.reset(), language.output_resampler.reset(), language.llm.reset();
       return;
     case Stage::diffusion:
-      adapter.reset(), unet.reset(), vae.reset();
+      diffusion.adapter.reset(), diffusion.unet.reset(), diffusion.vae.reset();
       return;
   }
 }

@@ -4,14 +4,10 @@
 #include <functional>
 #include <memory>
 
-#include "model/adapter.h"
-#include "model/llama.h"
-#include "model/resampler.h"
-#include "model/unet.h"
-#include "model/vae.h"
+#include "diffusion/diffusion_model.h"
+#include "language/language_model.h"
+#include "load/model_dir.h"
 #include "model/vit.h"
-#include "story/model_dir.h"
-#include "text/tokenizer.h"
 
 namespace seedstory {
 
@@ -38,17 +34,9 @@ struct Engine {
   Backend& backend;
   ModelConfig config;
   std::vector<std::string> words;
-  Tokenizer tokenizer;
   std::unique_ptr<Vit> vit;
-  std::unique_ptr<Resampler> input_resampler, output_resampler;
-  std::unique_ptr<Llama> llm;
-  std::unique_ptr<Adapter> adapter;
-  std::unique_ptr<Unet> unet;
-  std::unique_ptr<VaeDecoder> vae;
-
-  // The ViT's view of an all-zero tensor (vit queries, output_dim): the unconditional half of the guidance, the same
-  // for every frame.
-  std::vector<float> uncond_feature;
+  LanguageModel language;
+  DiffusionModel diffusion;
 
  private:
   void load(Stage stage);

@@ -7,9 +7,9 @@
 #include <numeric>
 #include <utility>
 
+#include "language/session.h"
 #include "model/activation_bytes.h"
 #include "seedstory/recording.h"
-#include "story/session.h"
 
 namespace seedstory {
 namespace {
@@ -37,8 +37,8 @@ int64_t tokens_read(const Engine& engine, const StoryRequest& request) {
 // In a cache of the frame's own length, by which its attention is priced.
 void tell_frame(Engine& engine, const StoryRequest& request) {
   const std::vector<int> read(size_t(tokens_read(engine, request)), Tokenizer::bos), word = {Tokenizer::bos};
-  const std::vector<int>& images = engine.tokenizer.image_tokens();
-  Session session(engine, int64_t(read.size() + images.size()) + kWords);
+  const std::vector<int>& images = engine.language.tokenizer.image_tokens();
+  Session session(engine.language, int64_t(read.size() + images.size()) + kWords);
   session.append(read);
   for (int64_t i = 0; i < kWords; ++i) {
     session.pick({});
@@ -82,7 +82,7 @@ Plan make_plan(const ModelDir& model, const StoryRequest& request, DType weight_
   engine.enter(Stage::language);
   stage(Stage::language) = {.parts = std::exchange(parts, {}), .weight_bytes = recording.held_bytes()};
   {
-    const Session session(engine, positions_needed(engine.config, request));
+    const Session session(engine.language, positions_needed(engine.config, request));
     stage(Stage::language).work_bytes = recording.held_bytes() - stage(Stage::language).weight_bytes;
   }
   recording.take_ops();
@@ -90,10 +90,10 @@ Plan make_plan(const ModelDir& model, const StoryRequest& request, DType weight_
   stage(Stage::language).seconds = seconds_of(recording.take_ops(), rates);
   engine.enter(Stage::diffusion);
   stage(Stage::diffusion) = {.parts = std::exchange(parts, {}), .weight_bytes = recording.held_bytes()};
-  Painter painter(engine, request, listener);
+  Painter painter = make_painter(engine, request, listener);
   stage(Stage::diffusion).work_bytes = recording.held_bytes() - stage(Stage::diffusion).weight_bytes;
   recording.take_ops();
-  if (rates.flops > 0) painter.paint({.index = 0, .text = "", .feature = engine.uncond_feature});
+  if (rates.flops > 0) painter.paint({.index = 0, .text = "", .feature = engine.diffusion.uncond_feature});
   stage(Stage::diffusion).seconds = seconds_of(recording.take_ops(), rates);
   return plan;
 }

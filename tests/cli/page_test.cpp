@@ -1,7 +1,7 @@
 // The page in a real browser, with a story that was written to break it.
 #include "io/image.h"
+#include "output/story_html.h"
 #include "program.h"
-#include "story/story_html.h"
 
 using namespace seedstory;
 

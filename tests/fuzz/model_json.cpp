@@ -1,7 +1,7 @@
 // model.json, in a folder whose other files are a small model's.
 #include "fuzz.h"
 #include "list_weights.h"
-#include "story/model_dir.h"
+#include "load/model_dir.h"
 #include "tiny_model.h"
 
 using namespace seedstory;

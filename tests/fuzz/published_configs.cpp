@@ -3,7 +3,7 @@
 
 #include "fuzz.h"
 #include "list_weights.h"
-#include "story/model_dir.h"
+#include "load/model_dir.h"
 #include "tiny_model.h"
 
 using namespace seedstory;

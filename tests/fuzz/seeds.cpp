@@ -9,7 +9,7 @@
 #include "io/picture_bytes.h"
 #include "io/torch_archive.h"
 #include "io/weights_file.h"
-#include "story/story_folder.h"
+#include "output/story_folder.h"
 #include "tiny_model.h"
 
 using namespace seedstory;

@@ -4,7 +4,7 @@
 #include "fuzz.h"
 #include "io/image.h"
 #include "io/temp_folder.h"
-#include "story/story_folder.h"
+#include "output/story_folder.h"
 #include "text/utf8.h"
 
 using namespace seedstory;

@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
   const auto paint = [&](int64_t steps, SamplingMethod method, SigmaSchedule scheduler) {
     StoryRequest r = request;
     r.steps = steps, r.sampling_method = method, r.scheduler = scheduler;
-    Painter painter(engine, r, listener);
+    Painter painter = make_painter(engine, r, listener);
     std::vector<Image> pictures;
     for (const Frame& frame : frames) pictures.push_back(painter.paint(frame));
     return pictures;

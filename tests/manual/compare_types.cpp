@@ -49,7 +49,7 @@ StoryResult tell(Backend& backend, Engine& engine, const StoryRequest& request) 
     backend.download(told.logits.back().data(), t);
   };
   StoryListener listener;
-  Storyteller teller(engine, request, listener);
+  Storyteller teller = make_storyteller(engine, request, listener);
   while (auto frame = teller.next()) told.frames.push_back(std::move(*frame));
   backend.on_probe = nullptr;
   if (!told.frames.empty()) told.last = Painter(engine, request, listener).paint(told.frames.back());

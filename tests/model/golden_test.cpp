@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cpu/cpu_backend.h"
+#include "load/model_dir.h"
 #include "model/adapter.h"
 #include "model/position.h"
 #include "model/unet.h"
@@ -9,7 +10,6 @@
 #include "model/vit.h"
 #include "resampler_fixture.h"
 #include "run.h"
-#include "story/model_dir.h"
 
 using namespace seedstory;
 using nlohmann::json;

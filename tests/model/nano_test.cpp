@@ -1,13 +1,13 @@
 // A trained model in our own layout (i8 blocks) against scripts/nano/reference.py, which computes the same in PyTorch:
 // SEEDSTORY_NANO names the model, SEEDSTORY_NANO_REFERENCE what the script wrote for it.
 #include "cpu/cpu_backend.h"
+#include "load/model_dir.h"
 #include "model/adapter.h"
 #include "model/unet.h"
 #include "model/vae.h"
 #include "model/vit.h"
 #include "resampler_fixture.h"
 #include "run.h"
-#include "story/model_dir.h"
 
 using namespace seedstory;
 

@@ -1,9 +1,9 @@
-#include "story/contact_sheet.h"
+#include "output/contact_sheet.h"
 
 #include <algorithm>
 
 #include "catch.h"
-#include "story/stroke_font.h"
+#include "output/stroke_font.h"
 
 using namespace seedstory;
 

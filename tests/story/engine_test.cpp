@@ -30,10 +30,10 @@ Made make(Engine& engine, const StoryRequest& request) {
   Made made;
   StoryListener listener;
   {
-    Storyteller teller(engine, request, listener);
+    Storyteller teller = make_storyteller(engine, request, listener);
     while (auto frame = teller.next()) made.frames.push_back(std::move(*frame));
   }
-  Painter painter(engine, request, listener);
+  Painter painter = make_painter(engine, request, listener);
   for (const Frame& frame : made.frames) made.images.push_back(painter.paint(frame));
   return made;
 }
@@ -57,11 +57,11 @@ TEST_CASE("In stages the story is the same and only one stage is in memory", "[e
   const auto backend = make_cpu_backend(1);
   Engine whole(*backend, model), staged(*backend, model, {.weight_type = DType::f32, .staged = true});
   CHECK(staged.vit);
-  CHECK_FALSE(staged.llm);
+  CHECK_FALSE(staged.language.llm);
   const Made expected = make(whole, request), got = make(staged, request);
   CHECK_FALSE(staged.vit);
-  CHECK_FALSE(staged.llm);
-  CHECK(staged.unet);
+  CHECK_FALSE(staged.language.llm);
+  CHECK(staged.diffusion.unet);
   REQUIRE(expected.frames.size() == 2);
   REQUIRE(got.frames.size() == 2);
   for (size_t i = 0; i < 2; ++i) {
@@ -160,8 +160,8 @@ TEST_CASE("A plan's bytes are those that a backend hands out", "[engine]") {
   RecordingBackend counting;
   Engine engine(counting, model, {.weight_type = DType::bf16});
   StoryListener listener;
-  const Storyteller teller(engine, request, listener);
-  const Painter painter(engine, request, listener);
+  const Storyteller teller = make_storyteller(engine, request, listener);
+  const Painter painter = make_painter(engine, request, listener);
   const int64_t see = plan[Stage::vision].work_bytes;  // given back by now
   CHECK(counting.held_bytes() == plan.bytes_at_once() - see);
 }

@@ -3,6 +3,8 @@
 
 #include "golden.h"
 #include "io/file.h"
+#include "io/image.h"
+#include "story/trace_file.h"
 #include "story_result.h"
 
 using namespace seedstory;
@@ -23,13 +25,13 @@ TEST_CASE("logits, texts and features under the cache policies equal the golden 
     const auto told = tell(model.engine, request);
     REQUIRE(told->frames.size() == 7);
     TempDir dir;
-    told->trace.write(Trace::Files(dir / "trace.safetensors"));
+    TraceFile(dir / "trace.safetensors").write(told->trace);
     const auto got = open_weights(dir / "trace.safetensors");
     for (int frame = 1; frame <= 7; ++frame) {
       const auto ids = stories.at(name).at(frame - 1).at("ids").get<std::vector<int>>();
       const auto& said = told->trace.calls()[frame - 1].generated;
       CHECK(std::vector<int>(said.begin(), said.begin() + ids.size()) == ids);
-      CHECK(said[ids.size()] == model.engine.tokenizer.begin_image());
+      CHECK(said[ids.size()] == model.engine.language.tokenizer.begin_image());
       for (const auto& [what, limit] : {std::pair{"logits", 1e-4}, {"feature", 1e-3}}) {
         const std::string tensor = fmt::format("{}.{}.{}", name, frame, what);
         INFO(tensor);

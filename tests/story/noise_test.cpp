@@ -1,4 +1,4 @@
-#include "story/noise.h"
+#include "diffusion/noise.h"
 
 #include "golden.h"
 

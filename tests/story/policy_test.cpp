@@ -1,4 +1,4 @@
-#include "story/policy.h"
+#include "language/policy.h"
 
 #include <nlohmann/json.hpp>
 #include <numeric>

@@ -7,8 +7,8 @@
 
 #include "bench/replay.h"
 #include "catch.h"
-#include "story/published.h"
-#include "story/session.h"
+#include "language/session.h"
+#include "load/published.h"
 #include "story_result.h"
 
 using namespace seedstory;
@@ -46,7 +46,7 @@ TEST_CASE("a session over the recording backend leaves its ops in order", "[reco
   const ModelDir model = open_model({.dir = dir.path()});
   RecordingBackend recording;
   Engine engine(recording, model);
-  Session session(engine);
+  Session session(engine.language);
   recording.take_ops();
 
   const std::vector<int> ids = {5, 6, 7};
@@ -74,7 +74,7 @@ TEST_CASE("a session over the recording backend leaves its ops in order", "[reco
 TEST_CASE("a greedy token asks the same ops at the same addresses, and 4 bytes come down", "[recording]") {
   RecordingBackend recording;
   Engine engine(recording, published_sizes(), {.weight_type = DType::bf16});
-  Session session(engine, 1200);
+  Session session(engine.language, 1200);
   session.append(std::vector<int>(300, 5));
   int id = session.pick({});
   std::vector<std::string> first;
@@ -113,8 +113,8 @@ TEST_CASE("a picture's rows are one upload, and so is what keep() changes", "[re
   const ModelDir model = open_model({.dir = dir.path()});
   RecordingBackend recording;
   Engine engine(recording, model);
-  Session session(engine);
-  const Tokenizer& t = engine.tokenizer;
+  Session session(engine.language);
+  const Tokenizer& t = engine.language.tokenizer;
   std::vector<int> ids = {1, 5};
   for (int picture = 0; picture < 2; ++picture) {
     ids.insert(ids.end(), t.image_tokens().begin(), t.image_tokens().end());
@@ -153,7 +153,7 @@ TEST_CASE("a painter over the recording backend paints, and gives its memory bac
     CHECK(weights > 0);
     {
       StoryListener listener;
-      Painter painter(engine, default_request(engine.config), listener);
+      Painter painter = make_painter(engine, default_request(engine.config), listener);
       CHECK(recording.held_bytes() > weights);
       recording.take_ops();
       const VitConfig& vit = engine.config.vit;
@@ -212,7 +212,7 @@ TEST_CASE("each step of the denoiser asks the same ops at the same addresses and
       StepListener listener(recording);
       StoryRequest request = default_request(engine.config);
       request.steps = 4, request.cfg = cfg, request.sampling_method = method;
-      Painter painter(engine, request, listener);
+      Painter painter = make_painter(engine, request, listener);
       const Frame frame = {.text = {},
                            .feature = std::vector<float>(engine.config.vit.queries * engine.config.vit.output_dim)};
       painter.paint(frame);
@@ -245,7 +245,7 @@ TEST_CASE("a step of the published UNet is 892 ops at most, copies nothing and w
   StoryRequest request = default_request(engine.config);
   request.steps = 3;
   CHECK(request.width == 1024);
-  Painter painter(engine, request, listener);
+  Painter painter = make_painter(engine, request, listener);
   painter.paint({.feature = std::vector<float>(engine.config.vit.queries * engine.config.vit.output_dim)});
   REQUIRE(listener.steps.size() == 3);
   const std::vector<std::string>& step = listener.steps[1];

@@ -2,7 +2,7 @@
 #include "reference.h"
 
 #include "cpu/cpu_backend.h"
-#include "story/schedule.h"
+#include "diffusion/schedule.h"
 
 using namespace seedstory;
 

@@ -1,4 +1,4 @@
-#include "story/schedule.h"
+#include "diffusion/schedule.h"
 
 #include <nlohmann/json.hpp>
 

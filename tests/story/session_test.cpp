@@ -1,10 +1,11 @@
-#include "story/session.h"
+#include "language/session.h"
 
 #include <cmath>
 #include <limits>
 #include <set>
 
 #include "catch.h"
+#include "language/sampler.h"
 #include "story_result.h"
 
 using namespace seedstory;
@@ -23,8 +24,8 @@ TEST_CASE("a prompt gives the same bits whole, in pieces, and token by token", "
   TempDir dir;
   write_tiny_model(dir.path());
   LoadedModel model(dir.path(), 2);
-  const auto ids = some_ids(300, model.engine.tokenizer.vocab_size());  // more than one chunk
-  Session whole(model.engine), pieces(model.engine), single(model.engine);
+  const auto ids = some_ids(300, model.engine.language.tokenizer.vocab_size());  // more than one chunk
+  Session whole(model.engine.language), pieces(model.engine.language), single(model.engine.language);
   whole.append(ids);
   pieces.append(std::span(ids).first(7));
   pieces.append(std::span(ids).subspan(7, 131));
@@ -38,9 +39,9 @@ TEST_CASE("what is taken back leaves no trace", "[session]") {
   TempDir dir;
   write_tiny_model(dir.path());
   LoadedModel model(dir.path());
-  const Tokenizer& t = model.engine.tokenizer;
+  const Tokenizer& t = model.engine.language.tokenizer;
   const auto ids = some_ids(40, t.vocab_size());
-  Session clean(model.engine), used(model.engine);
+  Session clean(model.engine.language), used(model.engine.language);
   clean.append(ids);
   used.append(std::span(ids).first(30));
   std::vector<int> picture = {t.begin_image()};
@@ -57,9 +58,9 @@ TEST_CASE("a prefix is common up to the first drawn image token", "[session]") {
   TempDir dir;
   write_tiny_model(dir.path());
   LoadedModel model(dir.path());
-  const Tokenizer& t = model.engine.tokenizer;
+  const Tokenizer& t = model.engine.language.tokenizer;
   std::vector<int> ids = some_ids(5, t.vocab_size());
-  Session session(model.engine);
+  Session session(model.engine.language);
   session.append(ids);
   std::vector<int> picture = {t.begin_image()};
   picture.insert(picture.end(), t.image_tokens().begin(), t.image_tokens().end());
@@ -72,10 +73,10 @@ TEST_CASE("kept tokens take the positions of their ranks", "[session]") {
   TempDir dir;
   write_tiny_model(dir.path());
   LoadedModel model(dir.path());
-  const auto ids = some_ids(12, model.engine.tokenizer.vocab_size());
+  const auto ids = some_ids(12, model.engine.language.tokenizer.vocab_size());
   // Layer 0 sees tokens without context, so with one layer's worth of history a cache with a hole equals a shorter one
   // only in what it holds; the bookkeeping is what this checks.
-  Session session(model.engine);
+  Session session(model.engine.language);
   session.append(ids);
   session.keep({0, 1, 5, 9, 10, 11});
   CHECK(session.kept() == std::vector<int64_t>{0, 1, 5, 9, 10, 11});
@@ -102,12 +103,12 @@ TEST_CASE("what is picked on the backend is what the host would pick, and is app
   TempDir dir;
   write_tiny_model(dir.path());
   LoadedModel model(dir.path());
-  const Tokenizer& t = model.engine.tokenizer;
+  const Tokenizer& t = model.engine.language.tokenizer;
   const float never = -std::numeric_limits<float>::infinity();
   std::set<int> picked;
   for (const TokenRules rules : {TokenRules{.outside = 0}, {.outside = never, .banned = Tokenizer::eos}})
     for (int start = 3; start < 60; start += 7) {
-      Session here(model.engine), there(model.engine);
+      Session here(model.engine.language), there(model.engine.language);
       here.append({&start, 1});
       there.append({&start, 1});
       for (int i = 0; i < 12; ++i) {
@@ -126,8 +127,8 @@ TEST_CASE("a pick that is not appended is forgotten", "[session]") {
   TempDir dir;
   write_tiny_model(dir.path());
   LoadedModel model(dir.path());
-  const auto ids = some_ids(9, model.engine.tokenizer.vocab_size());
-  Session plain(model.engine), picks(model.engine);
+  const auto ids = some_ids(9, model.engine.language.tokenizer.vocab_size());
+  Session plain(model.engine.language), picks(model.engine.language);
   plain.append(ids);
   picks.append(std::span(ids).first(4));
   picks.pick({});
@@ -145,8 +146,8 @@ TEST_CASE("slots that are free again are used again, in any order of the cache's
   TempDir dir;
   write_tiny_model(dir.path());
   LoadedModel model(dir.path());
-  const auto ids = some_ids(30, model.engine.tokenizer.vocab_size());
-  Session roomy(model.engine), tight(model.engine, 14);
+  const auto ids = some_ids(30, model.engine.language.tokenizer.vocab_size());
+  Session roomy(model.engine.language), tight(model.engine.language, 14);
   for (Session* session : {&roomy, &tight}) {
     session->append(std::span(ids).first(12));
     session->keep({0, 1, 5, 9, 10, 11});
@@ -157,7 +158,7 @@ TEST_CASE("slots that are free again are used again, in any order of the cache's
     session->append(std::span(ids).subspan(23, 7));
   }
   // Another way to the same: what is dropped in two steps leaves other slots free.
-  Session steps(model.engine, 20);
+  Session steps(model.engine.language, 20);
   steps.append(std::span(ids).first(12));
   steps.keep({0, 1, 2, 5, 6, 9, 10, 11});
   steps.keep({0, 1, 5, 9, 10, 11});
@@ -177,8 +178,8 @@ TEST_CASE("more room is made where it is asked for, and the cache is then empty"
   TempDir dir;
   write_tiny_model(dir.path());
   LoadedModel model(dir.path());
-  const auto ids = some_ids(40, model.engine.tokenizer.vocab_size());
-  Session roomy(model.engine), grown(model.engine, 10);
+  const auto ids = some_ids(40, model.engine.language.tokenizer.vocab_size());
+  Session roomy(model.engine.language), grown(model.engine.language, 10);
   roomy.append(ids);
   grown.append(std::span(ids).first(10));
   grown.reserve(10);
@@ -198,7 +199,7 @@ TEST_CASE("logits that are not numbers end the story", "[session]") {
   TempDir dir;
   write_tiny_model(dir.path(), {.script = {{5, 6}}, .offset = NAN});
   LoadedModel model(dir.path());
-  Session session(model.engine);
+  Session session(model.engine.language);
   session.append(std::vector<int>{5, 6});
   CHECK(error_of([&] { session.pick({}); }) == "the LLM's logits are not finite");
   CHECK(error_of([&] { session.logits(); }) == "the LLM's logits are not finite");

@@ -46,7 +46,7 @@ std::string error_of(F&& run) {
 
 inline std::unique_ptr<StoryResult> tell(Engine& engine, const StoryRequest& request) {
   auto told = std::make_unique<StoryResult>();
-  Storyteller teller(engine, request, told->heard, &told->trace);
+  Storyteller teller = make_storyteller(engine, request, told->heard, &told->trace);
   while (auto frame = teller.next()) told->frames.push_back(std::move(*frame));
   return told;
 }

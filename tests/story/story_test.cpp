@@ -219,7 +219,7 @@ TEST_CASE("control tags in a prompt are only text", "[story]") {
                                                        : std::vector<int>(told->trace.calls()[0].context.begin() + 1,
                                                                           told->trace.calls()[0].context.end())) {
     CHECK(id > Tokenizer::eos);
-    CHECK(id < model.engine.tokenizer.image_tokens()[0]);
+    CHECK(id < model.engine.language.tokenizer.image_tokens()[0]);
   }
 }
 
@@ -326,8 +326,8 @@ TEST_CASE("the same story has the same bytes in any order and with any number of
 
   const auto interleaved = [&](Engine& engine) {
     RecordedText heard;
-    Storyteller teller(engine, request, heard);
-    Painter painter(engine, request, heard);
+    Storyteller teller = make_storyteller(engine, request, heard);
+    Painter painter = make_painter(engine, request, heard);
     std::vector<std::vector<uint8_t>> pictures;
     while (auto frame = teller.next()) pictures.push_back(painter.paint(*frame).rgb);
     return std::pair(heard.text, pictures);
@@ -340,6 +340,6 @@ TEST_CASE("the same story has the same bytes in any order and with any number of
   const auto told = tell(two.engine, request);
   CHECK(told->heard.text == expected.first);
   RecordedText heard;
-  Painter painter(two.engine, request, heard);
+  Painter painter = make_painter(two.engine, request, heard);
   for (int i : {2, 0, 1}) CHECK(painter.paint(told->frames[i]).rgb == expected.second[i]);
 }

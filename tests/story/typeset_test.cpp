@@ -1,4 +1,4 @@
-#include "story/typeset.h"
+#include "output/typeset.h"
 
 #include "catch.h"
 

@@ -1,9 +1,8 @@
 // CacheAttention (ops.h): causal attention over a cache whose keys are rotated by rank as they are read.
 //
-// Work   A thread takes a head, writes the head's part of the new keys and values to the cache, rotates its queries,
-// and
-//        goes over the tiles of kKeyTile ranks: a tile's keys are rotated and packed once, its values packed if several
-//        queries want them, then each block of queries takes it into its softmax (attend.h).
+// Work   A thread takes a head: it writes the head's part of the new keys and values to the cache, rotates its queries,
+//        and goes over the tiles of kKeyTile ranks: a tile's keys are rotated and packed once, its values packed if
+//        several queries want them, then each block of queries takes it into its softmax (attend.h).
 // Error  Against f64, of the weighted magnitude of v times (1 + the magnitude of the scores): the chains over head_dim
 //        and ranks, 2^-23 (sqrt(head_dim) + sqrt(length) + 6).
 // Bits   Tiles begin at multiples of kKeyTile ranks, and a row's sums run over ranks in order: a query gives the same

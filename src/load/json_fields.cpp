@@ -1,0 +1,109 @@
+#include "load/json_fields.h"
+
+#include <cmath>
+
+#include "io/file.h"
+
+namespace seedstory {
+namespace {
+
+constexpr int64_t kFileLimit = 4 << 20;
+constexpr int kDepthLimit = 32;
+
+std::string shown(const nlohmann::json& value) {
+  std::string s = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  return s.size() > 60 ? s.substr(0, 57) + "..." : s;
+}
+
+}  // namespace
+
+JsonFields JsonFields::read(const std::filesystem::path& file) {
+  const std::string text = read_text_file(file, kFileLimit);
+  int deepest = 0;
+  const auto watch_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    deepest = std::max(deepest, depth);
+    return depth <= kDepthLimit;  // deeper values are thrown away as they come
+  };
+  nlohmann::json json;
+  try {
+    json = nlohmann::json::parse(text, watch_depth);
+  } catch (const nlohmann::json::exception& e) {
+    fail_input(fmt::format("{}: not JSON: {}", file.string(), e.what()));
+  }
+  if (deepest > kDepthLimit) fail_input(fmt::format("{}: nested more than {} deep", file.string(), kDepthLimit));
+  if (!json.is_object()) fail_input(fmt::format("{}: {} came, expected an object", file.string(), shown(json)));
+  return JsonFields(std::move(json), file.string() + ": ");
+}
+
+JsonFields JsonFields::object(const std::string& key) const {
+  nlohmann::json inner = nlohmann::json::object();
+  if (has(key)) inner = json_[key];
+  if (!inner.is_object()) wrong(key, shown(inner) + " came, expected an object");
+  return JsonFields(std::move(inner), where_ + key + ".");
+}
+
+void JsonFields::wrong(const std::string& key, const std::string& what) const {
+  fail_input(fmt::format("{}{}: {}", where_, key, what));
+}
+
+void JsonFields::get(const std::string& key, int64_t& value, int64_t least, int64_t most) const {
+  if (!has(key)) return;
+  const auto& v = json_[key];
+  const bool fits = v.is_number_integer() && (v.is_number_unsigned() ? v.get<uint64_t>() <= uint64_t(INT64_MAX) : true);
+  if (!fits || v.get<int64_t>() < least || v.get<int64_t>() > most)
+    wrong(key, fmt::format("{} came, expected an integer from {} to {}", shown(v), least, most));
+  value = v.get<int64_t>();
+}
+
+void JsonFields::get(const std::string& key, double& value) const {
+  if (!has(key)) return;
+  if (!json_[key].is_number()) wrong(key, shown(json_[key]) + " came, expected a number");
+  value = json_[key].get<double>();
+}
+
+void JsonFields::get(const std::string& key, float& value) const {
+  double wide = value;
+  get(key, wide);
+  if (!has(key)) return;
+  value = float(wide);
+  if (!std::isfinite(value) || (wide != 0 && value == 0))
+    wrong(key, shown(json_[key]) + " came, which f32 cannot hold");
+}
+
+void JsonFields::get(const std::string& key, bool& value) const {
+  if (!has(key)) return;
+  if (!json_[key].is_boolean()) wrong(key, shown(json_[key]) + " came, expected true or false");
+  value = json_[key].get<bool>();
+}
+
+void JsonFields::get(const std::string& key, std::string& value) const {
+  if (!has(key)) return;
+  if (!json_[key].is_string()) wrong(key, shown(json_[key]) + " came, expected a string");
+  value = json_[key].get<std::string>();
+}
+
+void JsonFields::get(const std::string& key, std::vector<std::string>& value) const {
+  if (!has(key)) return;
+  const auto& v = json_[key];
+  const auto is_string = [](const nlohmann::json& e) { return e.is_string(); };
+  if (!v.is_array() || !std::all_of(v.begin(), v.end(), is_string))
+    wrong(key, shown(v) + " came, expected an array of strings");
+  value = v.get<std::vector<std::string>>();
+}
+
+void JsonFields::get(const std::string& key, std::vector<int64_t>& value, size_t count) const {
+  if (!has(key)) return;
+  const auto& v = json_[key];
+  const auto is_size = [](const nlohmann::json& e) {
+    return e.is_number_integer() && e >= 0 && e <= (int64_t(1) << 31);
+  };
+  if (count != 0 && is_size(v)) {
+    value.assign(count, v.get<int64_t>());
+    return;
+  }
+  if (!v.is_array() || !std::all_of(v.begin(), v.end(), is_size) || (count != 0 && v.size() != count))
+    wrong(key, shown(v) + " came, expected an array of " + (count ? std::to_string(count) + " " : "") + "sizes");
+  value = v.get<std::vector<int64_t>>();
+}
+
+}  // namespace seedstory

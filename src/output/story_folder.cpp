@@ -1,0 +1,708 @@
+#include "output/story_folder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "io/file.h"
+#include "io/json.h"
+#include "output/contact_sheet.h"
+#include "output/story_html.h"
+#include "seedstory/error.h"
+#include "text/normal_text.h"
+
+namespace seedstory {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kStory = "story.json";
+constexpr const char* kPage = "story.html";
+constexpr const char* kPngKey = "seedstory";
+
+// What a file says, or nothing where it is damaged or somebody else's.
+template <class F>
+auto or_nothing(F&& read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const Error&) {
+  } catch (const nlohmann::json::exception&) {
+  }
+  return {};
+}
+
+// A path of the user's need not be UTF-8; what is not becomes U+FFFD.
+std::string json_text(const Json& json, int indent = -1, bool ascii = false) {
+  return json.dump(indent, ' ', ascii, Json::error_handler_t::replace);
+}
+
+std::string frame_file(int64_t index) {
+  return fmt::format("{:03}.png", index);
+}
+
+// NNN.png, as this program names frames.
+bool is_frame_file(const std::string& name) {
+  return name.size() >= 7 && name.substr(name.size() - 4) == ".png" &&
+         std::all_of(name.begin(), name.end() - 4, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// The double that prints as the float does: 0.95, not 0.949999988.
+double shortest(float value) {
+  return std::stod(fmt::format("{}", value));
+}
+
+Json object(const StoryRecord::Names& names) {
+  Json json = Json::object();
+  for (const auto& [name, value] : names) json[name] = value;
+  return json;
+}
+
+// Stories from before there was a choice have no word of it.
+void add_what_was_no_choice(nlohmann::json& story) {
+  if (!story.is_object() || !story.contains("request") || !story["request"].is_object()) return;
+  for (const auto& [key, value] : {std::pair{"sampling_method", "euler"}, std::pair{"scheduler", "discrete"}})
+    if (!story["request"].contains(key)) story["request"][key] = value;
+}
+
+Json sampling_json(const SamplingParams& s) {
+  return {{"temp", shortest(s.temperature)},
+          {"top_k", s.top_k},
+          {"top_p", shortest(s.top_p)},
+          {"min_p", shortest(s.min_p)},
+          {"repeat_penalty", shortest(s.repeat_penalty)}};
+}
+
+Json request_json(const StoryRecord& record) {
+  const StoryRequest& r = record.request;
+  Json json = Json::object();
+  if (record.command == "generate")
+    json["prompt"] = r.prompt;
+  else
+    json["captions"] = r.captions;
+  json["image"] = record.start_fingerprint.empty() ? Json(nullptr) : Json(record.start_fingerprint);
+  json["frames"] = r.frames;
+  json["seed"] = r.seed;
+  json["seed_per_frame"] = r.seed_per_frame;
+  json["rng"] = name_of(kNoiseSources, r.rng);
+  json["steps"] = r.steps;
+  json["sampling_method"] = name_of(kSamplingMethods, r.sampling_method);
+  json["scheduler"] = name_of(kSigmaSchedules, r.scheduler);
+  json["cfg_scale"] = r.cfg;
+  json["width"] = r.width;
+  json["height"] = r.height;
+  json["policy"] = name_of(kPolicies, r.policy);
+  json["window"] = r.window;
+  json["max_tokens"] = r.max_tokens;
+  json["sampling"] = sampling_json(r.sampling);
+  json["type"] = record.type;
+  json["backend"] = record.backend;
+  return json;
+}
+
+Json head_json(const StoryRecord& record) {
+  return {
+      {"seedstory", record.version},
+      {"command", record.command},
+      {"model", {{"name", record.model}, {"weights", object(record.weights)}, {"flags", object(record.model_flags)}}},
+      {"request", request_json(record)}};
+}
+
+Json digest_json(const FileDigest& digest) {
+  return {{"bytes", digest.bytes}, {"crc32", fmt::format("{:08x}", digest.crc32)}};
+}
+
+// Nothing: there is none, as in stories of before there were any.
+std::optional<FileDigest> stored_digest(const nlohmann::json& json) {
+  if (!json.contains("crc32")) return std::nullopt;
+  const std::string text = json.at("crc32");
+  FileDigest digest{.bytes = json.at("bytes"), .crc32 = 0};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), digest.crc32, 16);
+  if (error != std::errc() || end != text.data() + text.size()) fail_input(fmt::format("{}: crc32 is none", kStory));
+  return digest;
+}
+
+Json frame_json(const StoredFrame& frame) {
+  return {{"index", frame.index}, {"file", frame.file}, {"text", frame.text}, {"seed", frame.seed}};
+}
+
+// What one picture of so many may take in the page, before base64: of eleven or fewer, a page of 2 MB.
+size_t page_picture_bytes(size_t pictures) {
+  constexpr size_t kPage = 1'350'000, kLeast = 48'000, kMost = 384'000;
+  return std::clamp(kPage / std::max<size_t>(pictures, 1), kLeast, kMost);
+}
+
+// The line that AUTOMATIC1111's web UI writes, and many viewers show.
+std::string a1111_parameters(const StoryRecord& record, const StoredFrame& frame) {
+  const StoryRequest& r = record.request;
+  std::string model_hash;
+  for (const auto& [part, print] : record.weights)
+    if (part == "unet") model_hash = print;
+  std::string sampler = row_of(kSamplingMethods, r.sampling_method).title;
+  if (r.scheduler != SigmaSchedule::discrete)
+    sampler += fmt::format(", Schedule type: {}", row_of(kSigmaSchedules, r.scheduler).title);
+  return fmt::format(
+      "{}\nSteps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model hash: {}, Model: {}, Version: "
+      "seedstory {}",
+      frame.text, r.steps, sampler, r.cfg, frame.seed, r.width, r.height, model_hash, record.model, record.version);
+}
+
+// A text as the model reads it: stories that differ in no more than how it was typed are one.
+nlohmann::json as_read(const StoryRecord& record, const nlohmann::json& text) {
+  if (record.request.policy == Policy::compat_vis) return text;
+  if (text.is_string()) return or_nothing([&] { return normal_text(text.get<std::string>()); });
+  if (!text.is_array()) return text;
+  nlohmann::json texts = nlohmann::json::array();
+  for (const nlohmann::json& one : text) texts.push_back(as_read(record, one));
+  return texts;
+}
+
+// What differs between the story asked for and another, for a person; empty: nothing, or that it goes on where the
+// other ends.
+std::string difference(const StoryRecord& record, const nlohmann::json& stored) {
+  using Json = nlohmann::json;  // the order of fields says nothing
+  const Json asked = Json::parse(json_text(head_json(record)));
+  if (asked["seedstory"] != stored.value("seedstory", Json())) return "program version differs";
+  if (asked["command"] != stored.value("command", Json())) return "command differs";
+  const Json model = stored.value("model", Json::object());
+  if (asked["model"]["name"] != model.value("name", Json())) return "model differs";
+  if (asked["model"]["weights"] != model.value("weights", Json())) return "model's weights differ";
+  const Json request = stored.value("request", Json::object());
+  for (const auto& [key, given] : asked["request"].items()) {
+    const bool is_text = key == "prompt" || key == "captions";
+    const Json stored_value = request.value(key, Json("absent"));
+    const Json value = is_text ? as_read(record, given) : given;
+    const Json there = is_text ? as_read(record, stored_value) : stored_value;
+    if (value == there) continue;
+    const bool is_longer = key == "frames" && there.is_number_integer() && there < value;
+    const bool goes_on = key == "captions" && there.is_array() && there.size() < value.size() &&
+                         std::equal(there.begin(), there.end(), value.begin());
+    const std::string differs = key + (key.ends_with("s") ? " differ" : " differs");
+    if (!is_longer && !goes_on) return differs;
+    if (record.counts_frames)
+      return fmt::format("{}, and this model is told how many frames are left: {} begin otherwise than {}", differs,
+                         record.request.frames, request.value("frames", Json()).dump());
+  }
+  return "";
+}
+
+// The very request, not one that goes on behind it.
+bool is_whole_request(const StoryRecord& record, nlohmann::json stored) {
+  nlohmann::json asked = nlohmann::json::parse(json_text(request_json(record)));
+  for (nlohmann::json* request : {&asked, &stored})
+    for (const char* key : {"prompt", "captions"})
+      if (request->contains(key)) (*request)[key] = as_read(record, (*request)[key]);
+  return asked == stored;
+}
+
+// Somebody's 1.5 is no frame's number, though the library would make 1 of it.
+StoredFrame stored_frame(const nlohmann::json& json) {
+  for (const char* key : {"index", "seed"})
+    if (!json.at(key).is_number_unsigned()) fail_input(fmt::format("{}: {} is no whole number", kStory, key));
+  return {.index = json.at("index"),
+          .file = json.at("file"),
+          .text = json.at("text"),
+          .seed = json.at("seed"),
+          .digest = stored_digest(json)};
+}
+
+// Something is there that has a content to lose; a link that leads nowhere has none.
+// Or a link to one: reading it does not wait for somebody.
+bool is_file(const fs::path& path) {
+  std::error_code none;
+  return fs::is_regular_file(path, none);
+}
+
+bool is_there(const fs::path& path) {
+  std::error_code none;
+  return fs::exists(path, none);
+}
+
+// What a link leads to; the link stays.
+void remove_content(const fs::path& path) {
+  std::error_code ignored;  // what stays is overwritten, or write_json says why not
+  const fs::path file = end_of_links(path);
+  if (fs::is_regular_file(file, ignored)) fs::remove(file, ignored);
+}
+
+}  // namespace
+
+// What a folder's story.json says.
+struct StoryFolder::Stored {
+  nlohmann::json json;
+  std::vector<StoredFrame> frames;
+  std::set<std::string> sheets;
+  std::optional<FileDigest> page;
+  std::vector<std::string> changed;  // what no run wrote, in words
+  bool is_damaged = false;           // there is none, or it is no JSON, but a frame of this story is there
+};
+
+StoryFolder::StoryFolder(fs::path dir, StoryRecord record) : dir_(std::move(dir)), record_(std::move(record)) {}
+
+StoryFolder::~StoryFolder() {
+  if (!frames_.empty() || !listed_.empty()) return;
+  std::error_code ignored;
+  if (begun_ && !made_.empty()) fs::remove(dir_ / kStory, ignored);
+  for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) fs::remove(*folder, ignored);  // if it is empty
+}
+
+bool StoryFolder::claim() {
+  if (dir_.empty()) return true;
+  std::vector<fs::path> missing;
+  for (fs::path at = dir_.has_filename() ? dir_ : dir_.parent_path(); !at.empty() && !is_there(at);
+       at = at.parent_path()) {
+    std::error_code none;
+    if (fs::is_symlink(at, none))
+      fail_input(
+          fmt::format("{}: is a link to {}, which is not there", at.string(), fs::read_symlink(at, none).string()));
+    missing.push_back(at);
+  }
+  for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) {
+    std::error_code error;
+    if (fs::create_directory(*folder, error)) made_.push_back(*folder);
+    if (error) fail_input(fmt::format("{}: cannot be made: {}", dir_.string(), error.message()));
+  }
+  const bool is_taken = lock_.take(dir_);
+  if (!is_taken) made_.clear();  // whoever has it was faster, and the folders are theirs
+  return is_taken;
+}
+
+int64_t StoryFolder::most_frames() const {
+  return record_.request.frames + (record_.start_fingerprint.empty() ? 0 : 1);
+}
+
+// Nothing: there is no story.json. Throws where it is not one of this program's.
+std::optional<StoryFolder::Stored> StoryFolder::stored() const {
+  const bool is_missing = !is_there(dir_ / kStory);
+  if (!is_missing && !is_file(dir_ / kStory)) fail_input((dir_ / kStory).string() + ": is not a regular file");
+  const std::string text = is_missing ? "" : read_text_file(dir_ / kStory);
+  if (!nlohmann::json::accept(text) && has_a_frame()) return Stored{.is_damaged = true};
+  if (is_missing) return std::nullopt;
+  Stored stored{.json = parse_json(text, kStory, 8)};
+  stored.json.at("seedstory");
+  add_what_was_no_choice(stored.json);
+  for (const nlohmann::json& json : stored.json.at("frames")) {
+    const StoredFrame frame = stored_frame(json);
+    const int64_t next = stored.frames.empty() ? 0 : stored.frames.back().index + 1;
+    if (frame.file != frame_file(frame.index))
+      stored.changed.push_back(fmt::format("frame {} has the file \"{}\", expected \"{}\"", frame.index, frame.file,
+                                           frame_file(frame.index)));
+    else if (frame.index < next)
+      stored.changed.push_back(fmt::format("frame {} stands behind frame {}", frame.index, next - 1));
+    else
+      stored.frames.push_back(frame);
+  }
+  if (stored.json.contains("page")) stored.page = stored_digest(stored.json["page"]);
+  for (const std::string sheet : stored.json.value("sheets", nlohmann::json::array()))
+    if (!sheet.empty() && sheet == fs::path(sheet).filename() && !is_story_file(sheet)) stored.sheets.insert(sheet);
+  return stored;
+}
+
+// Whether a frame's own data say that it is this one, of this story or of a shorter one that it continues.
+bool StoryFolder::is_of(const nlohmann::json& story, const StoredFrame& frame) const {
+  nlohmann::json own = nlohmann::json::parse(frame_json(frame).dump()), there = story.at("frame");
+  if (frame.index == 0 && !record_.start_fingerprint.empty()) own["start"] = true;
+  for (nlohmann::json* json : {&own, &there}) json->at("text") = as_read(record_, json->at("text"));
+  return difference(record_, story).empty() && there == own;
+}
+
+std::optional<nlohmann::json> StoryFolder::data_of(const std::string& file) const {
+  return or_nothing([&]() -> std::optional<nlohmann::json> {
+    if (!is_file(dir_ / file)) return std::nullopt;
+    const auto text = read_frame_json(dir_ / file);
+    if (!text) return std::nullopt;
+    nlohmann::json story = parse_json(*text, file, 8);
+    add_what_was_no_choice(story);
+    return story;
+  });
+}
+
+// Whether a frame's file is what was written; without a digest, whether it is a picture.
+bool StoryFolder::is_whole(const StoredFrame& frame) const {
+  return or_nothing([&] {
+    if (!is_file(dir_ / frame.file)) return false;
+    if (frame.digest) return file_digest(dir_ / frame.file) == *frame.digest;
+    read_image(dir_ / frame.file);
+    return true;
+  });
+}
+
+bool StoryFolder::is_intact(const StoredFrame& frame) const {
+  return is_whole(frame) && or_nothing([&] {
+           const auto data = data_of(frame.file);
+           return data && is_of(*data, frame);
+         });
+}
+
+// A picture in the folder that says itself that it is of this story.
+bool StoryFolder::has_a_frame() const {
+  for (int64_t index = 0; index < most_frames(); ++index)
+    if (const auto data = data_of(frame_file(index)))
+      if (or_nothing([&] { return difference(record_, *data).empty(); })) return true;
+  return false;
+}
+
+// Why it is another story; empty: it is this one, or there is none.
+std::string StoryFolder::whose(const std::optional<Stored>& stored) const {
+  return !stored || stored->is_damaged ? "" : difference(record_, stored->json);
+}
+
+bool StoryFolder::suits() const {
+  std::error_code none;
+  if (is_there(dir_) && !fs::is_directory(dir_, none)) return false;
+  return or_nothing([&] {
+    const auto there = stored();
+    if (!there) need_no_strangers({});
+    return whose(there).empty();
+  });
+}
+
+std::optional<std::vector<StoredFrame>> StoryFolder::finished() const {
+  if (dir_.empty()) return std::nullopt;
+  return or_nothing([&]() -> std::optional<std::vector<StoredFrame>> {
+    const auto there = stored();
+    if (!there || there->is_damaged || !there->changed.empty() || !there->json.value("complete", false) ||
+        !whose(there).empty() || !is_whole_request(record_, there->json.at("request")))
+      return std::nullopt;
+    for (size_t i = 0; i < there->frames.size(); ++i)
+      if (there->frames[i].index != int64_t(i) || !is_intact(there->frames[i])) return std::nullopt;
+    const bool has_more = int64_t(there->frames.size()) < most_frames() && data_of(frame_file(there->frames.size()));
+    return there->frames.empty() || has_more ? std::nullopt : std::optional(there->frames);
+  });
+}
+
+std::vector<std::string> StoryFolder::damage() const {
+  if (dir_.empty()) return {};
+  return or_nothing([&] {
+    std::vector<std::string> words;
+    const auto add = [&](const std::string& file) {
+      const fs::path path = dir_ / file;
+      words.push_back(fmt::format("{} is {}", path.string(), is_there(path) ? "damaged" : "missing"));
+    };
+    const auto changed = [&](const std::string& what) {
+      words.push_back(fmt::format("{} was changed: {}", (dir_ / kStory).string(), what));
+    };
+    const auto there = stored();
+    if (!there || !whose(there).empty()) return words;
+    if (there->is_damaged) {
+      add(kStory);
+      return words;
+    }
+    for (const std::string& what : there->changed) changed(what);
+    int64_t next = 0;
+    for (const StoredFrame& frame : there->frames) {
+      const auto data = data_of(frame.file);
+      if (!is_whole(frame) || !data || !difference(record_, *data).empty())
+        add(frame.file);
+      else if (!is_of(*data, frame))
+        changed(fmt::format("{} says otherwise", (dir_ / frame.file).string()));
+      const bool is_unlisted = frame.index > next && there->json.value("complete", false) && there->changed.empty();
+      if (is_unlisted) changed(frame_file(next) + " is not in it");
+      next = frame.index + 1;
+    }
+    if (there->json.value("complete", false) && there->changed.empty() && next < most_frames() &&
+        data_of(frame_file(next)) && is_whole_request(record_, there->json.at("request")))
+      changed(frame_file(next) + " is not in it");
+    return words;
+  });
+}
+
+bool StoryFolder::mend(const std::vector<StoredFrame>& frames) {
+  frames_ = frames;
+  const auto there = stored();
+  sheets_.insert(there->sheets.begin(), there->sheets.end());
+  page_ = there->page;
+  own_ = {kStory, kPage};
+  if (sheets_ != there->sheets) write_json(true);
+  if (page_ && or_nothing([&] { return file_digest(dir_ / kPage) == *page_; })) return false;
+  const std::string html = page(frames);
+  if (or_nothing([&] { return read_text_file(dir_ / kPage) == html; })) return false;
+  if (std::exchange(page_, digest_of(html)) != page_) write_json(true);
+  put(kPage, html);
+  return true;
+}
+
+void StoryFolder::take_sheet(const std::string& name, bool force) {
+  sheets_.insert(name);
+  const bool is_own = or_nothing([&] {
+    const auto there = stored();
+    const bool is_refused = !force && !whose(there).empty();  // by begin(), for another reason
+    return there && (is_refused || there->sheets.count(name) > 0);
+  });
+  std::error_code none;
+  const fs::path path = dir_ / name;
+  if (!is_own && fs::is_regular_file(path, none))
+    fail_input(fmt::format("{}: is not of the story in its folder, and is not overwritten; name another --sheet FILE",
+                           path.string()));
+}
+
+// The folder's files that a story may write: what story.json lists, and a picture whose run was killed before that.
+std::set<std::string> StoryFolder::own_files(const Stored& stored) const {
+  std::set<std::string> own = stored.sheets;
+  own.insert(kStory);
+  // Older stories do not say that they have a page.
+  const bool is_older =
+      std::any_of(stored.frames.begin(), stored.frames.end(), [](const StoredFrame& frame) { return !frame.digest; });
+  if (stored.page || is_older || stored.is_damaged) own.insert(kPage);
+  for (const StoredFrame& frame : stored.frames) own.insert(frame.file);
+  const auto is_one = [&](const nlohmann::json& story) {
+    return difference(record_, story).empty() ||
+           (!stored.is_damaged && story.at("request") == stored.json.at("request") &&
+            story.at("model").at("weights") == stored.json.at("model").at("weights"));
+  };
+  const int64_t most = std::max(most_frames(), int64_t(stored.frames.size()) + 1);
+  for (int64_t index = 0; index < most; ++index) {
+    const std::string file = frame_file(index);
+    if (own.count(file)) continue;
+    const auto data = data_of(file);
+    if (data && or_nothing([&] { return is_one(*data); })) own.insert(file);
+  }
+  return own;
+}
+
+// Where story.json says nothing any more: what another story left, as its pictures say. Nothing: there is none.
+std::set<std::string> StoryFolder::files_of_another() const {
+  std::set<std::string> own;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(dir_, none)) {
+    const std::string name = entry.path().filename().string();
+    const auto data = is_frame_file(name) ? data_of(name) : std::nullopt;
+    if (data && data->contains("seedstory") && data->contains("request")) own.insert(name);
+  }
+  if (!own.empty()) own.insert({kStory, kPage});
+  return own;
+}
+
+void StoryFolder::need_no_strangers(const std::set<std::string>& own) const {
+  std::vector<std::string> wanted{kStory, kPage};
+  for (int64_t index = 0; index < most_frames(); ++index) wanted.push_back(frame_file(index));
+  std::set<fs::path> ends;
+  for (const std::string& name : wanted) {
+    std::error_code none;
+    const fs::path path = dir_ / name;
+    const auto refuse = [&](const char* why) { fail_input(fmt::format("{}: {}", path.string(), why)); };
+    if (is_there(path)) {
+      if (!fs::is_regular_file(path, none)) refuse("is not a regular file");
+      if (!own.count(name))
+        refuse(
+            "is not of a story that this folder holds, and is not overwritten; move it away, or go elsewhere with -o");
+    }
+    if (!fs::is_symlink(path, none)) continue;
+    const fs::path end = end_of_links(path);
+    const bool is_inside = end.parent_path() == fs::canonical(dir_, none);
+    if (!ends.insert(end).second || (is_inside && is_story_file(end.filename().string())))
+      refuse("is a link to another file of the story");
+    const WritablePlace shown(path);
+  }
+}
+
+void StoryFolder::begin(bool force) {
+  if (dir_.empty()) return;
+  std::optional<Stored> there;
+  std::string why = "cannot be read";
+  const bool is_read = or_nothing([&] {
+    there = stored();
+    why = whose(there);
+    return true;
+  });
+  const std::set<std::string> own = there ? own_files(*there) : is_read ? std::set<std::string>() : files_of_another();
+  if (!is_read && own.empty()) need_no_strangers({});
+  if (!why.empty() && !force)
+    fail_input(fmt::format("{}: holds another story ({} {}); --force replaces it, -o DIR goes elsewhere", dir_.string(),
+                           is_read ? "its" : "whose story.json", why));
+  need_no_strangers(own);
+  remove_stale_temporaries(dir_);
+  // Shows that a frame has room, at its largest; gone again at once.
+  AtomicFile(dir_ / kStory).write(std::string(size_t(record_.request.width * record_.request.height * 3), '\0'));
+  if (force) {
+    for (const std::string& name : own) remove_content(dir_ / name);
+  } else if (there) {
+    sheets_.insert(there->sheets.begin(), there->sheets.end());
+    page_ = there->page;
+    for (const StoredFrame& frame : there->frames)
+      if (is_there(dir_ / frame.file)) listed_.push_back(frame);
+    std::copy_if(own.begin(), own.end(), std::inserter(own_, own_.end()),
+                 [&](const std::string& name) { return is_there(dir_ / name); });
+  }
+  begun_ = true;
+  write_json(false);
+}
+
+// Moved or removed since claim(): what is at its name now is somebody else's.
+void StoryFolder::need_folder() const {
+  if (!lock_.is_at(dir_))
+    fail_input(fmt::format("{}: the folder was moved or removed while its story was made", dir_.string()));
+}
+
+void StoryFolder::put(const std::string& name, std::string_view bytes) {
+  need_folder();
+  write_file_atomically(dir_ / name, bytes, own_.count(name) ? std::nullopt : std::optional(FileState()));
+  own_.insert(name);
+}
+
+StoredFrame StoryFolder::describe(const Frame& frame) const {
+  return {.index = frame.index,
+          .file = frame_file(frame.index),
+          .text = frame.text,
+          .seed = frame_seed(record_.request, frame.index)};
+}
+
+// What stands in a frame's file: all that its pixels follow from.
+std::string StoryFolder::frame_text(const StoredFrame& frame, bool is_start) const {
+  Json json = head_json(record_);
+  json["frame"] = frame_json(frame);
+  if (is_start) json["frame"]["start"] = true;  // nothing here was drawn with these parameters
+  return json_text(json, -1, true);
+}
+
+StoredFrame StoryFolder::add(const Frame& frame, const Image& picture, bool is_start) {
+  StoredFrame stored = describe(frame);
+  PngText text;
+  if (!is_start) text.emplace_back("parameters", a1111_parameters(record_, stored));
+  text.emplace_back(kPngKey, frame_text(stored, is_start));
+  last_png_ = encode_png(picture, text);
+  stored.digest = digest_of(last_png_);
+  if (!dir_.empty()) put(stored.file, last_png_);
+  frames_.push_back(stored);
+  // A picture of the user's may be large: it is read again instead of copied.
+  prepare(stored, is_start ? std::nullopt : std::optional(picture));
+  write_json(false);
+  return stored;
+}
+
+std::optional<StoredFrame> StoryFolder::keep(const Frame& frame) {
+  if (dir_.empty()) return std::nullopt;
+  need_folder();
+  StoredFrame stored = describe(frame);
+  for (const StoredFrame& listed : listed_)
+    if (listed.index == stored.index) stored.digest = listed.digest;
+  if (!is_intact(stored)) return std::nullopt;
+  // The same pixels, but of a story that asked for fewer frames, or found its model at another place.
+  if (read_frame_json(dir_ / stored.file) != frame_text(stored, false))
+    return add(frame, read_image(dir_ / stored.file));
+  stored.digest = file_digest(dir_ / stored.file);
+  frames_.push_back(stored);
+  prepare(stored, std::nullopt);
+  write_json(false);
+  return stored;
+}
+
+// The picture for the page, while the next frame is told and painted. The fewer bytes are allowed, the more frames the
+// story may have: as many as it was asked for, so that a story that goes on another time gets the same page.
+void StoryFolder::prepare(const StoredFrame& frame, std::optional<Image> picture) {
+  if (dir_.empty()) return;
+  pictures_[frame.index] = std::async(
+      [path = dir_ / frame.file, picture = std::move(picture), most = page_picture_bytes(size_t(most_frames()))] {
+        return page_picture(picture ? *picture : read_image(path), most);
+      });
+}
+
+void StoryFolder::finish(bool complete) {
+  if (dir_.empty()) return;
+  std::vector<StoredFrame> shown = complete ? frames_ : all_frames();
+  const auto is_broken = [&](const StoredFrame& f) { return f.index >= int64_t(frames_.size()) && !is_intact(f); };
+  shown.erase(std::remove_if(shown.begin(), shown.end(), is_broken), shown.end());
+  const std::string html = page(shown);
+  // story.json first: a page that is missing because its run was killed in between is written again by the next one. A
+  // stranger's that came meanwhile stays.
+  const auto before = std::exchange(page_, digest_of(html));
+  write_json(complete && (own_.count(kPage) || !is_there(dir_ / kPage)));
+  try {
+    put(kPage, html);
+  } catch (const Error&) {
+    page_ = before;
+    write_json(false);
+    throw;
+  }
+}
+
+std::string StoryFolder::page(const std::vector<StoredFrame>& frames) {
+  const StoryRequest& r = record_.request;
+  const std::string title = story_title(record_.command == "generate" ? r.prompt : r.captions.at(0));
+  constexpr size_t kMostCommand = 1600;  // bytes: the last page has no more room
+  const bool fits = !record_.command_line.empty() && record_.command_line.size() <= kMostCommand;
+  std::string again = "For the line that makes it again, in the folder that it was made in:";
+  if (fits)
+    again = fmt::format("This line, typed in the folder of the story, makes it again{}:",
+                        record_.model_flags.empty() ? "" : fmt::format("; MODEL is where {} is", record_.model));
+  const Colophon colophon = {
+      .made = fmt::format("Told and painted by {} with seedstory {}, seed {}.", record_.model, record_.version, r.seed),
+      .again = again,
+      .command = fits ? record_.command_line : "seedstory inspect story.json --command"};
+  std::vector<Page> pages;
+  pages.reserve(frames.size());
+  for (const StoredFrame& frame : frames) {
+    if (!pictures_.count(frame.index)) prepare(frame, std::nullopt);
+    pages.push_back({.text = frame.text, .picture = pictures_[frame.index].get()});
+    pictures_.erase(frame.index);
+  }
+  return story_page(title, colophon, pages);
+}
+
+// Those of this run, and behind them what another left that this one did not come to.
+std::vector<StoredFrame> StoryFolder::all_frames() const {
+  std::vector<StoredFrame> all = frames_;
+  for (const StoredFrame& frame : listed_)
+    if (frame.index >= int64_t(frames_.size())) all.push_back(frame);
+  return all;
+}
+
+std::string StoryFolder::png(const StoredFrame& frame) const {
+  if (dir_.empty()) return last_png_;
+  const MappedFile file(dir_ / frame.file);
+  return {file.bytes().begin(), file.bytes().end()};
+}
+
+std::string StoryFolder::write_sheet(const fs::path& file, const FileState& expected,
+                                     const std::vector<StoredFrame>& frames) const {
+  std::vector<SheetFrame> sheet;
+  sheet.reserve(frames.size());
+  for (const StoredFrame& frame : frames)
+    sheet.push_back({.text = frame.text, .picture = read_image(dir_ / frame.file)});
+  const Sheet made = contact_sheet(sheet);
+  write_file_atomically(file, encode_png(made.image), expected);
+  return made.lacks;
+}
+
+void StoryFolder::write_json(bool complete) {
+  if (dir_.empty()) return;
+  Json json = head_json(record_);
+  json["complete"] = complete;
+  if (!sheets_.empty()) json["sheets"] = sheets_;
+  if (page_) json["page"] = digest_json(*page_);
+  json["frames"] = Json::array();
+  for (const StoredFrame& frame : complete ? frames_ : all_frames()) {
+    json["frames"].push_back(frame_json(frame));
+    if (frame.digest) json["frames"].back().update(digest_json(*frame.digest));
+  }
+  put(kStory, json_text(json, 1) + "\n");
+}
+
+bool is_story_file(const std::string& name) {
+  return name == kStory || name == kPage || is_frame_file(name);
+}
+
+std::optional<std::string> read_frame_json(const fs::path& png) {
+  for (const auto& [key, text] : read_png_text(png))
+    if (key == kPngKey) return text;
+  return std::nullopt;
+}
+
+std::string read_story_json(const fs::path& file_or_dir) {
+  const bool is_dir = fs::is_directory(file_or_dir);
+  const fs::path file = is_dir ? file_or_dir / kStory : file_or_dir;
+  if (is_dir && is_there(file) && !is_file(file)) fail_input(file.string() + ": is not a regular file");
+  return read_text_file(file);
+}
+
+nlohmann::ordered_json story_head(const StoryRecord& record) {
+  return head_json(record);
+}
+
+}  // namespace seedstory
