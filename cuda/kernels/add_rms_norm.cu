@@ -86,7 +86,7 @@ void launch_op(const AddRmsNorm& op, Stream stream) {
                        .eps = op.eps};
     const auto start = [&]<class V, int... kChunks>() {
       with_at_least<kChunks...>(ceil_div(dim, kThreads * V::size), "AddRmsNorm: chunks of a row", [&]<int n>() {
-        launch<Shared>(add_rms_norm<T, V, n>, dim3(unsigned(rows)), kThreads, stream, args);
+        launch<Shared, add_rms_norm<T, V, n>>(dim3(unsigned(rows)), kThreads, stream, args);
       });
     };
     const bool vectors =

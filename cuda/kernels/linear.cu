@@ -193,7 +193,7 @@ void launch_tensor_core(const Linear& op, Stream stream) {
                      .act = op.act};
   const auto start = [&]<class Tile, bool kAligned>() {
     const dim3 grid(unsigned(ceil_div(args.n, Tile::cols)), unsigned(ceil_div(args.rows, Tile::rows)));
-    launch<Shared<T, Tile>>(linear<T, Tile, kAligned>, grid, Tile::threads, stream, args);
+    launch<Shared<T, Tile>, linear<T, Tile, kAligned>>(grid, Tile::threads, stream, args);
   };
   const bool aligned =
       has_16_byte_rows(op.x) && has_16_byte_rows(op.w) && has_16_byte_rows(op.y) && has_16_byte_rows(op.residual);

@@ -94,7 +94,7 @@ void launch_linear_f32(const Linear& op, Stream stream) {
                   .k = op.x.cols(),
                   .act = op.act};
   const dim3 grid(unsigned(ceil_div(args.n, kTile)), unsigned(ceil_div(args.rows, kTile)));
-  launch<Shared>(linear_f32, grid, kThreads, stream, args);
+  launch<Shared, linear_f32>(grid, kThreads, stream, args);
 }
 
 }  // namespace seedstory

@@ -68,14 +68,15 @@ __device__ S& shared() {
   return *reinterpret_cast<S*>(block_memory);
 }
 
-// Starts kernel<<<grid, block>>>(args...) with room for one S a block; an empty S takes none.
-template <class S, class... Params, class... Args>
-void launch(void (*kernel)(Params...), dim3 grid, dim3 block, Stream stream, const Args&... args) {
+// Starts kKernel<<<grid, block>>>(args...) with room for one S a block; an empty S takes none. The kernel is a template
+// argument, so that its name is known where its PTX is run in its place (tests/ptx).
+template <class S, auto kKernel, class... Args>
+void launch(dim3 grid, dim3 block, Stream stream, const Args&... args) {
   constexpr size_t shared_bytes = std::is_empty_v<S> ? 0 : sizeof(S);
   if constexpr (shared_bytes > 48 * 1024)
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)),
+    check(cudaFuncSetAttribute(kKernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shared_bytes)),
           std::to_string(shared_bytes) + " bytes of shared memory");
-  kernel<<<grid, block, shared_bytes, stream>>>(args...);
+  kKernel<<<grid, block, shared_bytes, stream>>>(args...);
   check(cudaGetLastError(), "launch");
 }
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <string>
 #include <type_traits>
+#include <typeinfo>
 
 #include "seedstory/error.h"
 #include "simt.h"
@@ -224,12 +225,31 @@ S& shared() {
   return *static_cast<S*>(simt::shared_memory());
 }
 
+// A type a kernel: the name of the type holds the kernel's.
+template <auto kKernel>
+struct SimtKernel {};
+
+template <class S, auto kKernel, class... Args>
+void launch(dim3 grid, dim3 block, Stream, const Args&... args) {
+  const size_t shared_bytes = std::is_empty_v<S> ? 0 : sizeof(S);
+  if (simt::instead_of_fibers) {
+    const simt::Argument list[] = {{nullptr, 0}, {&args, sizeof(args)}...};
+    return simt::instead_of_fibers(
+        {typeid(SimtKernel<kKernel>).name(), grid, block, shared_bytes, {list + 1, sizeof...(Args)}});
+  }
+  auto thread = [&] { kKernel(args...); };
+  simt::run(
+      grid, block, shared_bytes, [](void* p) { (*static_cast<decltype(thread)*>(p))(); }, &thread);
+}
+
+// The same for a kernel that is chosen at run time, as the emulator's own tests do. It runs on fibers whatever the
+// switch says.
 template <class S, class... Params, class... Args>
 void launch(void (*kernel)(Params...), dim3 grid, dim3 block, Stream, const Args&... args) {
   auto thread = [&] { kernel(args...); };
-  const size_t shared_bytes = std::is_empty_v<S> ? 0 : sizeof(S);
   simt::run(
-      grid, block, shared_bytes, [](void* p) { (*static_cast<decltype(thread)*>(p))(); }, &thread);
+      grid, block, std::is_empty_v<S> ? 0 : sizeof(S), [](void* p) { (*static_cast<decltype(thread)*>(p))(); },
+      &thread);
 }
 
 // --- The tensor cores and their feeding

@@ -321,14 +321,6 @@ bool in_shared(const void* p, size_t bytes) {
   return at >= machine.shared && at + bytes <= machine.shared + machine.shared_bytes;
 }
 
-bool in_device_memory(const void* p, size_t bytes) {
-  const char* at = static_cast<const char*>(p);
-  auto next = machine.allocations.upper_bound(at);
-  if (next == machine.allocations.begin()) return false;
-  const auto& [begin, size] = *std::prev(next);
-  return at + bytes <= begin + size;
-}
-
 }  // namespace
 
 std::string Schedule::str() const {
@@ -520,6 +512,14 @@ void* allocate(size_t bytes) {
 void release(void* memory) {
   machine.allocations.erase(static_cast<char*>(memory));
   std::free(memory);
+}
+
+bool in_device_memory(const void* p, size_t bytes) {
+  const char* at = static_cast<const char*>(p);
+  auto next = machine.allocations.upper_bound(at);
+  if (next == machine.allocations.begin()) return false;
+  const auto& [begin, size] = *std::prev(next);
+  return at + bytes <= begin + size;
 }
 
 }  // namespace simt

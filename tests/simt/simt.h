@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <stdexcept>
 #include <string>
 
@@ -58,6 +59,20 @@ struct Where {
 // Runs body(arg) once for each thread of each block. Throws Error.
 void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void* arg);
 
+// A launch as a driver sees it: the kernel by name, its parameters as bytes.
+struct Argument {
+  const void* value;
+  size_t bytes;
+};
+struct Launch {
+  const char* kernel;  // mangled name of a type that has the kernel as its template argument
+  Index grid, block;
+  size_t shared_bytes;
+  std::span<const Argument> arguments;
+};
+// Where set, takes every launch that names its kernel, in place of fibers: tests/ptx runs the PTX that nvcc made of it.
+inline void (*instead_of_fibers)(const Launch&) = nullptr;
+
 // Most of a block's shared memory on the cards we build for (sm_90; sm_80 has 163 KiB).
 inline constexpr size_t kMaxSharedBytes = 227 * 1024;
 
@@ -87,5 +102,6 @@ inline int device_count = 1;
 inline constexpr size_t kDeviceBytes = size_t(1) << 30;
 void* allocate(size_t bytes);  // null where more is asked than the device has
 void release(void* memory);
+bool in_device_memory(const void* p, size_t bytes);
 
 }  // namespace simt
