@@ -1,5 +1,10 @@
 # How the scripts build. Sourced, not run; packages.sh first. Everything goes to stderr: stdout belongs to the story.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034  # gpu_flags is for the scripts that source this
+
+# Of build-gpu, where what proves the kernels without a GPU is built: CuTe's headers and the kernels' PTX are there or
+# will be.
+gpu_flags="-DCMAKE_BUILD_TYPE=Release -DSEEDSTORY_TESTS=ON -DSEEDSTORY_CUDA=OFF \
+-DSEEDSTORY_CUTE=$PWD/build-gpu/cutlass/cutlass_library/source/include -DSEEDSTORY_PTX=$PWD/build/check_cuda"
 
 # build_in DIR "CMAKE-FLAG..." TARGET...: configures where needed, builds, is silent and fast when nothing changed.
 build_in() {

@@ -7,6 +7,8 @@ test_packages=(catch2)
 # For the tests that open the page in a browser, the scripts in other shells and the manual in groff; scripts/test does
 # without, and says so.
 look_packages=(chromium python3 zsh fish groff-base)
+# For what CI proves of the kernels without a GPU: wheels that scripts/check_layouts and its like fetch.
+gpu_packages=(python3 python3-pip)
 fuzz_packages=(clang-14 libclang-rt-14-dev)
 check_packages=(clang-format-14 clang-tidy-14 shellcheck git)
 
