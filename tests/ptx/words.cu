@@ -1,0 +1,170 @@
+// A kernel for each word of gpu.cuh and cuda/device. tests/ptx runs them on fibers and as the PTX that nvcc makes of
+// them: the inline assembly of cuda/native/gpu.cuh against the emulator, word by word.
+#include "../../cuda/device/activate.cuh"
+#include "../../cuda/device/reduce.cuh"
+#include "../../cuda/device/swizzle.cuh"
+#include "words.h"
+
+namespace seedstory {
+namespace {
+
+struct Room {
+  alignas(16) uint32_t rows[32][4];
+  float partial[1];
+};
+
+__device__ uint32_t bits_of(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, 4);
+  return bits;
+}
+__device__ float float_of(uint32_t bits) {
+  float x;
+  memcpy(&x, &bits, 4);
+  return x;
+}
+
+template <bool kTransposed>
+struct Ldmatrix {
+  static constexpr int in = 4, out = 4;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    uint32_t(&row)[4] = shared<Room>().rows[threadIdx.x];
+    for (int i = 0; i < 4; ++i) row[i] = in[i];
+    __syncwarp();
+    uint32_t got[4];
+    kTransposed ? ldmatrix_trans(got, row) : ldmatrix(got, row);
+    for (int i = 0; i < 4; ++i) out[i] = got[i];
+  }
+};
+
+template <class T>
+struct Mma {
+  static constexpr int in = 10, out = 4;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    const uint32_t a[4] = {in[0], in[1], in[2], in[3]}, b[2] = {in[4], in[5]};
+    float d[4] = {float_of(in[6]), float_of(in[7]), float_of(in[8]), float_of(in[9])};
+    mma<T>(d, a, b);
+    for (int i = 0; i < 4; ++i) out[i] = bits_of(d[i]);
+  }
+};
+
+// Three groups of one piece each, waited for one after the other: lane i brings i % 17 bytes of it.
+struct CopyAsync {
+  static constexpr int in = 4, out = 4;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    uint32_t(&row)[4] = shared<Room>().rows[threadIdx.x];
+    copy_async(row, in, int(threadIdx.x) % 17);
+    copy_async_commit();
+    copy_async_commit();
+    copy_async_wait<1>();
+    __syncthreads();
+    for (int i = 0; i < 4; ++i) out[i] = shared<Room>().rows[threadIdx.x ^ 1][i];
+  }
+};
+
+template <class V>
+struct MoveVec {
+  static constexpr int in = 4, out = 4;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    for (int i = 0; i < int(16 / sizeof(V)); ++i)
+      store_vec(reinterpret_cast<char*>(out) + size_t(i) * sizeof(V),
+                load_vec<V>(reinterpret_cast<const char*>(in) + size_t(i) * sizeof(V)));
+  }
+};
+
+// Through shared memory, so that the generic store finds its space.
+struct StoreShared {
+  static constexpr int in = 4, out = 4;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    uint32_t(&row)[4] = shared<Room>().rows[threadIdx.x];
+    store_vec(row, load_vec<Vec<uint32_t>>(in));
+    __syncwarp();
+    store_vec(out, load_vec<Vec<uint32_t>>(shared<Room>().rows[31 - threadIdx.x]));
+  }
+};
+
+template <class T>
+struct Round {
+  static constexpr int in = 1, out = 2;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    const T rounded = from_float<T>(float_of(in[0]));
+    out[0] = 0;
+    memcpy(out, &rounded, sizeof(T));
+    out[1] = bits_of(to_float(rounded));
+  }
+};
+
+struct Shuffles {
+  static constexpr int in = 1, out = 7;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    const uint32_t mine = in[0];
+    out[0] = __shfl_sync(kFullWarp, mine, 5);
+    out[1] = __shfl_xor_sync(kFullWarp, mine, 6);
+    out[2] = __shfl_down_sync(kFullWarp, mine, 3);
+    out[3] = __shfl_up_sync(kFullWarp, mine, 3);
+    out[4] = __ballot_sync(kFullWarp, mine & 1);
+    out[5] = uint32_t(__any_sync(kFullWarp, mine % 64 == 7) != 0);
+    out[6] = uint32_t(__all_sync(kFullWarp, mine % 64 != 7) != 0);
+  }
+};
+
+struct Sums {
+  static constexpr int in = 1, out = 2;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    out[0] = bits_of(warp_sum(float_of(in[0])));
+    out[1] = bits_of(block_sum(float_of(in[0]), shared<Room>().partial));
+  }
+};
+
+struct Swizzles {
+  static constexpr int in = 1, out = 2;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    out[0] = uint32_t(swizzled<4>(int(in[0] % 64), int(in[0] / 64 % 4)));
+    out[1] = uint32_t(swizzled<8>(int(in[0] % 64), int(in[0] / 64 % 8)));
+  }
+};
+
+template <Activation kAct>
+struct Activated {
+  static constexpr int in = 1, out = 1;
+  static __device__ void run(uint32_t* out, const uint32_t* in) { out[0] = bits_of(activate(kAct, float_of(in[0]))); }
+};
+
+template <class W>
+__global__ void word(uint32_t* out, const uint32_t* in) {
+  W::run(out + threadIdx.x * W::out, in + threadIdx.x * W::in);
+}
+
+template <class W>
+WordTest entry(const char* name, bool exact = true) {
+  return {name, W::in, W::out, exact,
+          [](uint32_t* out, const uint32_t* in) { launch<Room, word<W>>(1, 32, nullptr, out, in); }};
+}
+
+}  // namespace
+
+std::span<const WordTest> all_words() {
+  static const WordTest words[] = {
+      entry<Ldmatrix<false>>("ldmatrix"),
+      entry<Ldmatrix<true>>("ldmatrix_trans"),
+      entry<Mma<f16>>("mma<f16>"),
+      entry<Mma<bf16>>("mma<bf16>"),
+      entry<CopyAsync>("copy_async"),
+      entry<MoveVec<Vec<uint16_t, 1>>>("2 bytes"),
+      entry<MoveVec<Vec<uint32_t, 1>>>("4 bytes"),
+      entry<MoveVec<Vec<uint32_t, 2>>>("8 bytes"),
+      entry<MoveVec<Vec<uint32_t>>>("16 bytes"),
+      entry<StoreShared>("16 bytes of shared memory"),
+      entry<Round<float>>("from_float<float>"),
+      entry<Round<f16>>("from_float<f16>"),
+      entry<Round<bf16>>("from_float<bf16>"),
+      entry<Shuffles>("shuffles and votes"),
+      entry<Sums>("warp_sum and block_sum"),
+      entry<Swizzles>("swizzled"),
+      entry<Activated<Activation::gelu>>("gelu", false),
+      entry<Activated<Activation::silu>>("silu", false),
+  };
+  return words;
+}
+
+}  // namespace seedstory
