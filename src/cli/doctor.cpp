@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cli/build_info.h"
 #include "cli/command_line.h"
 #include "cli/estimate.h"
 #include "cli/flags.h"
@@ -118,7 +119,7 @@ class Doctor {
          machine_.instructions.empty() ? "none beyond x86-64: expect a tenth of the speed" : machine_.instructions});
     add({"machine", "memory", "ok", memory_text(cpu_->free_bytes()) + " free"});
     add({"machine", "backend", "ok", cpu_->name()});
-    add({"machine", "libraries", "ok", SEEDSTORY_LIBRARIES});
+    add({"machine", "libraries", "ok", kBuildInfo.libraries});
   }
 
   // --device auto is the CPU: then a GPU is no more than a note.
@@ -316,7 +317,7 @@ class Doctor {
       if (!f.fix.empty()) list.back()["fix"] = f.fix;
       if (!f.curl.empty()) list.back()["curl"] = f.curl;
     }
-    const Json json = {{"seedstory", SEEDSTORY_VERSION}, {"ready", exit_code() == 0}, {"findings", list}};
+    const Json json = {{"seedstory", kBuildInfo.version}, {"ready", exit_code() == 0}, {"findings", list}};
     fmt::print("{}\n", json_text(json, 1));
   }
 

@@ -15,6 +15,7 @@
 #include <new>
 #include <set>
 
+#include "cli/build_info.h"
 #include "cli/cards.h"
 #include "cli/did_you_mean.h"
 #include "cli/exit_codes.h"
@@ -689,7 +690,7 @@ int print(const std::string& text) {
 
 int run(int argc, const char* const* argv, const Backends& backends, Terminal& terminal) {
   CLI::App app("Tells illustrated stories with SEED-Story.", "seedstory");
-  app.set_version_flag("--version", "seedstory " SEEDSTORY_VERSION);
+  app.set_version_flag("--version", std::string("seedstory ") + kBuildInfo.version);
   app.footer(footer());
   app.require_subcommand(1);
   // As other tools have it, so that an alias's flags can be overruled.
@@ -766,7 +767,7 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
   } catch (const Error& error) {
     throw settings.blame(with_choice(error, describe(*app.get_subcommands().front())));
   }
-  if (man_app->parsed()) return print(man_page(describe(app), SEEDSTORY_VERSION));
+  if (man_app->parsed()) return print(man_page(describe(app), kBuildInfo.version));
   if (inspect_app->parsed()) return inspect(inspect_flags);
   return version(version_json, backends);
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "cli/build_info.h"
 #include "cli/did_you_mean.h"
 #include "cli/hf_cache.h"
 #include "io/file.h"
@@ -37,7 +38,7 @@ static std::vector<fs::path> shipped_places() {
   std::error_code none;
   const fs::path program = fs::read_symlink("/proc/self/exe", none).parent_path();
   return {program / "../share/seedstory/nano", program / "../weights/nano",
-          fs::path(SEEDSTORY_SOURCE_DIR) / "weights/nano"};
+          fs::path(kBuildInfo.source_dir) / "weights/nano"};
 }
 
 fs::path shipped_model() {

@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "cli/build_info.h"
 #include "cli/command_line.h"
 #include "cli/exit_codes.h"
 #include "cli/interrupt.h"
@@ -109,7 +110,7 @@ class StoryRun {
   }
 
   void make_record(const fs::path& model_dir) {
-    record_.version = SEEDSTORY_VERSION;
+    record_.version = kBuildInfo.version;
     record_.model = model_.config.name;
     record_.weights = fingerprints(model_, model_dir);
     record_.model_flags = given_model_flags(flags_);

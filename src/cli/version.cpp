@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/build_info.h"
 #include "cli/flags.h"
 #include "cli/terminal.h"
 #include "seedstory/error.h"
@@ -24,16 +25,16 @@ Json describe(const char* name, const std::function<std::unique_ptr<Backend>()>&
 }  // namespace
 
 std::string build_line() {
-  return fmt::format("seedstory {} (commit {}, {}, {})", SEEDSTORY_VERSION, SEEDSTORY_COMMIT, SEEDSTORY_COMPILER,
-                     SEEDSTORY_BUILD_TYPE);
+  return fmt::format("seedstory {} (commit {}, {}, {})", kBuildInfo.version, kBuildInfo.commit, kBuildInfo.compiler,
+                     kBuildInfo.build_type);
 }
 
 int version(bool as_json, const Backends& backends) {
   const Json json = {
-      {"seedstory", SEEDSTORY_VERSION},
-      {"commit", SEEDSTORY_COMMIT},
-      {"compiler", SEEDSTORY_COMPILER},
-      {"build_type", SEEDSTORY_BUILD_TYPE},
+      {"seedstory", kBuildInfo.version},
+      {"commit", kBuildInfo.commit},
+      {"compiler", kBuildInfo.compiler},
+      {"build_type", kBuildInfo.build_type},
       {"types", {"f32", "bf16"}},
       {"backends",
        {describe("cpu", [&] { return backends.cpu(0, "auto"); }), describe("cuda", [&] { return backends.cuda(0); })}}};
