@@ -1,3 +1,4 @@
+// The backend of NVIDIA's cards.
 #pragma once
 
 #include <memory>

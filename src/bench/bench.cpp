@@ -1,3 +1,4 @@
+// Ops and stages, timed in turn.
 #include "bench/bench.h"
 
 #include <algorithm>

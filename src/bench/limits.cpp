@@ -1,3 +1,4 @@
+// Multiply-adds and reads of memory per second, over all threads.
 #include "bench/limits.h"
 
 #include <algorithm>

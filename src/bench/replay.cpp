@@ -1,3 +1,4 @@
+// A recorded op on buffers of its own.
 #include "bench/replay.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The pieces of a story, one after another.
 #include "bench/stages.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The backend that every machine has.
 #pragma once
 
 #include <memory>

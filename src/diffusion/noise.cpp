@@ -1,3 +1,4 @@
+// torch's generators: Philox as its CUDA kernel uses it, mt19937 as its CPU code does.
 #include "diffusion/noise.h"
 
 #include <array>

@@ -1,3 +1,5 @@
+// Adapter, denoiser and decoder in a row. A step is the same ops at the same addresses, so that a backend may repeat
+// it.
 #include "diffusion/painter.h"
 
 #include <fmt/format.h>
@@ -90,7 +92,9 @@ struct Painter::Impl {
   struct Decoded {
     Tensor values, pixels, bad;
   };
-  Decoded decode(Backend& be, Arena& arena, const Tensor& scaled) const {
+  Decoded decode(Backend& be, Arena& arena) const {
+    const Tensor scaled = arena.like(latent);
+    be.run(Convert{.y = scaled, .x = latent, .scale = 1 / model.config.vae.scaling_factor});
     const Tensor values = model.vae->forward(be, arena, scaled);
     const Tensor pixels = arena.make(DType::u8, values.dim, values.rank), bad = arena.make(DType::i32, {1});
     be.run(ToPixels{.y = pixels, .x = values, .bad = bad});
@@ -104,7 +108,7 @@ struct Painter::Impl {
     }
     denoise_step(be, arena);
     Arena::Scope scope(arena);
-    decode(be, arena, arena.make(DType::f32, latent.dim, latent.rank));
+    decode(be, arena);
   }
 
   // The unconditional half of the guidance.
@@ -146,13 +150,8 @@ struct Painter::Impl {
   }
 
   Image decode(int64_t index) {
-    std::vector<float> host(latent.numel());
-    model.backend.download(host.data(), latent);
-    for (float& x : host) x /= model.config.vae.scaling_factor;
     Arena::Scope scope(work);
-    const Tensor scaled = work.make(DType::f32, latent.dim, latent.rank);
-    model.backend.upload(scaled, host.data());
-    const Decoded decoded = decode(model.backend, work, scaled);
+    const Decoded decoded = decode(model.backend, work);
     int32_t bad = 0;
     model.backend.download(&bad, decoded.bad);
     if (bad != 0) fail_at_first_bad(decoded.values, index);

@@ -1,3 +1,4 @@
+// From betas to sigmas to the numbers of each step.
 #include "diffusion/schedule.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// RFC 4648.
 #include "io/base64.h"
 
 #include <cstdint>

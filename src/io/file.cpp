@@ -1,3 +1,4 @@
+// Mapped files, files that are put in place at once or not at all, and folders that are locked.
 #include "io/file.h"
 
 #include <fcntl.h>

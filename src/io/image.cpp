@@ -1,3 +1,4 @@
+// Which decoder reads a file.
 #include "io/image.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// JSON in one pass, with limits, and refusing a name that is there twice.
 #include "io/json.h"
 
 #include <fmt/format.h>

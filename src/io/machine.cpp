@@ -1,3 +1,4 @@
+// What /proc says of the processor and its load.
 #include "io/machine.h"
 
 #include <sys/times.h>

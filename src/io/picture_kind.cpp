@@ -1,3 +1,4 @@
+// Names what is not read by its first bytes, with the command that converts it.
 #include "io/picture_kind.h"
 
 #include <fmt/format.h>

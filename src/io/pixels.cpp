@@ -1,3 +1,4 @@
+// EXIF's orientations and transparency, on bytes.
 #include "io/pixels.h"
 
 #include <utility>

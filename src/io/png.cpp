@@ -1,3 +1,4 @@
+// PNG by libpng: errors come by longjmp, and none of them crosses a destructor.
 #include "io/png.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// Tells containers apart by their first bytes; shards, and the writer of safetensors.
 #include "io/weights_file.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,5 @@
+// `dense`, `sink` and `mm_sink`: one cache for the whole story. A finished frame stays in it as it was told, and a
+// SinkPolicy says which tokens leave when its picture comes.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// `compat_vis`: what the published visualisation script gives its model, slips included, to compare with it.
 #include <algorithm>
 
 #include "language/context.h"

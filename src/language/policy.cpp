@@ -1,3 +1,4 @@
+// Which tokens stay when a picture leaves the window.
 #include "language/policy.h"
 
 namespace seedstory {

@@ -1,3 +1,4 @@
+// Penalty, temperature, top-k, top-p, min-p; then one draw.
 #include "language/sampler.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The KV cache's slots, the uploads of a call, and the passes over them.
 #include "language/session.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// From call to call: what is asked, what the model wrote, and when the story is over.
 #include "language/storyteller.h"
 
 #include <fmt/format.h>

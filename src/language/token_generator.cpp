@@ -1,3 +1,4 @@
+// Tokens until a picture begins; from there all of them are known, and one pass gives the picture's feature.
 #include "language/token_generator.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// `window`: every call reads the last pictures' frames from the beginning. What the cache has of them already stays.
 #include <algorithm>
 
 #include "language/context.h"

@@ -1,3 +1,4 @@
+// Field by field. What this program does not compute is refused by name.
 #include "load/config_json.h"
 
 namespace seedstory {

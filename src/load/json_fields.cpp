@@ -1,3 +1,4 @@
+// Reads and checks the fields of one object.
 #include "load/json_fields.h"
 
 #include <cmath>

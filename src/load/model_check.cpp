@@ -1,3 +1,4 @@
+// Opens part by part, so that one broken file does not hide the others.
 #include "load/model_check.h"
 
 #include <algorithm>

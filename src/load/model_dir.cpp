@@ -1,3 +1,4 @@
+// Finds each part's tensors, in our layout or the published one, and says which file lacks what.
 #include "load/model_dir.h"
 
 #include <algorithm>

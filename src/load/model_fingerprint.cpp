@@ -1,3 +1,4 @@
+// Reads a few blocks of each large tensor.
 #include "load/model_fingerprint.h"
 
 #include <algorithm>

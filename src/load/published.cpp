@@ -1,3 +1,4 @@
+// A source of tensors that are names and shapes only.
 #include "load/published.h"
 
 #include <map>

@@ -1,3 +1,4 @@
+// A perceiver over one feature: the UNet's prompt tokens and its pooled vector.
 #include "model/adapter.h"
 
 #include <cmath>

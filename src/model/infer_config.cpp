@@ -1,3 +1,4 @@
+// Sizes from the shapes of tensors.
 #include "model/infer_config.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The decoder's layers: two norms, attention over the cache, SwiGLU.
 #include "model/llama.h"
 
 #include <cmath>

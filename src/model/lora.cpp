@@ -1,3 +1,4 @@
+// W + alpha / r B A, merged piece by piece as it is read.
 #include "model/lora.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// PyTorch's bicubic interpolation, for grids of positions.
 #include "model/position.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// One attention layer whose queries are learned: everything that does not depend on the input is computed at load.
 #include "model/resampler.h"
 
 #include <cmath>

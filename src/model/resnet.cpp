@@ -1,3 +1,4 @@
+// Norm, SiLU, convolution, twice, beside a shortcut.
 #include "model/resnet.h"
 
 #include "model/views.h"

@@ -1,3 +1,4 @@
+// Keeps the first tensor of each name.
 #include "model/trace.h"
 
 #include "model/weights.h"

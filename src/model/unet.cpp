@@ -1,3 +1,4 @@
+// Down, middle, up. A level's skips are written where the way up will read them, so that nothing is concatenated.
 #include "model/unet.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// ResNets and one attention at the middle, up or down a factor of two per level.
 #include "model/vae.h"
 
 #include <cmath>

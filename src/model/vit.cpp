@@ -1,3 +1,4 @@
+// Patches, transformer blocks, and the attention pool behind them.
 #include "model/vit.h"
 
 #include <cmath>

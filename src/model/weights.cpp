@@ -1,3 +1,4 @@
+// Numbers of any stored type to f32, and the loader: checks the whole table, then reads pieces on all threads.
 #include "model/weights.h"
 
 #include <fmt/format.h>

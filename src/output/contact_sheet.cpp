@@ -1,3 +1,4 @@
+// Lays frames and their texts out on one picture.
 #include "output/contact_sheet.h"
 
 #include <fmt/format.h>

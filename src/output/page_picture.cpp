@@ -1,3 +1,4 @@
+// The best size and quality that a budget of bytes allows.
 #include "output/page_picture.h"
 
 #include <algorithm>

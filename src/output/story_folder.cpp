@@ -1,3 +1,4 @@
+// Who owns which file of the folder, what of it is whole, and what may be written.
 #include "output/story_folder.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// The picture book: markup, style and script in one file that loads nothing.
 #include "output/story_html.h"
 
 #include <fmt/format.h>

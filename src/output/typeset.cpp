@@ -1,3 +1,4 @@
+// Quotes, dashes and spaces as a typesetter sets them.
 #include "output/typeset.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Which part belongs to which stage, and when it is loaded and dropped.
 #include "story/engine.h"
 
 #include <fmt/format.h>

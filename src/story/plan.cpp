@@ -1,3 +1,4 @@
+// Runs the stages over a recording backend and adds up what they ask for.
 #include "story/plan.h"
 
 #include <fmt/format.h>

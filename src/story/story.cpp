@@ -1,3 +1,4 @@
+// The picture that a story starts from, as CLIP's transform and the ViT see it.
 #include "story/story.h"
 
 #include "io/image.h"

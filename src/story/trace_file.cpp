@@ -1,3 +1,4 @@
+// Writes a Trace.
 #include "story/trace_file.h"
 
 #include <nlohmann/json.hpp>

@@ -1,3 +1,4 @@
+// The published program's clean-up by hand: its regular expression is Python's.
 #include <algorithm>
 #include <array>
 #include <cstdint>

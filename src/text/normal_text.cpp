@@ -1,3 +1,4 @@
+// NFC by utf8proc, and a table of what keys do not write.
 #include "text/normal_text.h"
 
 #include <utf8proc.h>

@@ -1,3 +1,4 @@
+// Reads just enough of a tokenizer.model to say what is wrong with it.
 #include "text/sentencepiece_file.h"
 
 #include <fmt/format.h>

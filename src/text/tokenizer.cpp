@@ -1,3 +1,4 @@
+// SentencePiece's pieces, the picture tokens between them, and LLaMA's two rules for a leading space.
 #include "text/tokenizer.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// One character at a time; overlong forms and surrogates are refused.
 #include "text/utf8.h"
 
 namespace seedstory {

@@ -156,9 +156,13 @@ TEST_CASE("a painter over the recording backend paints, and gives its memory bac
       Painter painter = make_painter(engine, default_request(engine.config), listener);
       CHECK(recording.held_bytes() > weights);
       recording.take_ops();
+      recording.take_traffic();
       const VitConfig& vit = engine.config.vit;
       const Image image = painter.paint({.feature = std::vector<float>(vit.queries * vit.output_dim)});
       CHECK(image.width == engine.config.defaults.width);
+      const auto traffic = recording.take_traffic();
+      CHECK(traffic.uploads == 3);    // the feature, the noise, the first step's number
+      CHECK(traffic.downloads == 2);  // the pixels, and whether all are finite
       const auto said = names(recording.take_ops());
       CHECK(std::count(said.begin(), said.end(), "SchedulerStep") == engine.config.defaults.steps);
     }

@@ -1,3 +1,4 @@
+// Quotas of control groups, version 1 and 2.
 #include "cpu/runtime/control_group.h"
 
 #include <sched.h>

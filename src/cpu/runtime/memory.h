@@ -1,3 +1,4 @@
+// Memory of the host.
 #pragma once
 
 #include <cstdint>

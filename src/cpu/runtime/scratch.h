@@ -1,3 +1,4 @@
+// An op's own memory.
 #pragma once
 
 #include <cstdint>

@@ -1,3 +1,4 @@
+// The caller and its threads meet at one word; whoever waits long sleeps on it (futex).
 #include "cpu/runtime/thread_pool.h"
 
 #include <linux/futex.h>

@@ -1,3 +1,4 @@
+// Which sets of kernels this processor has, the best first.
 #include "cpu/simd/kernels.h"
 
 #include <cpuid.h>

@@ -1,3 +1,4 @@
+// Sixteen floats in two AVX2 registers.
 #pragma once
 
 #include <immintrin.h>

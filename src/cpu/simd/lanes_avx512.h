@@ -1,3 +1,4 @@
+// Sixteen floats in one AVX-512 register.
 #pragma once
 
 #include <immintrin.h>

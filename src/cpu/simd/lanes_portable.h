@@ -1,3 +1,4 @@
+// Sixteen floats in plain C++.
 #pragma once
 
 #include <bit>

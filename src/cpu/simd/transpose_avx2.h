@@ -1,3 +1,4 @@
+// A transpose of 8 x 8 floats in registers.
 #pragma once
 
 #include <immintrin.h>
