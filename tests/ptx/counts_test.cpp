@@ -63,6 +63,14 @@ TEST_CASE("AddRmsNorm reads and writes a row once, in 16 bytes", "[ptx]") {
   CHECK(counts[Class::global] == warps * (4 + 8));
 }
 
+TEST_CASE("Every kernel that a launch names is an entry of nvcc's", "[ptx]") {
+  CHECK(simt::known_kernels().size() > 20);
+  for (const simt::Known& kernel : simt::known_kernels()) {
+    INFO(kernel.name);
+    CHECK_NOTHROW(ptx::counts(ptx::kernel_name(kernel.name)));
+  }
+}
+
 // Not a test: ptx_compute_80_tests "[speed]" prints it.
 TEST_CASE("Warp instructions a second", "[.speed]") {
   const std::clock_t start = std::clock();

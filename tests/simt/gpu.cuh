@@ -229,17 +229,22 @@ S& shared() {
 template <auto kKernel>
 struct SimtKernel {};
 
+template <class S>
+inline constexpr size_t kSimtSharedBytes = std::is_empty_v<S> ? 0 : sizeof(S);
+template <class S, auto kKernel>
+inline const bool simt_is_known = simt::know(typeid(SimtKernel<kKernel>).name(), kSimtSharedBytes<S>);
+
 template <class S, auto kKernel, class... Args>
 void launch(dim3 grid, dim3 block, Stream, const Args&... args) {
-  const size_t shared_bytes = std::is_empty_v<S> ? 0 : sizeof(S);
+  (void)simt_is_known<S, kKernel>;
   if (simt::instead_of_fibers) {
     const simt::Argument list[] = {{nullptr, 0}, {&args, sizeof(args)}...};
     return simt::instead_of_fibers(
-        {typeid(SimtKernel<kKernel>).name(), grid, block, shared_bytes, {list + 1, sizeof...(Args)}});
+        {typeid(SimtKernel<kKernel>).name(), grid, block, kSimtSharedBytes<S>, {list + 1, sizeof...(Args)}});
   }
   auto thread = [&] { kKernel(args...); };
   simt::run(
-      grid, block, shared_bytes, [](void* p) { (*static_cast<decltype(thread)*>(p))(); }, &thread);
+      grid, block, kSimtSharedBytes<S>, [](void* p) { (*static_cast<decltype(thread)*>(p))(); }, &thread);
 }
 
 // The same for a kernel that is chosen at run time, as the emulator's own tests do. It runs on fibers whatever the
@@ -248,8 +253,7 @@ template <class S, class... Params, class... Args>
 void launch(void (*kernel)(Params...), dim3 grid, dim3 block, Stream, const Args&... args) {
   auto thread = [&] { kernel(args...); };
   simt::run(
-      grid, block, std::is_empty_v<S> ? 0 : sizeof(S), [](void* p) { (*static_cast<decltype(thread)*>(p))(); },
-      &thread);
+      grid, block, kSimtSharedBytes<S>, [](void* p) { (*static_cast<decltype(thread)*>(p))(); }, &thread);
 }
 
 // --- The tensor cores and their feeding

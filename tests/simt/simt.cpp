@@ -354,6 +354,11 @@ void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void
   }
 }
 
+std::vector<Known>& known_kernels() {
+  static std::vector<Known> kernels;
+  return kernels;
+}
+
 void* shared_memory() {
   return machine.shared;
 }

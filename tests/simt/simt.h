@@ -12,6 +12,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace simt {
 
@@ -70,6 +71,17 @@ struct Launch {
   size_t shared_bytes;
   std::span<const Argument> arguments;
 };
+// Every kernel of the program that launch() names, launched or not, from before main on.
+struct Known {
+  const char* name;
+  size_t shared_bytes;
+};
+std::vector<Known>& known_kernels();
+inline bool know(const char* name, size_t shared_bytes) {
+  known_kernels().push_back({name, shared_bytes});
+  return true;
+}
+
 // Where set, takes every launch that names its kernel, in place of fibers: tests/ptx runs the PTX that nvcc made of it.
 inline void (*instead_of_fibers)(const Launch&) = nullptr;
 
