@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -69,30 +70,52 @@ class NoPipeSignal {
   sigset_t pipe_, before_;
 };
 
-bool write_all(int fd, std::string_view bytes) {
-  const NoPipeSignal no_signal;
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return false;
-    bytes.remove_prefix(size_t(n));
-  }
-  return true;
-}
-
-// Messages that nobody can read any more (a closed terminal, a full disk) do not end a story.
-void to_stderr(std::string_view text) {
-  (void)write_all(STDERR_FILENO, text);
-}
-
 constexpr std::string_view kDim = "\x1b[2m", kYellow = "\x1b[33m", kRed = "\x1b[31m", kPlain = "\x1b[0m",
                            kClearLine = "\r\x1b[K";
 
 }  // namespace
 
+bool ReportStream::give(int most_ms) {
+  const NoPipeSignal no_signal;
+  for (;;) {
+    const auto taken = write_some(fd_, kept_);
+    if (!taken) {
+      kept_.clear();
+      return false;
+    }
+    kept_.erase(0, *taken);
+    if (kept_.empty() || (*taken == 0 && most_ms <= 0)) return true;
+    const auto since = std::chrono::steady_clock::now();
+    if (*taken == 0 && !wait_for_reader(fd_, most_ms)) most_ms = 0;
+    most_ms -= int(std::chrono::ceil<std::chrono::milliseconds>(std::chrono::steady_clock::now() - since).count());
+    patience_ms_ = std::min(patience_ms_, std::max(most_ms, 0));
+  }
+}
+
+bool ReportStream::put(std::string_view text, bool may_drop) {
+  constexpr size_t kMostKept = 1 << 20;
+  if (!is_open()) return true;
+  const bool is_behind = !kept_.empty() && patience_ms_ == 0;
+  if (is_behind && (may_drop || kept_.size() + text.size() > kMostKept)) return give(0);
+  kept_ += text;
+  return give(patience_ms_);
+}
+
+void ReportStream::close() {
+  constexpr int kLast = 1000;
+  if (is_open() && !kept_.empty()) (void)give(kLast);
+  fd_ = -1;
+  kept_.clear();
+}
+
+Terminal::Terminal() {
+  stderr_.open(STDERR_FILENO);
+}
+
 Terminal::~Terminal() {
   clear_live();
-  if (log_ >= 0) ::close(log_);
+  log_.close();
+  if (log_fd_ >= 0) ::close(log_fd_);
 }
 
 void Terminal::set_up(const TerminalFlags& flags) {
@@ -108,18 +131,25 @@ void Terminal::set_up(const TerminalFlags& flags) {
 }
 
 void Terminal::speak_json() {
-  events_ = STDERR_FILENO;
+  json_ = true;
 }
 
 void Terminal::open_events(int64_t fd) {
   const int mode = ::fcntl(int(fd), F_GETFL);
   if (mode < 0) fail_usage(fmt::format("--progress-fd {}: is not open", fd));
   if ((mode & O_ACCMODE) == O_RDONLY) fail_usage(fmt::format("--progress-fd {}: is open for reading only", fd));
-  events_ = int(fd);
+  json_ = fd == STDERR_FILENO;
+  if (!json_) events_.open(int(fd));
 }
 
 void Terminal::open_log(const std::string& path) {
-  log_ = open_to_append(path);
+  log_fd_ = open_to_append(path);
+  log_.open(log_fd_);
+}
+
+// Messages that nobody can read any more (a closed terminal, a full disk) do not end a story.
+void Terminal::to_stderr(std::string_view text, bool may_drop) {
+  (void)stderr_.put(text, may_drop);
 }
 
 void Terminal::story(std::string_view text) {
@@ -131,8 +161,9 @@ void Terminal::story(std::string_view text) {
 void Terminal::bytes(std::string_view bytes) {
   clear_live();
   if (reader_left_) return;
-  if (std::fwrite(bytes.data(), 1, bytes.size(), stdout) == bytes.size() && std::fflush(stdout) == 0) return;
-  reader_left_ = errno == EPIPE || (errno == EIO && stdout_is_terminal_);  // EIO: the terminal was closed
+  if (std::fflush(stdout) == 0 && write_to_reader(STDOUT_FILENO, bytes, [] { return stop_asked() != 0; })) return;
+  // EIO: the terminal was closed. ECANCELED: a signal came while the reader took nothing.
+  reader_left_ = errno == EPIPE || errno == ECANCELED || (errno == EIO && stdout_is_terminal_);
   if (reader_left_)
     stop_for_reader();
   else
@@ -144,6 +175,10 @@ void Terminal::say(std::string_view line) {
     log(one_line(line));  // which is for later, when nobody is disturbed
   else
     print(kDim, line);
+}
+
+void Terminal::tell(std::string_view line) {
+  print(kDim, line);
 }
 
 void Terminal::detail(std::string_view line) {
@@ -162,18 +197,22 @@ void Terminal::error(std::string_view line, int code) {
 }
 
 void Terminal::live(std::string_view line) {
-  if (!live_allowed_ || inside_line_ || events_ == STDERR_FILENO) return;
+  if (!live_allowed_ || inside_line_ || json_) return;
   const std::string shown = one_line(line);
-  to_stderr(fmt::format("{}{}{}{}", kClearLine, color_ ? kDim : "", fitting(shown), color_ ? kPlain : ""));
+  to_stderr(fmt::format("{}{}{}{}", kClearLine, color_ ? kDim : "", fitting(shown), color_ ? kPlain : ""), true);
   live_shown_ = true;
 }
 
 void Terminal::event(const char* name, const Json& fields) {
-  if (events_ < 0) return;
+  if (!json_ && !events_.is_open()) return;
   Json json = {{"v", 1}, {"event", name}};
   json.update(fields);
-  if (write_all(events_, json_text(json) + "\n") || events_ == STDERR_FILENO) return;
-  const int error = errno, fd = std::exchange(events_, -1);
+  const std::string line = json_text(json) + "\n";
+  const bool may_drop = std::string_view(name) == "step";
+  if (json_) return to_stderr(line, may_drop);
+  if (events_.put(line, may_drop)) return;
+  const int error = errno, fd = events_.fd();
+  events_.close();
   if (error == EPIPE) return warn(fmt::format("--progress-fd {}: nobody reads it any more", fd));
   warn(fmt::format("--progress-fd {}: cannot be written: {}; the story goes on without it", fd, std::strerror(error)));
 }
@@ -186,7 +225,7 @@ void Terminal::clear_live() {
 void Terminal::print(std::string_view style, std::string_view text) {
   const std::string line = one_line(text);
   log(line);
-  if (events_ == STDERR_FILENO) return;
+  if (json_) return;
   clear_live();
   const bool breaks = inside_line_ && stderr_is_terminal_;
   if (breaks) inside_line_ = false;
@@ -194,13 +233,13 @@ void Terminal::print(std::string_view style, std::string_view text) {
 }
 
 void Terminal::log(std::string_view line) {
-  if (log_ < 0) return;
+  if (!log_.is_open()) return;
   const auto now = std::chrono::system_clock::now();
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
   const std::tm utc = fmt::gmtime(std::chrono::system_clock::to_time_t(now));
-  if (write_all(log_, fmt::format("{:%FT%T}.{:03}Z {}\n", utc, ms, line))) return;
+  if (log_.put(fmt::format("{:%FT%T}.{:03}Z {}\n", utc, ms, line), false)) return;
   const int error = errno;
-  ::close(std::exchange(log_, -1));
+  log_.close();
   warn(fmt::format("--log-file: cannot be written: {}; the story goes on without it", std::strerror(error)));
 }
 
@@ -226,7 +265,14 @@ void each_character(std::string_view text, Keep&& keep, Drop&& drop) {
 }  // namespace
 
 void say_on_stderr(const std::string& line) {
-  if (!line.empty()) to_stderr(printable(line) + "\n");
+  const NoPipeSignal no_signal;
+  if (!line.empty()) (void)write_to_reader(STDERR_FILENO, printable(line) + "\n", [] { return stop_asked() != 0; });
+}
+
+bool is_log(std::string_view text) {
+  constexpr std::string_view kForm = "0000-00-00T00:00:00.000Z ";
+  const auto fits = [](char form, char c) { return form == '0' ? c >= '0' && c <= '9' : c == form; };
+  return text.size() >= kForm.size() && std::equal(kForm.begin(), kForm.end(), text.begin(), fits);
 }
 
 std::string printable(std::string_view text) {

@@ -36,9 +36,10 @@ std::string reason(int error) {
 
 [[noreturn]] void fail_write(const fs::path& path, int error) {
   fail_input(fmt::format("{}: cannot be written: {}", path.string(),
-                         error == ENOENT  ? "no such folder"
-                         : error == ENXIO ? "nobody reads this pipe"
-                                          : std::strerror(error)));
+                         error == ENOENT      ? "no such folder"
+                         : error == ENXIO     ? "nobody reads this pipe"
+                         : error == ECANCELED ? "its reader took nothing until the program was stopped"
+                                              : std::strerror(error)));
 }
 
 const char* kind_of(mode_t mode) {
@@ -241,6 +242,12 @@ FileDigest file_digest(const fs::path& path) {
   return digest_of({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
 }
 
+bool has_content(const fs::path& path) {
+  std::error_code none;
+  const fs::path end = follow_links(path);
+  return own_descriptor(end) < 0 && fs::is_regular_file(end, none) && fs::file_size(end, none) > 0;
+}
+
 fs::path end_of_links(const fs::path& path) {
   fs::path end = fs::absolute(follow_links(path));
   if (!end.has_filename()) end = end.parent_path();
@@ -261,8 +268,8 @@ std::string try_writing(const fs::path& folder) {
   return error == 0 ? "" : std::strerror(error);
 }
 
-AtomicFile::AtomicFile(const fs::path& path, const std::optional<FileState>& expected)
-    : path_(path), expected_(expected) {
+AtomicFile::AtomicFile(const fs::path& path, const std::optional<FileState>& expected, GivesUp gives_up)
+    : path_(path), expected_(expected), gives_up_(gives_up) {
   const Target target = find_target(path);
   target_ = target.path;
   if (target.descriptor >= 0) {
@@ -285,12 +292,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail_write(path_, errno);
-    bytes.remove_prefix(size_t(written));
-  }
+  if (!write_to_reader(fd_, bytes, gives_up_)) fail_write(path_, errno);
 }
 
 // EEXIST: what is there was not expected; nothing there is always right. Where something is replaced, another writer
@@ -386,8 +388,9 @@ int open_to_append(const fs::path& path) {
   return fd;
 }
 
-void write_file_atomically(const fs::path& path, std::string_view bytes, const std::optional<FileState>& expected) {
-  AtomicFile file(path, expected);
+void write_file_atomically(const fs::path& path, std::string_view bytes, const std::optional<FileState>& expected,
+                           GivesUp gives_up) {
+  AtomicFile file(path, expected, gives_up);
   file.write(bytes);
   file.commit();
 }

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "io/slow_reader.h"
+
 namespace seedstory {
 
 // A file's bytes, mapped read-only for as long as the object lives. Nobody may cut the file meanwhile: reading what is
@@ -74,6 +76,10 @@ struct FileDigest {
 FileDigest digest_of(std::string_view bytes);
 FileDigest file_digest(const std::filesystem::path& path);  // ErrorKind::input: missing, unreadable
 
+// Whether an output over what is there would lose something: a regular file that is not empty, named and not one of
+// this process's descriptors.
+bool has_content(const std::filesystem::path& path);
+
 // The same as a name: absolute, normal, and behind the last link, whether or not there is a file.
 std::filesystem::path end_of_links(const std::filesystem::path& path);
 
@@ -85,10 +91,11 @@ std::string try_writing(const std::filesystem::path& folder);
 // a part; without commit() nothing changes. A link stays a link, and what it leads to is replaced. Where something else
 // than a regular file is (a pipe, a device, /dev/fd/N), the bytes go into it as they come, and nothing is replaced.
 // ErrorKind::input when the place cannot be written, or when what is there is not `expected`, where that is given:
-// somebody else wrote it meanwhile, and it stays.
+// somebody else wrote it meanwhile, and it stays. `gives_up`: how long a reader is waited for.
 class AtomicFile {
  public:
-  explicit AtomicFile(const std::filesystem::path& path, const std::optional<FileState>& expected = {});
+  explicit AtomicFile(const std::filesystem::path& path, const std::optional<FileState>& expected = {},
+                      GivesUp gives_up = nullptr);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
@@ -101,12 +108,13 @@ class AtomicFile {
 
   std::filesystem::path path_, target_, temporary_;  // temporary_ is empty where nothing is replaced
   std::optional<FileState> expected_;
+  GivesUp gives_up_;
   int fd_ = -1;
 };
 
 // The same for bytes that are all there.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes,
-                           const std::optional<FileState>& expected = {});
+                           const std::optional<FileState>& expected = {}, GivesUp gives_up = nullptr);
 
 // Shows that AtomicFile will find its place writable, and changes nothing. A pipe's reader is held until then: it would
 // see the end if nobody had the pipe open. ErrorKind::input if the place is not writable.
