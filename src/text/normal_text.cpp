@@ -21,6 +21,7 @@ constexpr Range kRanges[] = {
     {0x85, 0x85, "\n"},       // next line
     {0xa0, 0xa0, " "},        // no-break space
     {0xad, 0xad, ""},         // soft hyphen
+    {0xb4, 0xb4, "'"},        // acute accent, typed for an apostrophe
     {0x2bc, 0x2bc, "'"},      // modifier letter apostrophe
     {0x61c, 0x61c, ""},       // Arabic letter mark
     {0x1680, 0x1680, " "},    // ogham space mark
@@ -38,9 +39,19 @@ constexpr Range kRanges[] = {
     {0x2032, 0x2032, "'"},    // prime
     {0x2033, 0x2033, "\""},   // double prime
     {0x205f, 0x205f, " "},    // mathematical space
+    {0x2034, 0x2034, "\"'"},  // triple prime
+    {0x2035, 0x2035, "'"},    // reversed primes
+    {0x2036, 0x2036, "\""},   //
     {0x2060, 0x206f, ""},     // word joiner, isolates, invisible operators
     {0x2212, 0x2212, "-"},    // minus sign
+    {0x275b, 0x275c, "'"},    // ornaments of quotes
+    {0x275d, 0x275e, "\""},   //
     {0x3000, 0x3000, " "},    // ideographic space
+    {0x300c, 0x300d, "'"},    // corner brackets, which are quotes: half of those quote inside
+    {0x300e, 0x300f, "\""},   //
+    {0x301d, 0x301f, "\""},   // double primes as quotes
+    {0xff02, 0xff02, "\""},   // full width
+    {0xff07, 0xff07, "'"},    //
     {0xfeff, 0xfeff, ""},     // byte order mark
     {0xe0001, 0xe0001, ""},   // language tag
 };
@@ -65,6 +76,32 @@ std::string mapped(std::string_view text, int options) {
   return {reinterpret_cast<const char*>(out), size_t(length)};
 }
 
+// « Guillemets » as quotes. French puts spaces inside, German points them inwards, Swedish has one for both sides: what
+// opens and what closes is told by turns, and the spaces inside go.
+class Guillemets {
+ public:
+  // The quote that a character is to `out`, or nothing where it is none.
+  std::string_view quote(uint32_t code, std::string& out) {
+    const bool is_double = code == 0xab || code == 0xbb, is_single = code == 0x2039 || code == 0x203a;
+    if (!is_double && !is_single) return "";
+    bool& open = open_[is_double ? 0 : 1];
+    open = !open;
+    after_opening_ = open;
+    while (!open && !out.empty() && is_space(out.back())) out.pop_back();
+    return is_double ? "\"" : "'";
+  }
+  // Whether what follows is a space inside an opening one.
+  bool drops(std::string_view as) {
+    const bool space = as.size() == 1 && is_space(as[0]);
+    after_opening_ = after_opening_ && (space || as.empty());
+    return after_opening_ && space;
+  }
+
+ private:
+  static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+  bool open_[2] = {}, after_opening_ = false;
+};
+
 // Words with one space between them: where a line was broken, or a second space typed, is nobody's story.
 std::string in_one_line(std::string_view text) {
   constexpr std::string_view kSpaces = " \t\n\v\f";
@@ -85,12 +122,18 @@ std::string normal_text(std::string_view text) {
   constexpr uint32_t kJoining = 0x600;  // from Arabic on, and in emoji, joiners are seen
   std::string out;
   uint32_t before = 0;
+  Guillemets guillemets;
   while (!text.empty()) {
     const Utf8Character c = first_character(text);
     if (c.length == 0) fail("text: is not UTF-8");
     const std::string_view bytes = text.substr(0, c.length);
     text.remove_prefix(c.length);
-    if (const Range* range = range_of(c.code)) {
+    const Range* range = range_of(c.code);
+    if (const std::string_view quote = guillemets.quote(c.code, out); !quote.empty()) {
+      out += quote;
+    } else if (guillemets.drops(range ? range->as : bytes)) {
+      continue;
+    } else if (range) {
       out += range->as;
     } else if (c.code == '\r') {
       if (!text.starts_with('\n')) out += '\n';

@@ -7,7 +7,8 @@
 
 namespace seedstory {
 
-// For the tokenizer: NFC, line ends as "\n", straight quotes, hyphens for dashes, "..." for an ellipsis, plain spaces,
+// For the tokenizer: NFC, line ends as "\n", straight quotes (also for guillemets, and
+// without the spaces inside them), hyphens for dashes, "..." for an ellipsis, plain spaces,
 // and nothing that cannot be seen. Otherwise ASCII stays as it is. `text` is UTF-8.
 std::string normal_text(std::string_view text);
 

@@ -24,7 +24,16 @@ TEST_CASE("The same text is the same text however it was typed", "[text]") {
       {"\u1112\u1161\u11ab", "\ud55c"},
       {"\u0646\u200c\u0646", "\u0646\u200c\u0646"},                  // Persian: the joiner is seen
       {"\U0001F468\u200d\U0001F469", "\U0001F468\u200d\U0001F469"},  // and in a family
-      {"\u00ab\u4e00\u00bb \u00df \ufb01 \uff21", "\u00ab\u4e00\u00bb \u00df \ufb01 \uff21"},  // other characters
+      {"\u00abA fox.\u00bb", "\"A fox.\""},
+      {"says \u00ab\u00a0come\u202f\u00bb, and goes", "says \"come\", and goes"},        // French
+      {"\u00ab come \u00bb he says \u00ab now \u00bb .", "\"come\" he says \"now\" ."},  // its spaces as typed
+      {"\u00bbcome\u00ab he says", "\"come\" he says"},                                  // German
+      {"\u00bbcome\u00bb he says", "\"come\" he says"},                                  // Swedish
+      {"\u00ab a \u2039 red \u203a fox \u00bb", "\"a 'red' fox\""},
+      {"a \u00bb", "a \""},  // half a pair
+      {"it\u00b4s \u300ca\u300d \u300eb\u300f \u301dc\u301e \uff02d\uff02 \u275be\u275c \u275df\u275e 6\u2034",
+       "it's 'a' \"b\" \"c\" \"d\" 'e' \"f\" 6\"'"},
+      {"\u3010\u4e00\u3011 \u00df \ufb01 \uff21", "\u3010\u4e00\u3011 \u00df \ufb01 \uff21"},  // other characters
   };
   for (const auto& [typed, normal] : cases) {
     INFO(typed);
