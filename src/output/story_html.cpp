@@ -83,6 +83,8 @@ h1, h2 { margin: 0 0 1.2rem; font-size: clamp(1.6rem, 1.1rem + 2vw, 2.75rem); li
 .about h2, .about p:first-of-type { text-align: center; }
 pre { margin: 0; white-space: pre-wrap; font: 0.95rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace;
   color: var(--soft); }
+code { font: inherit; }
+code span { white-space: nowrap; }
 
 @media screen and (min-width: 44rem) and (min-aspect-ratio: 1/1) {
   :root { --type: clamp(2.25rem, 1.5rem + 1vw, 2.75rem); }
@@ -260,7 +262,7 @@ addEventListener("DOMContentLoaded", () => {
 )js";
 
 // SHA-256 of the two, as a Content-Security-Policy wants it. tests/cli/page_test.cpp says the right ones.
-constexpr const char* kStyleHash = "KEITl2cpNtzOtj+Yw+6X6nahOxHef09eE+3nGsriiEU=";
+constexpr const char* kStyleHash = "ZJyIJyI7/ghA9YkLIS/vwwfA4vhL5h0IawbfEH107/k=";
 constexpr const char* kScriptHash = "+fFa9vfnyNmFtiEZzEMwEYJoVf0IfegCsv84WcGpnG8=";
 
 // A text in the type of `long` and `longer` fits beside its picture in most windows; what does not fit scrolls.
@@ -302,12 +304,29 @@ std::string spread(const Page& page, size_t number, size_t pages) {
       plate(page.picture, number), escape(typeset(page.text)));
 }
 
+// A line is broken between its words: a browser would break flags at their hyphens. What is longer than a line of a
+// telephone may be broken anywhere.
+std::string in_words(std::string_view line) {
+  constexpr size_t kLongest = 28;  // bytes
+  std::string out;
+  while (!line.empty()) {
+    const size_t blank = std::min(line.find_first_of(" \n"), line.size());
+    const std::string word = escape(line.substr(0, blank));
+    out += blank == 0 || blank > kLongest ? word : "<span>" + word + "</span>";
+    line.remove_prefix(blank);
+    const size_t next = std::min(line.find_first_not_of(" \n"), line.size());
+    out += line.substr(0, next);
+    line.remove_prefix(next);
+  }
+  return out;
+}
+
 std::string about(const std::string& shown_title, const Colophon& colophon) {
   return fmt::format(
       "<section id=\"about\" class=\"about\" role=\"group\" aria-label=\"About this book\"><div class=\"sheet\"><div "
       "class=\"text\">\n<h2 dir=\"auto\">{}</h2>\n<p>{}</p>\n<p>{}</p>\n<pre><code>{}</code></pre>\n"
       "</div></div></section>\n",
-      shown_title, escape(colophon.made), escape(colophon.again), escape(colophon.command));
+      shown_title, escape(colophon.made), escape(colophon.again), in_words(colophon.command));
 }
 
 }  // namespace

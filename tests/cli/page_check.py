@@ -227,7 +227,7 @@ def on_paper(browser, last):
             for box in re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)", paper):
                 expect("landscape on " + name, float(box[0]) > float(box[1]), True)
     browser.call("Emulation.setEmulatedMedia", media="print")
-    size = browser.value("parseFloat(getComputedStyle(document.querySelector('pre')).fontSize)")
+    size = browser.value("parseFloat(getComputedStyle(document.querySelector('code')).fontSize)")
     if size < 11 * 96 / 72 - 0.1:
         failures.append("the last page's command is printed in %g px" % size)
     for width, height, across, down in (1122, 793, 0.55, 0.85), (1056, 816, 0.55, 0.85), (793, 1122, 0.85, 0.6):
@@ -277,6 +277,9 @@ def main(page, sizes="phone,tablet,desktop", folder=None):
                     failures.append("%s: %s" % (at, wrong))
                 last = browser.value("document.querySelector('main').children.length - 1")
                 type_sizes(browser, name)
+                expect(at + ": words of the last page's command that are broken", browser.value(
+                    "[...document.querySelectorAll('code span')].filter((word) => new Set([...word.getClientRects()]"
+                    ".map((box) => Math.round(box.top / 8))).size > 1).map((word) => word.textContent)"), [])
                 if folder:
                     browser.screenshot(pathlib.Path(folder) / ("%s%s-cover.png" % (name, "-dark" if dark else "")))
                     browser.press("ArrowRight")

@@ -1,4 +1,6 @@
 // The page in a real browser, with a story that was written to break it.
+#include <regex>
+
 #include "io/image.h"
 #include "output/story_html.h"
 #include "program.h"
@@ -106,7 +108,9 @@ TEST_CASE("The last page says how the book was made, without this machine's path
   const size_t about = page.find("id=\"about\"");
   REQUIRE(about != std::string::npos);
   CHECK(page.find("id=\"3\"") < about);
-  const std::string last = page.substr(about);
+  // Words of the command are whole, each in a <span>.
+  CHECK_THAT(page.substr(about), Catch::Contains("<span>--seed-per-frame=false</span> <span>--rng</span>"));
+  const std::string last = std::regex_replace(page.substr(about), std::regex("</?span>"), "");
   CHECK_THAT(last, Catch::Contains("Told and painted by tiny with seedstory 0.1.0, seed 7."));
   CHECK_THAT(last, Catch::Contains("<code>seedstory generate --prompt 'The fox' --frames 3 --seed 7 ") &&
                        Catch::Contains(
@@ -120,7 +124,10 @@ TEST_CASE("The last page says how the book was made, without this machine's path
   std::string text;
   for (int i = 0; i < 400; ++i) text += "fox ";
   REQUIRE(desk.generate("-n 1 -p '" + text + "' -o long").code == 0);
-  CHECK_THAT(desk.read("long/story.html"), Catch::Contains("<code>seedstory inspect story.json --command</code>"));
+  CHECK_THAT(
+      desk.read("long/story.html"),
+      Catch::Contains("<code><span>seedstory</span> <span>inspect</span> <span>story.json</span> <span>--command</span>"
+                      "</code>"));
   CHECK(page.find("Told and painted") > about);
 }
 
