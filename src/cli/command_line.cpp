@@ -122,7 +122,8 @@ std::string build(const Json& story, const std::filesystem::path& folder, const 
           flag("--width", request.at("width")) + flag("--height", request.at("height")) +
           flag("--policy", request.at("policy"));
   if (request.at("policy") != "dense") line += flag("--window", request.at("window"));
-  line += flag("--max-tokens", request.at("max_tokens"));
+  if (command == "generate" || request.at("policy") == "compat_vis")
+    line += flag("--max-tokens", request.at("max_tokens"));
   if (command == "generate") line += sampling_flags(request.at("sampling"));
   return line + flag("--type", request.at("type")) + flag("--device", request.at("backend")) +
          model_flags(story.at("model").at("flags")) + " --no-settings -o " + output;

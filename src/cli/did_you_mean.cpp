@@ -87,6 +87,25 @@ bool is_text(const std::string& word) {
          });
 }
 
+// Flags of programs of this kind, and what stands for them here.
+std::string known_elsewhere(const std::string& flag) {
+  constexpr struct {
+    const char *flag, *help;
+  } kFlags[] = {{"--list-devices", "seedstory version says which devices there are, seedstory doctor what they can do"},
+                {"--list-models", "the models of -hf are those in Hugging Face's cache: seedstory doctor"},
+                {"--negative-prompt", "there is none: a picture follows what the language model says of it"},
+                {"--n-gpu-layers", "no model runs on a card yet"},
+                {"--gpu-layers", "no model runs on a card yet"},
+                {"--ctx-size", "--policy and --window say what the model remembers"},
+                {"--n-predict", "--max-tokens is most tokens of a frame"},
+                {"--cache-dir", "the cache of -hf is where $HF_HUB_CACHE says"},
+                {"--cache", "the cache of -hf is where $HF_HUB_CACHE says"},
+                {"--lora", "LoRA weights are merged into the model's own before they come here"}};
+  for (const auto& [name, help] : kFlags)
+    if (plain(name) == plain(flag)) return std::string("; ") + help;
+  return "";
+}
+
 std::string joined(Words::const_iterator begin, Words::const_iterator end) {
   return fmt::format("{}", fmt::join(begin, std::find_if(begin, end, is_flag), " "));
 }
@@ -171,7 +190,12 @@ Words with_command(Words words, const CommandDoc& program) {
   if (first == "help" && words.size() == 1) return {"--help"};
   if (first == "help" && !is_flag(words[1])) {
     words.erase(words.begin());
-    if (!find_command(program, words[0])) refuse_command({words[0]}, program);
+    if (!find_command(program, words[0])) {
+      const Words names = names_of_commands(program);
+      const std::string meant = did_you_mean(words[0], names);
+      fail_usage(fmt::format("there is no command {}{} (see seedstory --help)", words[0],
+                             meant.empty() ? fmt::format("; expected one of {}", fmt::join(names, ", ")) : meant));
+    }
     return {words[0], "--help"};
   }
   if (const CommandDoc* command = find_command(program, first)) {
@@ -183,7 +207,8 @@ Words with_command(Words words, const CommandDoc& program) {
     if (find_flag(program, first)) return words;
     const std::string flag = flag_of(first), commands = owners(program, flag);
     if (!commands.empty()) fail_usage(fmt::format("{}: expected a command in front: {}", flag, commands));
-    std::string help = did_you_mean(flag, names_of_flags(program));
+    std::string help = known_elsewhere(flag);
+    if (help.empty()) help = did_you_mean(flag, names_of_flags(program));
     if (const std::string near = nearest(flag, names_of_flags(*find_command(program, "generate")));
         help.empty() && !near.empty())
       help = fmt::format("; did you mean generate {}?", near);
@@ -203,7 +228,8 @@ void refuse_words(const Words& words, const CommandDoc& program, const std::stri
   const std::string see = fmt::format(" (see seedstory {} --help)", command);
   if (const auto flag = std::find_if(words.begin(), words.end(), is_flag); flag != words.end()) {
     const std::string name = flag_of(*flag), elsewhere = owners(program, name);
-    std::string help = did_you_mean(name, names_of_flags(here));
+    std::string help = known_elsewhere(name);
+    if (help.empty()) help = did_you_mean(name, names_of_flags(here));
     if (!elsewhere.empty()) help = fmt::format("; {} has it", elsewhere);
     fail_usage(fmt::format("{}: there is no flag {}{}{}", command, name, help, see));
   }

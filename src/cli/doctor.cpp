@@ -11,6 +11,7 @@
 #include "cli/estimate.h"
 #include "cli/flags.h"
 #include "cli/hf_cache.h"
+#include "cli/number.h"
 #include "cli/paths.h"
 #include "cli/request.h"
 #include "cli/terminal.h"
@@ -147,6 +148,10 @@ class Doctor {
       return;
     }
     const ModelCheck survey = check_model(paths);
+    if (flags_.hf_repo)
+      plan_ = "seedstory plan -hf " + shell_quote(*flags_.hf_repo);
+    else if (is_published_name(flags_))
+      plan_ = "seedstory plan --model " + shell_quote(*flags_.model);
     const bool published = survey.model.published, there = fs::is_directory(paths.dir);
     if (survey.parts[0].name != "model")
       add({"model", "folder", there ? "ok" : "missing",
@@ -185,7 +190,7 @@ class Doctor {
       finding.text += fmt::format(" ({})", size_text(d->least_gb, d->most_gb));
       // A cache is not for hands: curl fills a folder for --model.
       finding.curl = curl_line(*d, flags_.hf_repo ? fs::path(kPublishedModel) : dir);
-      if (missing) least_gb_ += d->least_gb, most_gb_ += d->most_gb;
+      if (missing) least_gb_ += d->least_gb, most_gb_ += d->most_gb, ++missing_;
     }
     return finding;
   }
@@ -246,7 +251,7 @@ class Doctor {
                         : fmt::format("{} of {} free{}",
                                       memory_text(fit == Fit::at_once ? plan.bytes_at_once() : plan.bytes_in_stages()),
                                       memory_text(free), fit == Fit::at_once ? "" : ", one stage at a time");
-      memory.text += fmt::format("; a story of {} frames takes about {} on this CPU", request.frames,
+      memory.text += fmt::format("; a story of {} takes about {} on this CPU", counted(request.frames, "frame"),
                                  readable_time(plan.seconds(request)));
       if (fit == Fit::none)
         memory.fix = "seedstory plan says what fits; --type bf16 and a smaller --width and --height take less";
@@ -304,10 +309,20 @@ class Doctor {
       if (!f.fix.empty()) fmt::print("  {:<9} {:<13} -> {}\n", "", "", printable(f.fix));
       if (!f.curl.empty()) fmt::print("  {:<9} {:<13} or {}\n", "", "", printable(f.curl));
     }
+    fmt::print("\n{}\n", verdict());
+  }
+
+  // The last line, for those who read no other.
+  std::string verdict() const {
     const auto bad = std::count_if(findings_.begin(), findings_.end(), [](const Finding& f) { return f.bad(); });
-    fmt::print("\n{}\n", bad == 0   ? "A story can be told."
-                         : bad == 1 ? "No story can be told: 1 problem."
-                                    : fmt::format("No story can be told: {} problems.", bad));
+    const std::string plan = plan_.empty() ? "" : fmt::format(" What a story of it takes: {}", plan_);
+    if (bad == 0) return "A story can be told." + plan;
+    std::string text = fmt::format("No story can be told: {}", counted(bad, "problem"));
+    if (missing_ > 0)
+      text += fmt::format(", {} missing ({} to download)",
+                          missing_ == 1 ? "1 part is" : fmt::format("{} parts are", missing_),
+                          size_text(least_gb_, most_gb_));
+    return text + "." + plan;
   }
 
   void print_json() const {
@@ -327,6 +342,8 @@ class Doctor {
   const Machine machine_ = this_machine();
   std::vector<Finding> findings_;
   double least_gb_ = 0, most_gb_ = 0;  // of what is missing
+  int missing_ = 0;                    // parts that can be downloaded
+  std::string plan_;                   // the command that says what a story takes
 };
 
 }  // namespace

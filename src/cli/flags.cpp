@@ -14,10 +14,12 @@
 #include <map>
 #include <new>
 #include <set>
+#include <sstream>
 
 #include "cli/build_info.h"
 #include "cli/cards.h"
 #include "cli/did_you_mean.h"
+#include "cli/early_log.h"
 #include "cli/exit_codes.h"
 #include "cli/manual.h"
 #include "cli/number.h"
@@ -25,6 +27,7 @@
 #include "cli/paths.h"
 #include "cli/request.h"
 #include "cli/user_config.h"
+#include "load/model_dir.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
@@ -178,10 +181,12 @@ void add_terminal_flags(CLI::App& app, TerminalFlags& f) {
   app.add_option("--color", f.color, "Colours on stderr; auto: on a terminal, and NO_COLOR is not set")
       ->type_name("auto|on|off")
       ->group(group);
-  app.add_flag("--progress-json", f.progress_json, "One JSON object a line on stderr instead of lines for a person")
-      ->group(group);
+  CLI::Option* json = app.add_flag("--progress-json", f.progress_json,
+                                   "One JSON object a line on stderr instead of lines for a person");
+  json->group(group);
   add_number(app, "--progress-fd", f.progress_fd, kDescriptor,
              "The same to this file descriptor, and stderr stays as it is")
+      ->excludes(json)
       ->group(group);
   app.add_option("--log-file", f.log_file, "Append what stderr gets to FILE, each line with its time")
       ->type_name("FILE")
@@ -345,6 +350,10 @@ std::vector<std::string> words(int argc, const char* const* argv, const CommandD
   return all;
 }
 
+bool takes_value(const CLI::Option& option) {
+  return option.get_items_expected_max() > 0;
+}
+
 // A variable of the shell's that is not set leaves an empty word. CLI11 would take the word behind --flag= as its
 // value.
 void refuse_empty_flags(const CLI::App& app, const std::vector<std::string>& words) {
@@ -352,6 +361,21 @@ void refuse_empty_flags(const CLI::App& app, const std::vector<std::string>& wor
     const std::string flag = word.ends_with('=') ? word.substr(0, word.size() - 1) : "";
     for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
       if (flag.starts_with("--") && command->get_option_no_throw(flag)) fail_usage(flag + ": is empty");
+  }
+}
+
+// CLI11 would take more words than the rest of the program does, and refuse others in its own.
+void refuse_values_of_switches(const CLI::App& app, const std::vector<std::string>& words) {
+  constexpr std::string_view kBooleans[] = {"true", "false", "1", "0", "on", "off", "yes", "no"};
+  for (const std::string& word : words) {
+    const size_t equals = word.find('=');
+    if (!word.starts_with("--") || equals == std::string::npos) continue;
+    const std::string flag = word.substr(0, equals), value = word.substr(equals + 1);
+    const bool is_boolean = std::find(std::begin(kBooleans), std::end(kBooleans), value) != std::end(kBooleans);
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+      if (const CLI::Option* option = command->get_option_no_throw(flag);
+          option && !takes_value(*option) && !is_boolean && flag != "--help")
+        fail_usage(flag + " " + value + ": expected true or false");
   }
 }
 
@@ -367,10 +391,6 @@ bool is_setting(const CLI::Option& option) {
                                               "output", "trace",  "force",  "dry-run",     "no-settings"};
   return !option.get_positional() && !option.get_lnames().empty() && !option.get_group().empty() &&
          std::find(std::begin(kOfOneStory), std::end(kOfOneStory), option.get_lnames()[0]) == std::end(kOfOneStory);
-}
-
-bool takes_value(const CLI::Option& option) {
-  return option.get_items_expected_max() > 0;
 }
 
 const std::string kVariable = "SEEDSTORY_";
@@ -445,10 +465,26 @@ class Settings {
   Error blame(const Error& error) const {
     const std::string message = error.what();
     const std::string flag = message.substr(0, message.find_first_of(" :"));
-    for (const auto& [option, given] : chosen_)
-      if (flag == "--" + option->get_lnames()[0] && error.kind == ErrorKind::usage)
-        return {given.kind, given.place + message.substr(flag.size())};
-    return error;
+    if (error.kind != ErrorKind::usage) return error;
+    const Given* place = nullptr;
+    std::string rest = message.substr(flag.size());
+    const bool is_typed = typed_.contains(flag);
+    bool has_other = false;  // one that came from elsewhere
+    for (const auto& [option, given] : chosen_) {
+      const std::string name = "--" + option->get_lnames()[0];
+      if (flag == name) place = &given;
+      const std::string other = name + " " + given.value;
+      if (const size_t at = rest.find(other); flag != name && at != std::string::npos) {
+        rest.insert(at + other.size(), " (" + given.place + ")");
+        has_other = true;
+      }
+    }
+    // Where the two came from two places, both are named.
+    for (const std::string& typed : typed_)
+      if (const size_t at = rest.find(typed + " "); place && typed.starts_with("--") && at != std::string::npos)
+        rest.insert(std::min(rest.find_first_of(" ;", at + typed.size() + 1), rest.size()), " (on the command line)");
+    if (place) return {place->kind, place->place + rest};
+    return has_other && is_typed ? Error(error.kind, flag + rest) : error;
   }
 
  private:
@@ -487,21 +523,36 @@ class Settings {
   // Every value of the file is checked, also one of a command that does not run now.
   void read(CLI::App& command, const std::string& file) {
     Unused unused;
-    for (const Setting& setting : parse_config(read_user_text(file), file)) {
-      bool is_known = false, is_table = false;
+    std::vector<Setting> tables;
+    const std::vector<Setting> settings = parse_config(read_user_text(file), file, &tables);
+    for (const Setting& table : tables) need_table(unused.app, table);
+    for (const Setting& setting : settings) {
+      bool is_known = false;
       const Given given{setting.value, setting.place + ": " + setting.key, ErrorKind::input};
       for (CLI::App* other : unused.app.get_subcommands([](CLI::App*) { return true; })) {
         if (!setting.table.empty() && setting.table != other->get_name()) continue;
-        is_table = true;
         if (setting.value.empty()) fail_input(given.place + ": is empty");
         CLI::Option* option = find(*other, setting.key);
         is_known = is_known || option;
         if (option) check(*other, *option, given);
         if (option && other->get_name() == command.get_name()) choose(find(command, setting.key), given);
       }
-      if (!is_table) fail_input(setting.place + ": [" + setting.table + "]: no such command");
       if (!is_known) fail_input(given.place + ": " + no_setting(unused.app, setting));
     }
+  }
+
+  static void need_table(CLI::App& app, const Setting& setting) {
+    std::vector<std::string> known;
+    for (const CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+      known.push_back(command->get_name());
+    if (std::find(known.begin(), known.end(), setting.table) != known.end()) return;
+    const std::string meant = nearest(setting.table, known);
+    constexpr std::string_view kOthers[] = {"inspect", "doctor", "bench", "version", "completion", "man", "help"};
+    const bool is_command = std::find(std::begin(kOthers), std::end(kOthers), setting.table) != std::end(kOthers);
+    for (std::string& name : known) name = "[" + name + "]";
+    fail_input(setting.place + ": [" + setting.table +
+               "]: " + (is_command ? setting.table + " reads no configuration file" : std::string("no such command")) +
+               "; expected " + joined(known) + (meant.empty() || is_command ? "" : "; did you mean [" + meant + "]?"));
   }
 
   static std::string no_setting(CLI::App& app, const Setting& setting) {
@@ -587,6 +638,14 @@ bool asks_for_json(int argc, const char* const* argv) {
 
 // Without what all of them begin with, a slip counts for what it is.
 std::string meant_variable(const std::string& name, std::vector<std::string> known) {
+  constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
+      {"CACHE", "; the cache of -hf is where HF_HUB_CACHE or HF_HOME says"},
+      {"HOME", "; nothing is kept but the configuration, where XDG_CONFIG_HOME says"},
+      {"MODELS", "; SEEDSTORY_MODEL names one model's folder, HF_HUB_CACHE the cache of -hf"}};
+  for (const auto& [word, help] : kOthers) {
+    const std::string_view rest = std::string_view(name).substr(kVariable.size());
+    if (rest == word || (rest.starts_with(word) && rest[word.size()] == '_')) return std::string(help);
+  }
   for (std::string& variable : known) variable.erase(0, kVariable.size());
   const std::string found = nearest(name.substr(kVariable.size()), known);
   return found.empty() ? "" : "; did you mean " + kVariable + found + "?";
@@ -676,11 +735,44 @@ void refuse_flags_as_values(const CLI::App& command) {
   fail_usage(message + " (see " + command + " --help)");
 }
 
+// 0.95, not 0.950000.
+std::string shortest(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
+
 // Of a full disk the C library speaks only when its buffer is written.
 void need_printed() {
   std::cout.flush();
   if (std::fflush(stdout) != 0) fail(std::string("standard output cannot be written: ") + std::strerror(errno));
   if (std::ferror(stdout)) fail("standard output cannot be written");
+}
+
+// What a flag's default is where only the model knows it: that of the one that ships, beside the word that it is the
+// model's. Reading it costs some milliseconds, so only the help does.
+void show_model_defaults(CLI::App& app) {
+  ModelConfig model;
+  try {
+    model = open_model(find_model({})).config;
+  } catch (const Error&) {
+    return;  // the help is for those as well who have no model
+  }
+  const Defaults& d = model.defaults;
+  const std::pair<const char*, std::string> defaults[] = {{"--policy", std::string(name_of(kPolicies, d.policy))},
+                                                          {"--window", shortest(double(d.window))},
+                                                          {"--steps", shortest(double(d.steps))},
+                                                          {"--cfg-scale", shortest(d.cfg)},
+                                                          {"--width", shortest(double(d.width))},
+                                                          {"--height", shortest(double(d.height))},
+                                                          {"--temp", shortest(d.temperature)},
+                                                          {"--top-k", shortest(double(d.top_k))},
+                                                          {"--top-p", shortest(d.top_p)},
+                                                          {"--min-p", shortest(d.min_p)}};
+  for (CLI::App* command : app.get_subcommands([](CLI::App* a) { return a->get_option_no_throw("--config"); }))
+    for (const auto& [name, value] : defaults)
+      if (CLI::Option* option = command->get_option_no_throw(name))
+        option->description(option->get_description() + " (default: the model's; " + model.name + ": " + value + ")");
 }
 
 int print(const std::string& text) {
@@ -726,7 +818,10 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
   if (argc < 2) return print(front_page(describe(app)));
   try {
     std::vector<std::string> all = words(argc, argv, describe(app));
+    const auto asks = [&](const char* word) { return std::find(all.begin(), all.end(), word) != all.end(); };
+    if (asks("--help") || asks("-h") || all.back() == "man") show_model_defaults(app);
     refuse_empty_flags(app, all);
+    refuse_values_of_switches(app, all);
     app.parse(std::move(all));
   } catch (const CLI::Success& asked_for_help) {
     return app.exit(asked_for_help);
@@ -747,9 +842,12 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
           std::pair{plan_app, &planned_story}}) {
       if (!command->parsed()) continue;
       const bool has_window = command->count("--window") > 0;
+      const bool has_tokens = command == visualize_app && command->count("--max-tokens") > 0;
       settings.apply(*command, sources);
       if (has_window && flags->policy == "dense")
         fail_usage("--window: not with --policy dense, which forgets nothing");
+      if (has_tokens && flags->policy != "compat_vis")
+        fail_usage("--max-tokens: not with visualize, whose texts are given, but with --policy compat_vis");
       need_distinct_files(*flags, sources.config, flags->output.value_or("-") == "-" ? "" : *flags->output);
       terminal.set_up(flags->terminal);
     }
@@ -776,7 +874,13 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
 
 int run_command_line(int argc, const char* const* argv, const Backends& backends) {
   Terminal terminal;
-  const auto complain = [&](const char* message, ErrorKind kind) {
+  const auto complain = [&](const std::string& message, ErrorKind kind) {
+    try {
+      if (kind == ErrorKind::usage && !terminal.has_log() && message.find("--log-file") == std::string::npos)
+        open_early_log({argv, argv + argc}, terminal);
+    } catch (const Error&) {
+      // the error that there is comes first
+    }
     terminal.error(message, int(kind));
     return int(kind);
   };

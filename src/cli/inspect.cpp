@@ -8,6 +8,7 @@
 #include "cli/command_line.h"
 #include "cli/flags.h"
 #include "cli/hf_cache.h"
+#include "cli/number.h"
 #include "cli/terminal.h"
 #include "io/file.h"
 #include "io/image.h"
@@ -114,7 +115,7 @@ int inspect_weights(const fs::path& path, bool as_json) {
   }
   for (const auto& [name, row] : rows)
     print(fmt::format("{:<11} {:<20} {}", row.type, fmt::format("[{}]", fmt::join(row.shape, ", ")), one_line(name)));
-  print(fmt::format("{} tensors, {} parameters, {} bytes", totals.tensors, grouped(totals.parameters),
+  print(fmt::format("{}, {} parameters, {} bytes", counted(totals.tensors, "tensor"), grouped(totals.parameters),
                     grouped(totals.bytes)));
   if (totals.unread > 0)
     print(fmt::format("{} of them cannot be weights, which are f32, f16, bf16 or i8 with scales, of at most {} axes",
@@ -171,8 +172,9 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
   print(fmt::format("{} ({} layout)", model.config.name, layout));
   if (!model.licence.empty()) print("licence        " + model.licence);
   if (!model.training_data.empty()) print("training data  " + model.training_data);
-  print(fmt::format("defaults       policy {}, window {}, {} steps, cfg scale {}, {}x{}, temp {}",
-                    name_of(kPolicies, d.policy), d.window, d.steps, d.cfg, d.width, d.height, d.temperature));
+  print(fmt::format("defaults       policy {}, window {}, {}, cfg scale {}, {}x{}, temp {}",
+                    name_of(kPolicies, d.policy), d.window, counted(d.steps, "step"), d.cfg, d.width, d.height,
+                    d.temperature));
   print(fmt::format("vocabulary     {} tokens{}", model.config.llm.vocab,
                     model.words.empty() ? "" : fmt::format(", {} words of its world", model.words.size())));
   print(fmt::format("\n{:<16} {:>8} {:>15} {:>17}  {}", "part", "tensors", "parameters", "bytes", "types"));
@@ -205,9 +207,10 @@ void print_request(const Json& story) {
   const auto text = [](const Json& value) { return value.is_string() ? value.get<std::string>() : json_text(value); };
   print(fmt::format("made by    seedstory {}, {}, model {}", text(story.at("seedstory")), text(story.at("command")),
                     text(story.at("model").at("name"))));
-  print(fmt::format("pictures   {}x{}, {} steps of {} on the {} scheduler, cfg scale {}, rng {}", text(r.at("width")),
-                    text(r.at("height")), text(r.at("steps")), text(r.value("sampling_method", Json("euler"))),
-                    text(r.value("scheduler", Json("discrete"))), text(r.at("cfg_scale")), text(r.at("rng"))));
+  print(fmt::format("pictures   {}x{}, {} of {} on the {} scheduler, cfg scale {}, rng {}", text(r.at("width")),
+                    text(r.at("height")), text(r.at("steps")) + (r.at("steps") == 1 ? " step" : " steps"),
+                    text(r.value("sampling_method", Json("euler"))), text(r.value("scheduler", Json("discrete"))),
+                    text(r.at("cfg_scale")), text(r.at("rng"))));
   print(fmt::format("memory     policy {}, window {}", text(r.at("policy")), text(r.at("window"))));
 }
 
@@ -247,7 +250,7 @@ int inspect_picture(const fs::path& path, const InspectFlags& flags) {
     made += ", turned so";
   }
   if (facts.transparent) made += ", its transparent pixels on white";
-  print("generate --image  makes " + made);
+  print("generate --image makes " + made);
   return 0;
 }
 
@@ -293,7 +296,7 @@ int inspect_story(const fs::path& path, const InspectFlags& flags) {
   const std::string command = remake_command(story, fs::is_directory(path) ? path : path.parent_path());
   if (print_for_program(story, command, flags)) return 0;
   const Json& frames = story.at("frames");
-  print(fmt::format("{}: a story, {} frames{}", one_line(path.string()), frames.size(),
+  print(fmt::format("{}: a story, {}{}", one_line(path.string()), counted(int64_t(frames.size()), "frame"),
                     story.value("complete", false) ? "" : ", not finished"));
   print_request(story);
   for (const Json& frame : frames)
@@ -321,6 +324,7 @@ int inspect_kind(const fs::path& path, const InspectFlags& flags) {
     return inspect_model({.dir = path}, flags.json);
   }
   const MappedFile file(path);
+  if (file.bytes().empty()) fail_input(fmt::format("{}: is empty", path.string()));
   if (is_png(file.bytes())) return inspect_png(path, flags);
   if (is_picture(file.bytes())) return inspect_picture(path, flags);
   if (name == "model.json" || name == "seedstory.json")
@@ -349,6 +353,9 @@ int inspect(const InspectFlags& flags) {
     return inspect_model(paths, flags.json);
   }
   if (!flags.path) fail_usage("path is required (see seedstory inspect --help)");
+  std::error_code none;
+  if (*flags.path == "-" && !fs::exists("-", none))
+    fail_usage("inspect -: looks into files, not into standard input; expected a PATH");
   try {
     return inspect_kind(*flags.path, flags);
   } catch (const Json::exception& error) {

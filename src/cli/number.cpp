@@ -39,6 +39,10 @@ int64_t parse_whole(const std::string& name, std::string_view text, const Range<
   return in_range(name, text, value, error, range);
 }
 
+std::string counted(int64_t count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 double parse_real(const std::string& name, std::string_view text, const Range<double>& range) {
   double value = 0;
   const std::errc error = read(text, value, std::chars_format::general);

@@ -19,4 +19,7 @@ struct Range {
 int64_t parse_whole(const std::string& name, std::string_view text, const Range<int64_t>& range);
 double parse_real(const std::string& name, std::string_view text, const Range<double>& range);
 
+// "1 step", "2 steps".
+std::string counted(int64_t count, const std::string& noun);
+
 }  // namespace seedstory

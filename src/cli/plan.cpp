@@ -9,6 +9,7 @@
 #include "cli/cards.h"
 #include "cli/flags.h"
 #include "cli/hf_cache.h"
+#include "cli/number.h"
 #include "cli/paths.h"
 #include "cli/request.h"
 #include "cli/terminal.h"
@@ -72,6 +73,14 @@ std::string part_list(const Plan& plan) {
   return list;
 }
 
+// The first thing that a person wants to know.
+std::string verdict(Fit fit, std::string_view type, std::string_view other_type, Fit other) {
+  if (fit == Fit::at_once) return "fits at once";
+  const std::string here = fit == Fit::in_stages ? "fits in stages" : fmt::format("does not fit in {}", type);
+  if (other == Fit::none || other == fit) return here;
+  return fmt::format("{}; in {} it fits {}", here, other_type, other == Fit::at_once ? "at once" : "in stages");
+}
+
 void print_sum(const Plan& plan) {
   fmt::print("all at once {:.3f} GiB, in stages {:.3f} GiB", gib(plan.bytes_at_once()), gib(plan.bytes_in_stages()));
 }
@@ -88,8 +97,8 @@ void print_table(const Plan& plan, const StoryRequest& request, const Machine& m
   fmt::print("weights GiB: {}\n", part_list(plan));
   print_sum(plan);
   fmt::print(", free {:.3f} GiB\n", gib(machine.free_bytes));
-  fmt::print("{} frames of {}x{}, {} steps: about {}, without reading the weights\n", request.frames, request.width,
-             request.height, request.steps, duration(plan.seconds(request)));
+  fmt::print("{} of {}x{}, {}: about {}, without reading the weights\n", counted(request.frames, "frame"),
+             request.width, request.height, counted(request.steps, "step"), duration(plan.seconds(request)));
 }
 
 nlohmann::ordered_json to_json(const Plan& plan, const StoryRequest& request, const Machine& machine, Fit fit) {
@@ -117,6 +126,8 @@ int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backen
   const DType type = parse_type(flags.type, backends.cpu_type(flags.cpu));
   const ModelDir model = open_model_or_sizes(flags);
   StoryRequest request = make_request(flags, model.config, {.captions = captions});
+  say_on_stderr(fewer_frames(flags, request));
+  say_on_stderr(other_size(model.config, request));
   if (flags.image) request.start = std::make_shared<const Image>(read_user_picture(*flags.image, Pixels::shown).image);
   const Machine machine = find_machine(flags, asked, type, backends);
   const Plan plan = make_plan(model, request, type, machine.rates);
@@ -131,16 +142,14 @@ int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backen
     if (asked.card) json["note"] = kNoCardYet;
     fmt::print("{}\n", json_text(json, 2));
   } else {
-    fmt::print("{}{} in {} on {}\n\n", printable(model.config.name),
+    fmt::print("{}{} in {} on {}: {}\n\n", printable(model.config.name),
                model.tokenizer_model.empty() ? " (the published sizes; no file was read)" : "", name_of(type),
-               machine.name);
+               machine.name, verdict(fit, name_of(type), name_of(other_type), fit_into(other, machine.free_bytes)));
     print_table(plan, request, machine);
     fmt::print("in {}: ", name_of(other_type));
     print_sum(other);
     fmt::print("\n");
-    if (fit != Fit::none)
-      fmt::print("fits {}\n",
-                 fit == Fit::at_once ? "at once" : "in stages: text first, and each part is dropped after its turn");
+    if (fit == Fit::in_stages) fmt::print("in stages: text first, and each part is dropped after its turn\n");
     if (asked.card) fmt::print("{}\n", kNoCardYet);
   }
   std::fflush(stdout);

@@ -8,6 +8,7 @@
 
 #include "cli/exit_codes.h"
 #include "cli/interrupt.h"
+#include "cli/number.h"
 
 namespace seedstory {
 namespace {
@@ -44,8 +45,8 @@ double Progress::lap() {
 
 void Progress::started(const StoryRecord& record, const std::string& backend) {
   const StoryRequest& r = record.request;
-  terminal_.say(fmt::format("{} on {}; seed {}, {} frame{} of {}x{}, {} steps", record.model, backend, r.seed, r.frames,
-                            r.frames == 1 ? "" : "s", r.width, r.height, r.steps));
+  terminal_.say(fmt::format("{} on {}; seed {}, {} of {}x{}, {}", record.model, backend, r.seed,
+                            counted(r.frames, "frame"), r.width, r.height, counted(r.steps, "step")));
   terminal_.event("start", {{"story", dir_},
                             {"frames", pictures_},
                             {"steps", steps_},

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/choice.h"
+#include "cli/number.h"
 #include "cli/paths.h"
 #include "diffusion/schedule.h"
 #include "io/file.h"
@@ -108,7 +109,8 @@ StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryR
     fail_usage("--policy compat_vis: is for visualize; expected window, dense, sink or mm_sink");
   if (f.rng) r.rng = parse_choice("--rng", *f.rng, kNoiseSources);
   if (r.policy != Policy::dense) take("--window", f.window, r.window);
-  take("--max-tokens", f.max_tokens, r.max_tokens);
+  // Where the texts are given, only compat_vis lets the model go on behind them.
+  if (r.captions.empty() || r.policy == Policy::compat_vis) take("--max-tokens", f.max_tokens, r.max_tokens);
   if (f.steps) check_range("--steps", *f.steps, 1, config.scheduler.train_timesteps);
   take("--steps", f.steps, r.steps);
   if (f.sampling_method) r.sampling_method = parse_choice("--sampling-method", *f.sampling_method, kSamplingMethods);
@@ -119,6 +121,21 @@ StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryR
   take_size("--height", f.height, config, r.height);
   take_sampling(f, r.sampling);
   return r;
+}
+
+std::string fewer_frames(const StoryFlags& f, const StoryRequest& request) {
+  if (!f.frames || request.captions.empty() || *f.frames <= request.frames) return "";
+  return fmt::format("{}: {}{}: {} made, not {}", user_text_name(f.captions.value_or("--captions")),
+                     counted(int64_t(request.captions.size()), "caption"),
+                     f.image ? ", the first one of the start picture" : "",
+                     request.frames == 1 ? "1 picture is" : fmt::format("{} pictures are", request.frames), *f.frames);
+}
+
+std::string other_size(const ModelConfig& config, const StoryRequest& request) {
+  const Defaults& d = config.defaults;
+  if (request.width == d.width && request.height == d.height) return "";
+  return fmt::format("{} paints {}x{} pixels; at {}x{} its pictures may show nothing that belongs together",
+                     config.name, d.width, d.height, request.width, request.height);
 }
 
 StoryRecord::Names given_model_flags(const ModelFlags& f) {

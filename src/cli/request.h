@@ -24,6 +24,11 @@ bool parse_fit(const std::string& name);                   // on or off
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.
 StoryRequest make_request(const StoryFlags& flags, const ModelConfig& config, StoryRequest request);
 
+// For a person, or empty: --frames asks for more pictures than there are captions; a size that the model was not made
+// for.
+std::string fewer_frames(const StoryFlags& flags, const StoryRequest& request);
+std::string other_size(const ModelConfig& config, const StoryRequest& request);
+
 // "--model" or "--hf-repo" and the part overrides as they were given.
 StoryRecord::Names given_model_flags(const ModelFlags& flags);
 

@@ -37,6 +37,13 @@ class Line {
     return cut(size_t(end - rest_.begin()));
   }
 
+  // A table may be below another one; none of ours is.
+  std::string dotted() {
+    std::string name = bare();
+    while (!name.empty() && take('.')) name += "." + bare();
+    return name;
+  }
+
   // What is left of the line but a comment: a number or a boolean.
   std::string plain() { return cut(std::min(rest_.find_first_of(" \t\r#"), rest_.size())); }
 
@@ -97,7 +104,7 @@ std::string parse_value(Line& line, const std::string& key) {
 
 std::string parse_table(Line& line) {
   line.skip_blank();
-  const std::string table = line.bare();
+  const std::string table = line.dotted();
   line.skip_blank();
   if (table.empty() || !line.take(']')) line.wrong("a table's name that does not end with ]");
   return table;
@@ -110,7 +117,7 @@ void need_end(Line& line) {
 
 }  // namespace
 
-std::vector<Setting> parse_config(std::string_view text, const std::string& file) {
+std::vector<Setting> parse_config(std::string_view text, const std::string& file, std::vector<Setting>* tables) {
   std::vector<Setting> settings;
   std::string table;
   for (int64_t number = 1; !text.empty(); ++number) {
@@ -124,6 +131,7 @@ std::vector<Setting> parse_config(std::string_view text, const std::string& file
     if (line.take('[')) {
       table = parse_table(line);
       need_end(line);
+      if (tables) tables->push_back({place, table, "", ""});
       continue;
     }
     const std::string key = line.bare();

@@ -17,8 +17,9 @@ struct Setting {
 };
 
 // The part of TOML that flags need: tables, comments, and keys with a string, a number or a boolean. ErrorKind::input
-// with FILE:LINE for anything else.
-std::vector<Setting> parse_config(std::string_view text, const std::string& file);
+// with FILE:LINE for anything else. Tables without a key are among `tables`, with their places.
+std::vector<Setting> parse_config(std::string_view text, const std::string& file,
+                                  std::vector<Setting>* tables = nullptr);
 
 // $XDG_CONFIG_HOME/seedstory/config.toml, or below ~/.config where that is unset or relative; nothing if there is none.
 std::optional<std::filesystem::path> config_file();

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "cli/flags.h"
+#include "cli/number.h"
 #include "cli/paths.h"
 #include "cli/story_run.h"
 #include "io/json.h"
@@ -77,8 +78,8 @@ int visualize(const StoryFlags& flags, const Backends& backends, Terminal& termi
   const std::vector<std::string> captions = read_captions(*flags.captions);
   const size_t given = flags.image ? 1 : 0;  // the start picture has one of them
   if (captions.size() <= given)
-    fail_input(
-        fmt::format("{}: {} captions; nothing is left to paint", user_text_name(*flags.captions), captions.size()));
+    fail_input(fmt::format("{}: {}; nothing is left to paint", user_text_name(*flags.captions),
+                           counted(int64_t(captions.size()), "caption")));
   if (flags.dry_run) return plan(flags, {}, backends, captions);
   return tell(flags, {.command = "visualize", .captions = captions}, backends, terminal);
 }

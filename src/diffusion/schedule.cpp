@@ -139,7 +139,12 @@ Schedule make_schedule(const SchedulerConfig& config, int64_t steps, SamplingMet
                        double guidance) {
   const bool is_dpm = method == SamplingMethod::dpmpp_2m, is_euler = method == SamplingMethod::euler;
   const int64_t most = config.train_timesteps - (is_dpm && sigmas == SigmaSchedule::discrete ? 1 : 0);
-  if (steps < 1 || steps > most) fail_usage(fmt::format("--steps: {} came, expected 1 to {}", steps, most));
+  if (steps < 1 || steps > most)
+    fail_usage(fmt::format(
+        "--steps {}: expected 1 to {}{}", steps, most,
+        most < config.train_timesteps
+            ? fmt::format(" with --sampling-method dpm++2m, {} with --scheduler karras too", config.train_timesteps)
+            : ""));
   if (method == SamplingMethod::ddim && sigmas == SigmaSchedule::karras)
     fail_usage("--scheduler karras: is not for --sampling-method ddim; expected discrete");
 

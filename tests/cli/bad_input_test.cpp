@@ -103,7 +103,7 @@ TEST_CASE("Pictures, prompts and captions that cannot be read are named in one l
       {"nested.json", "nested.json: item 0 is not a string, nor an object with a \"text\""},
       {"- <zero", "standard input: is empty"},
       {"none.json", "none.json: 0 captions; nothing is left to paint"},
-      {"one.json -i start.png", "one.json: 1 captions; nothing is left to paint"},
+      {"one.json -i start.png", "one.json: 1 caption; nothing is left to paint"},
       {"blank.json", "blank.json: item 1 is empty"},
       {"broken.json", "broken.json"},
       {"nowhere.json", "nowhere.json: no such file"}};

@@ -186,6 +186,16 @@ TEST_CASE("doctor names all that is missing of the published model at once, with
                Catch::StartsWith("26.5 to 34.6 GB in all are missing; ") && Catch::Contains(" GB are free in /"));
     CHECK(download.contains("fix") == is_cache);
   }
+  // The last line says all that a person wants first.
+  for (const char* name : {"-hf TencentARC/SEED-Story", "--model seed-story"}) {
+    const std::string page = desk.shell(std::string("HF_HUB_CACHE=none seedstory doctor ") + name).out;
+    INFO(page);
+    CHECK_THAT(page, Catch::Contains("\nNo story can be told: ") &&
+                         Catch::EndsWith(" problems, 6 parts are missing (26.5 to 34.6 GB to download). What a story "
+                                         "of it takes: seedstory plan " +
+                                         std::string(name) + "\n"));
+    CHECK(desk.shell(std::string("HF_HUB_CACHE=none seedstory plan --card h100 --type bf16 ") + name).code == 0);
+  }
   const Run mirror = desk.shell("HF_ENDPOINT=https://mirror.example seedstory doctor --model empty");
   CHECK_THAT(mirror.out,
              Catch::Contains(" https://mirror.example/spaces/TencentARC/SEED-Story/resolve/main/pretrained/"));

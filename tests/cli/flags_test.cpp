@@ -1,4 +1,6 @@
 // The command line itself: what is accepted, what is refused, and in which words.
+#include <regex>
+
 #include "io/image.h"
 #include "program.h"
 
@@ -43,7 +45,8 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
       {"seedstory generate --model model -p x --scheduler ays", "--scheduler ays: expected discrete or karras"},
       {"seedstory generate --model model -p x --sampling-method ddim --scheduler karras",
        "--scheduler karras: is not for --sampling-method ddim; expected discrete"},
-      {"seedstory plan --model model --sampling-method dpm++2m --steps 1000", "--steps: 1000 came, expected 1 to 999"},
+      {"seedstory plan --model model --sampling-method dpm++2m --steps 1000",
+       "--steps 1000: expected 1 to 999 with --sampling-method dpm++2m, 1000 with --scheduler karras too"},
       {"seedstory generate --model model -p x --cfg-scale -1", "--cfg-scale -1: expected 0 to 100"},
       {"seedstory generate --model model -p x --guidance-scale nan", "--guidance-scale nan: expected a number"},
       {"seedstory generate --model model -p x --width 100", "--width 100: expected a multiple of 16, 16 to 8192"},
@@ -72,6 +75,13 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
       {"seedstory generate --model model -p x --top-p 2", "--top-p 2: expected 0 to 1"},
       {"seedstory generate --model model -p x --min-p 2", "--min-p 2: expected 0 to 1"},
       {"seedstory generate --model model -p x --repeat-penalty 0", "--repeat-penalty 0: expected 0.01 to 100"},
+      {"seedstory generate --model model -p x --seed-per-frame=maybe",
+       "--seed-per-frame maybe: expected true or false"},
+      {"seedstory generate --model model -p x --quiet=2", "--quiet 2: expected true or false"},
+      {"seedstory inspect model --json=maybe", "--json maybe: expected true or false"},
+      {"seedstory generate --model model -p x -o - --force",
+       "--force: not with -o -, which writes nothing that could be in its way"},
+      {"seedstory inspect -", "inspect -: looks into files, not into standard input; expected a PATH"},
       {"seedstory visualize --model model", "--captions FILE is required (see seedstory visualize --help)"},
       {"seedstory inspect", "path is required (see seedstory inspect --help)"},
       {"seedstory inspect x --json --command", "--json and --command exclude each other"},
@@ -79,6 +89,8 @@ TEST_CASE("A wrong command line is one clear line and exit 2") {
   for (const auto& [line, message] : cases) {
     expect_refused(desk, line, message);
   }
+  CHECK_THAT(desk.shell("seedstory generate --model model -p x --progress-json --progress-fd 2").err,
+             Catch::Contains("\"message\":\"--progress-json excludes --progress-fd "));
   CHECK(desk.files(".") == std::vector<std::string>{"line.sh", "model", "stderr", "stdout"});
 }
 
@@ -89,6 +101,18 @@ TEST_CASE("A slip in a command, a flag or a value is answered with what was mean
     const char *line, *message;
   } cases[] = {
       {"genrate -p x", "there is no command genrate; did you mean generate? (see seedstory --help)"},
+      {"help foo",
+       "there is no command foo; expected one of generate, visualize, inspect, plan, doctor, bench, version, "
+       "completion, man, help (see seedstory --help)"},
+      {"generate -p x --list-devices",
+       "generate: there is no flag --list-devices; seedstory version says which devices there are, seedstory doctor "
+       "what they can do (see seedstory generate --help)"},
+      {"--list-devices",
+       "there is no flag --list-devices; seedstory version says which devices there are, seedstory doctor what they "
+       "can do (see seedstory --help)"},
+      {"generate -p x --cache_dir y",
+       "generate: there is no flag --cache_dir; the cache of -hf is where $HF_HUB_CACHE says (see seedstory generate "
+       "--help)"},
       {"help visualise", "there is no command visualise; did you mean visualize? (see seedstory --help)"},
       {"vis --captions x", "there is no command vis; did you mean visualize? (see seedstory --help)"},
       {"captions.json",
@@ -335,6 +359,12 @@ TEST_CASE("A command refuses flags that it could only ignore") {
   for (const char* line : {"generate -p x", "visualize --captions c.json", "plan"})
     CHECK(desk.shell("seedstory " + std::string(line) + " --model model --policy dense --window 2").err ==
           "seedstory: --window: not with --policy dense, which forgets nothing\n");
+  const std::string captioned = "seedstory visualize --captions c.json --model model --max-tokens 66 -o ";
+  expect_refused(desk, captioned + "tokens",
+                 "--max-tokens: not with visualize, whose texts are given, but with --policy compat_vis");
+  CHECK(desk.shell(captioned + "compat --policy compat_vis").code == 0);
+  CHECK(desk.shell("SEEDSTORY_MAX_TOKENS=1 seedstory visualize --captions c.json --model model -o short").code == 0);
+  CHECK(desk.json("short/story.json")["request"]["max_tokens"] == 500);
   // What is said once for all commands counts where it can.
   CHECK(desk.shell("seedstory plan --model model --config all.toml").code == 0);
   CHECK(desk.shell("SEEDSTORY_TEMP=2 seedstory visualize --model model --captions c.json --config all.toml -o out")
@@ -354,6 +384,29 @@ TEST_CASE("Help and version answer on stdout") {
   for (const char* flag : {"--prompt-file", "--seed-per-frame", "--policy", "--trace", "--order", "Exit codes:"})
     CHECK_THAT(run.out, Catch::Contains(flag));
   CHECK_THAT(run.out, !Catch::Contains("--guidance-scale"));  // an alias for commands written for diffusers
+}
+
+TEST_CASE("The help says the defaults of the model that ships") {
+  if (!std::filesystem::exists(SEEDSTORY_SOURCE_DIR "/weights/nano/model.json")) {
+    WARN("skipped: weights/nano is not in this tree");
+    return;
+  }
+  const Workdir desk;
+  const auto defaults =
+      nlohmann::json::parse(read_text_file(SEEDSTORY_SOURCE_DIR "/weights/nano/model.json"))["defaults"];
+  const auto flat = [&](const std::string& line) {
+    return std::regex_replace(desk.shell("seedstory " + line).out, std::regex("\\s+"), " ");
+  };
+  for (const char* line : {"generate --help", "help generate", "plan -h", "visualize --help"}) {
+    INFO(line);
+    const std::string help = flat(line);
+    for (const char* key : {"steps", "width", "height", "cfg"}) {
+      const std::string flag = key == std::string("cfg") ? "--cfg-scale" : std::string("--") + key;
+      CHECK(std::regex_search(
+          help, std::regex(flag + " [A-Z]+ [^-]*\\(default: the model's; nano: " + defaults[key].dump() + "\\)")));
+    }
+  }
+  CHECK_THAT(flat("man"), Catch::Contains("(default: the model's; nano: " + defaults["steps"].dump() + ")"));
 }
 
 TEST_CASE("version --json names the build and its backends") {

@@ -116,7 +116,7 @@ TEST_CASE("What is small on disk and huge in memory is not unpacked") {
 
   desk.write("pixels.png", png(1, 1, "", Deflated(0, kBomb).bytes));
   CHECK(run_bounded(desk, "seedstory inspect pixels.png").out ==
-        "pixels.png: PNG, 1x1 pixels, no story data\ngenerate --image  makes a 000.png of 1x1 pixels\n");
+        "pixels.png: PNG, 1x1 pixels, no story data\ngenerate --image makes a 000.png of 1x1 pixels\n");
 
   const auto text = [](const char* keyword, uint64_t count) {
     return png_chunk("zTXt", std::string(keyword) + std::string(2, '\0') + Deflated('x', count).bytes);
@@ -124,17 +124,17 @@ TEST_CASE("What is small on disk and huge in memory is not unpacked") {
   const std::string pixels = Deflated(0, 2).bytes;
   desk.write("text.png", png(1, 1, text("seedstory", kBomb), pixels));
   CHECK(run_bounded(desk, "seedstory inspect text.png").out ==
-        "text.png: PNG, 1x1 pixels, no story data\ngenerate --image  makes a 000.png of 1x1 pixels\n");
+        "text.png: PNG, 1x1 pixels, no story data\ngenerate --image makes a 000.png of 1x1 pixels\n");
   std::string many;
   for (int i = 0; i < 900; ++i) many += text("k", 1'000'000);
   desk.write("texts.png", png(1, 1, many, pixels));
   CHECK(run_bounded(desk, "seedstory inspect texts.png").out ==
-        "texts.png: PNG, 1x1 pixels, no story data\ngenerate --image  makes a 000.png of 1x1 pixels\n");
+        "texts.png: PNG, 1x1 pixels, no story data\ngenerate --image makes a 000.png of 1x1 pixels\n");
 
   // As large as a phone's pictures are. It is read whole, and costs what its pixels do.
   desk.write("photo.png", png(8192, 6144, "", Deflated(0, uint64_t(8192 + 1) * 6144).bytes));
   CHECK(run_bounded(desk, "seedstory inspect photo.png").out ==
-        "photo.png: PNG, 8192x6144 pixels, no story data\ngenerate --image  makes a 000.png of 8192x6144 pixels\n");
+        "photo.png: PNG, 8192x6144 pixels, no story data\ngenerate --image makes a 000.png of 8192x6144 pixels\n");
   desk.write("wide.png", png(30000, 30000, "", pixels));
   expect_refused(desk, "seedstory inspect wide.png", "wide.png: 30000x30000 pixels, at most 16384 a side and 67108864");
   desk.write("wide.png", png(60000, 1, "", pixels));

@@ -247,7 +247,16 @@ TEST_CASE("inspect of a picture without a story, and of what it cannot read") {
   desk.write("other.json", "{}");
   const Run plain = desk.shell("seedstory inspect plain.png");
   CHECK(plain.code == 0);
-  CHECK(plain.out == "plain.png: PNG, 3x2 pixels, no story data\ngenerate --image  makes a 000.png of 3x2 pixels\n");
+  for (const char* name : {"empty.png", "empty.json", "empty.safetensors", "empty"}) {
+    desk.write(name, "");
+    for (const char* flag : {"", " --json", " --command"}) {
+      const Run empty = desk.shell("seedstory inspect " + std::string(name) + flag);
+      CHECK(empty.code == 3);
+      CHECK(empty.out.empty());
+      CHECK(empty.err == "seedstory: " + std::string(name) + ": is empty\n");
+    }
+  }
+  CHECK(plain.out == "plain.png: PNG, 3x2 pixels, no story data\ngenerate --image makes a 000.png of 3x2 pixels\n");
   struct {
     const char *path, *message;
   } cases[] = {

@@ -97,7 +97,7 @@ TEST_CASE("inspect says of a picture what generate makes of it") {
         "photo.jpg: JPEG, " + stored_size +
             " pixels, no story data\n"
             "orientation       8: it is shown turned left by 90 degrees\n"
-            "generate --image  makes a 000.png of " +
+            "generate --image makes a 000.png of " +
             shown_size + " pixels, turned so\n");
   const auto json = nlohmann::json::parse(desk.shell("seedstory inspect --json plain.webp").out);
   CHECK(json == nlohmann::json{{"kind", "WebP"},

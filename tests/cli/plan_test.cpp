@@ -72,6 +72,22 @@ TEST_CASE("plan: too little memory is exit 4 with what helps", "[cli]") {
   CHECK(desk.shell("seedstory plan --model model --card abacus").code == 2);
 }
 
+TEST_CASE("plan says first whether it fits", "[cli]") {
+  const Workdir desk;
+  const auto first = [&](const std::string& flags) {
+    const std::string out = desk.shell("HF_HUB_CACHE=none seedstory plan --model seed-story " + flags).out;
+    return out.substr(0, out.find('\n'));
+  };
+  CHECK_THAT(first("--card rtx4090 --type f32"),
+             Catch::EndsWith(
+                 " in f32 on 4090 at the limits of its data sheet: does not fit in f32; in bf16 it fits in stages"));
+  CHECK_THAT(first("--card rtx4090 --type bf16"), Catch::EndsWith("data sheet: fits in stages"));
+  CHECK_THAT(first("--card h100 --type f32"), Catch::EndsWith("data sheet: fits at once"));
+  CHECK_THAT(first("--card t4 --type bf16"), Catch::EndsWith("data sheet: does not fit in bf16"));
+  CHECK_THAT(first("--memory 1 --type f32"), Catch::EndsWith(": does not fit in f32"));
+  CHECK_THAT(first("--memory 40 --type f32"), Catch::EndsWith(": fits in stages; in bf16 it fits at once"));
+}
+
 TEST_CASE("plan knows the published sizes without a file", "[cli]") {
   const Workdir desk;
   const auto plan = [&](const std::string& flags, int code) {

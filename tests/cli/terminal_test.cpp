@@ -202,6 +202,43 @@ TEST_CASE("The file of --log-file gets what stderr gets, with times, and the nex
   CHECK_THAT(desk.read("quiet.log"), Catch::Contains("Z frame 002 -> quiet/002.png\n"));
 }
 
+TEST_CASE("An error of the command line is in the log as well, and in no file that is none") {
+  const Workdir desk;
+  struct {
+    const char *flags, *message;
+  } cases[] = {{"--steps 0 --log-file log", "--steps 0: expected 1 to 1000"},
+               {"--log-file=log --seed 1e3", "--seed 1e3: expected a whole number"},
+               {"--log-file log --paint", "generate: there is no flag --paint"},
+               {"--log-file log --policy best", "--policy best: expected window"},
+               {"--log-file log -n", "--frames: expected N behind it"},
+               {"--log-file log -o ''", "--output: is empty"}};
+  std::string log;
+  for (const auto& [flags, message] : cases) {
+    INFO(flags);
+    const Run run = desk.generate("-p fox " + std::string(flags));
+    CHECK(run.code == 2);
+    CHECK_THAT(run.err, Catch::StartsWith("seedstory: " + std::string(message)));
+    log += run.err;
+  }
+  CHECK(std::regex_replace(desk.read("log"), std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z )"), "") == log);
+  CHECK(desk.shell("SEEDSTORY_LOG_FILE=variable seedstory generate -p fox --steps 0; test -s variable").code == 0);
+  CHECK(desk.shell("seedstory 'A fox' --steps 0 --log-file text; test -s text").code == 0);
+  CHECK(desk.shell("SEEDSTORY_LOG_FILE=none seedstory generate --no-settings -p fox --steps 0; test ! -e none").code ==
+        0);
+  // A file of another kind, one of the story's, a command that has no log.
+  desk.write("mine.txt", "mine\n");
+  for (const char* line :
+       {"generate -p fox --steps 0 --log-file mine.txt", "generate -p fox --steps 0 --log-file story.json",
+        "inspect --log-file new", "generate -p fox --log-file new --trace new", "generate -p fox --steps 0 --log-file",
+        "generate -p fox --log-file --steps 0"}) {
+    INFO(line);
+    CHECK(desk.shell("seedstory " + std::string(line)).code == 2);
+  }
+  CHECK(desk.read("mine.txt") == "mine\n");
+  CHECK(desk.files(".") ==
+        std::vector<std::string>{"line.sh", "log", "mine.txt", "model", "stderr", "stdout", "text", "variable"});
+}
+
 TEST_CASE("A report that cannot be written is said once, and the story goes on") {
   const Workdir desk;
   const Run plain = desk.generate("-p 'fox zebra' -q -o plain");

@@ -120,7 +120,17 @@ TEST_CASE("What is wrong in the file is one line with file, line and key, and ex
       {"policy = 'best'\n", "c.toml:1: policy best: expected window, dense, sink, mm_sink or compat_vis"},
       {"color = 'red'\n", "c.toml:1: color red: expected auto, on or off"},
       {"seed-per-frame = 'maybe'\n", "c.toml:1: seed-per-frame maybe: expected true or false"},
-      {"[paint]\nsteps = 3\n", "c.toml:2: [paint]: no such command"},
+      {"[paint]\nsteps = 3\n", "c.toml:1: [paint]: no such command; expected [generate], [visualize] or [plan]"},
+      {"[visualise]\n",
+       "c.toml:1: [visualise]: no such command; expected [generate], [visualize] or [plan]; did you mean [visualize]?"},
+      {"[bench]\nthreads = 2\n",
+       "c.toml:1: [bench]: bench reads no configuration file; expected [generate], [visualize] or [plan]"},
+      {"steps = 3\n[generate.fast]\nsteps = 2\n",
+       "c.toml:2: [generate.fast]: no such command; expected [generate], [visualize] or [plan]; did you mean "
+       "[generate]?"},
+      {"[generate.]\n",
+       "c.toml:1: [generate.]: no such command; expected [generate], [visualize] or [plan]; did you "
+       "mean [generate]?"},
       {"steps\n", "c.toml:1: a line without =; expected KEY = VALUE or [COMMAND]"},
       {"steps =\n", "c.toml:1: steps without a value; expected KEY = VALUE or [COMMAND]"},
       {"steps = 3 4\n", "c.toml:1: something after the value; expected KEY = VALUE or [COMMAND]"},
@@ -157,6 +167,35 @@ TEST_CASE("What is wrong in the environment is one line with the variable, and e
   }
 }
 
+TEST_CASE("Two settings that do not go together are named with where each came from") {
+  const Workdir desk;
+  const std::string generate = "seedstory generate -p fox --model model -o out ";
+  desk.write("karras.toml", "scheduler = 'karras'\n");
+  desk.write("ddim.toml", "sampling-method = 'ddim'\n");
+  struct {
+    std::string line, message;
+    int code;
+  } cases[] = {
+      {generate + "--config karras.toml --sampling-method ddim",
+       "karras.toml:1: scheduler karras: is not for --sampling-method ddim (on the command line); expected discrete",
+       3},
+      {generate + "--config ddim.toml --scheduler karras",
+       "--scheduler karras: is not for --sampling-method ddim (ddim.toml:1: sampling-method); expected discrete", 2},
+      {"SEEDSTORY_SAMPLING_METHOD=ddim " + generate + "--config karras.toml",
+       "karras.toml:1: scheduler karras: is not for --sampling-method ddim (SEEDSTORY_SAMPLING_METHOD); expected "
+       "discrete",
+       3},
+      {"SEEDSTORY_POLICY=dense " + generate + "--window 2",
+       "--window: not with --policy dense (SEEDSTORY_POLICY), which forgets nothing", 2},
+  };
+  for (const auto& [line, message, code] : cases) {
+    INFO(line);
+    const Run run = desk.shell(line);
+    CHECK(run.code == code);
+    CHECK(run.err == "seedstory: " + message + "\n");
+  }
+}
+
 TEST_CASE("The flag --no-settings leaves the file and the environment aside") {
   const Workdir desk;
   REQUIRE(desk.shell("mkdir -p config/seedstory; echo 'nonsense' >config/seedstory/config.toml").code == 0);
@@ -180,6 +219,10 @@ TEST_CASE("A variable of ours that nobody reads is named, with the one that was 
   } cases[] = {
       {"SEEDSTORY_STEP=3", "SEEDSTORY_STEP: no such variable; did you mean SEEDSTORY_STEPS?"},
       {"SEEDSTORY_STEPZ=", "SEEDSTORY_STEPZ: no such variable; did you mean SEEDSTORY_STEPS?"},
+      {"SEEDSTORY_CACHE=/c",
+       "SEEDSTORY_CACHE: no such variable; the cache of -hf is where HF_HUB_CACHE or HF_HOME says"},
+      {"SEEDSTORY_CACHE_DIR=/c",
+       "SEEDSTORY_CACHE_DIR: no such variable; the cache of -hf is where HF_HUB_CACHE or HF_HOME says"},
       {"SEEDSTORY_LANTERN=1", "SEEDSTORY_LANTERN: no such variable"},
       {"SEEDSTORY_PROMPT=fox", "SEEDSTORY_PROMPT: is not read; its flag stands on the command line alone"},
       {"SEEDSTORY_GUIDANCE_SCALE=2", "SEEDSTORY_GUIDANCE_SCALE: no such variable"},

@@ -25,7 +25,7 @@ TEST_CASE("logits, texts and features under the cache policies equal the golden 
     const auto told = tell(model.engine, request);
     REQUIRE(told->frames.size() == 7);
     TempDir dir;
-    TraceFile(dir / "trace.safetensors").write(told->trace);
+    TraceFile(dir / "trace.safetensors").write(told->trace, "{}");
     const auto got = open_weights(dir / "trace.safetensors");
     for (int frame = 1; frame <= 7; ++frame) {
       const auto ids = stories.at(name).at(frame - 1).at("ids").get<std::vector<int>>();

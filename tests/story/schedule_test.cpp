@@ -20,12 +20,13 @@ TEST_CASE("fifty steps have SDXL's timesteps and sigmas", "[schedule]") {
 }
 
 TEST_CASE("steps outside the training schedule are a usage error", "[schedule]") {
-  CHECK_THROWS_WITH(make_schedule({}, 0), "--steps: 0 came, expected 1 to 1000");
-  CHECK_THROWS_WITH(make_schedule({}, 1001), "--steps: 1001 came, expected 1 to 1000");
+  CHECK_THROWS_WITH(make_schedule({}, 0), "--steps 0: expected 1 to 1000");
+  CHECK_THROWS_WITH(make_schedule({}, 1001), "--steps 1001: expected 1 to 1000");
   CHECK(make_schedule({}, 1000).timesteps.front() == 1000);  // as diffusers: one past the last trained
   // Its end is a step too.
   const auto dpm = SamplingMethod::dpmpp_2m;
-  CHECK_THROWS_WITH(make_schedule({}, 1000, dpm), "--steps: 1000 came, expected 1 to 999");
+  CHECK_THROWS_WITH(make_schedule({}, 1000, dpm),
+                    "--steps 1000: expected 1 to 999 with --sampling-method dpm++2m, 1000 with --scheduler karras too");
   CHECK(make_schedule({}, 1000, dpm, SigmaSchedule::karras).steps.size() == 1000);
   CHECK_THROWS_WITH(make_schedule({}, 20, SamplingMethod::ddim, SigmaSchedule::karras),
                     "--scheduler karras: is not for --sampling-method ddim; expected discrete");
