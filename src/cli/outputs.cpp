@@ -148,6 +148,16 @@ void need_other_name(const StoryFlags& flags) {
     refuse("--log-file", *log);
 }
 
+// What has no ending may be a pipe, a device or /dev/fd/3.
+void need_png(const std::string& sheet) {
+  std::string ending = fs::path(sheet).extension().string();
+  for (char& c : ending) c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
+  std::error_code none;
+  const bool is_stream = fs::exists(sheet, none) && !fs::is_regular_file(sheet, none);
+  if (!ending.empty() && ending != ".png" && !is_stream)
+    fail_usage(fmt::format("--sheet {}: expected a name that ends in .png, which is what a sheet is", sheet));
+}
+
 }  // namespace
 
 fs::path sheet_file(const std::string& sheet, const fs::path& folder) {
@@ -184,6 +194,7 @@ void need_distinct_files(const StoryFlags& flags, const std::optional<std::strin
     for (const auto* places : {&connected, &read, &std::as_const(model)})
       for (const Place& other : *places) need_other(named[i], other);
   }
+  if (flags.sheet) need_png(*flags.sheet);
 }
 
 }  // namespace seedstory

@@ -71,10 +71,11 @@ class StoryRun {
     claim_folder(claimed);
     StoryFolder& book = *claimed;
     hold_sheet(book);
+    if (const std::string fewer = fewer_frames(flags_, request_); !fewer.empty()) terminal_.say(fewer);
     if (!flags_.trace && !flags_.force)
       if (const auto frames = book.finished()) return reprint(book, *frames);
     warn_of_request();
-    hold_trace();
+    hold_trace(book);
     if (!flags_.force)
       for (const std::string& what : book.damage()) terminal_.warn(what + "; it is made again");
     book.begin(flags_.force);
@@ -87,6 +88,8 @@ class StoryRun {
     if (flags_.stream && !is_stream_) fail_usage("--stream: is for -o -");
     const char* other = flags_.json ? "--json" : flags_.show == "on" ? "--show on" : flags_.sheet ? "--sheet" : nullptr;
     if (is_stream_ && other) fail_usage(fmt::format("{}: not with -o -, whose stdout is a stream (--stream)", other));
+    if (is_stream_ && flags_.force && !flags_.trace)
+      fail_usage("--force: not with -o -, which writes nothing that could be in its way");
     if (flags_.json && flags_.show == "on") fail_usage("--show on: not with --json");
   }
 
@@ -160,23 +163,39 @@ class StoryRun {
   void hold_sheet(StoryFolder& book) {
     if (!flags_.sheet) return;
     const fs::path file = sheet_file(*flags_.sheet, book.dir());
-    if (const auto name = name_in(file, book.dir())) book.take_sheet(*name, flags_.force);
+    if (const auto name = name_in(file, book.dir()))
+      book.take_sheet(*name, flags_.force);
+    else if (!flags_.force && has_content(file) && !book.is_sheet(file))
+      refuse_other(file, "--sheet");
     sheet_.emplace(file);
     sheet_before_ = file_state(file);
   }
 
-  void hold_trace() {
+  [[noreturn]] static void refuse_other(const fs::path& file, const char* flag) {
+    fail_input(
+        fmt::format("{}: is there already, and is not of this story; --force replaces it, {} FILE goes elsewhere",
+                    file.string(), flag));
+  }
+
+  static bool is_own_trace(const StoryFolder& book, const std::string& file) {
+    const auto mark = trace_mark(file);
+    return mark && book.is_of_this_story(*mark);
+  }
+
+  void hold_trace(const StoryFolder& book) {
     if (!flags_.trace) return;
     std::error_code none;
     for (const std::string& file : {*flags_.trace, *flags_.trace + ".json"}) {
       if (fs::exists(file, none) && !fs::is_regular_file(file, none) && !fs::is_directory(file, none))
         fail_input(fmt::format("{}: is not a regular file; --trace makes two, FILE and FILE.json", file));
       const WritablePlace shown(file);
+      if (!flags_.force && has_content(file) && !is_own_trace(book, file)) refuse_other(file, "--trace");
     }
     trace_.emplace(*flags_.trace);
   }
 
   void warn_of_request() {
+    if (const std::string size = other_size(model_.config, request_); !size.empty()) terminal_.warn(size);
     if (request_.sampling.temperature == 0 && (flags_.top_k || flags_.top_p || flags_.min_p))
       terminal_.warn("--top-k, --top-p and --min-p change nothing at --temp 0: the likeliest word is taken");
     if (model_.words.empty()) return;
@@ -193,8 +212,9 @@ class StoryRun {
   }
 
   int reprint(StoryFolder& book, const std::vector<StoredFrame>& frames) {
-    terminal_.say(fmt::format("{} holds this story already; nothing is computed", book.dir().string()));
-    if (book.mend(frames))
+    const bool is_mended = book.mend(frames);
+    say_where(fmt::format("{} holds this story already; nothing is computed", book.dir().string()));
+    if (is_mended)
       terminal_.warn(
           fmt::format("{} was missing or damaged; it is written again", (book.dir() / "story.html").string()));
     bool first = true;
@@ -233,11 +253,14 @@ class StoryRun {
     if (made_ == 0) fail("the model made no picture of this story");
     book.finish();
     if (stream_) stream_->end();
-    if (traced) trace_->write(trace);
+    if (traced) trace_->write(trace, story_mark(record_));
     write_sheet(book, book.frames());  // last, as the same command makes it again in no time
-    if (!stream_) terminal_.say(fmt::format("story -> {}", (book.dir() / "story.html").string()));
+    if (!stream_) say_where(fmt::format("story -> {}", (book.dir() / "story.html").string()));
     return ended(book, int64_t(book.frames().size()), unread());
   }
+
+  // A folder that the program named itself is not known otherwise.
+  void say_where(const std::string& line) { flags_.output ? terminal_.say(line) : terminal_.tell(line); }
 
   // Says so where the model's parts do not fit into memory together. ErrorKind::resource where even one stage's do not.
   bool needs_stages(const Backend& backend) {
@@ -314,21 +337,30 @@ class StoryRun {
   void write_sheet(const StoryFolder& book, const std::vector<StoredFrame>& frames) {
     if (!flags_.sheet) return;
     const fs::path place = sheet_file(*flags_.sheet, book.dir());
-    const std::string lacks = book.write_sheet(place, sheet_before_, frames);
-    if (!lacks.empty()) terminal_.warn(lacks);
-    terminal_.say(fmt::format("sheet -> {}", place.string()));
+    try {
+      const std::string lacks = book.write_sheet(place, sheet_before_, frames, [] { return stop_asked() != 0; });
+      if (!lacks.empty()) terminal_.warn(lacks);
+      terminal_.say(fmt::format("sheet -> {}", place.string()));
+    } catch (const Error& error) {
+      if (!stop_asked()) throw;
+      is_cut_ = true;
+      terminal_.warn(error.what());
+    }
   }
 
   int stopped(StoryFolder& book) {
-    if (!book.frames().empty()) book.finish(false);
+    if (!book.frames().empty()) {
+      book.finish(false);
+      if (!stream_ && !flags_.output) terminal_.tell(fmt::format("story -> {}", (book.dir() / "story.html").string()));
+    }
     if (stop_asked() != kStoppedByReader)  // who wants to hear no more
       terminal_.warn(fmt::format("stopped after {} of {} frames{}", made_, request_.frames,
                                  stream_ ? "" : "; the same command goes on from there"));
     return ended(book, int64_t(book.frames().size()), stop_asked());
   }
 
-  // The exit code of a whole story: a signal that came in its last frame stopped nothing.
-  static int unread() { return stop_asked() == kStoppedByReader ? kStoppedByReader : 0; }
+  // The exit code of a whole story: a signal that came in its last frame stopped nothing, where all of it was read.
+  int unread() const { return is_cut_ || terminal_.is_cut() ? stop_asked() : 0; }
 
   int ended(const StoryFolder& book, int64_t frames, int code) {
     terminal_.event("done", {{"story", book.dir().string()}, {"frames", frames}, {"code", code}});
@@ -360,6 +392,7 @@ class StoryRun {
   StoryRecord record_;
   int64_t told_ = 0, made_ = 0;  // frames of the model's
   bool is_told_ = false;         // no more words to come
+  bool is_cut_ = false;          // the sheet's reader did not take it all
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

@@ -208,6 +208,17 @@ std::unique_ptr<MappedSource> read_safetensors(std::unique_ptr<MappedFile> mappe
   return source;
 }
 
+std::optional<std::string> safetensors_metadata(const MappedFile& file, const std::string& key) {
+  try {
+    const std::string name = file.path().string();
+    const nlohmann::json header = parse_json(header_of(file.bytes(), name), name, 3);
+    return header.at("__metadata__").at(key).get<std::string>();
+  } catch (const Error&) {
+  } catch (const nlohmann::json::exception&) {
+  }
+  return std::nullopt;
+}
+
 void SafetensorsWriter::add(const std::string& name, const Tensor& t) {
   if (!t) fail("SafetensorsWriter: " + name + " is absent");
   if (!t.contiguous())
@@ -219,7 +230,8 @@ void SafetensorsWriter::add(const std::string& name, const Tensor& t) {
   if (!entries_.emplace(name, std::move(entry)).second) fail("SafetensorsWriter: " + name + " is there already");
 }
 
-void SafetensorsWriter::write(const std::filesystem::path& path, const std::optional<FileState>& expected) const {
+void SafetensorsWriter::write(const std::filesystem::path& path, const std::optional<FileState>& expected,
+                              const Metadata& metadata) const {
   // Wide types first: gaps are not allowed, so this is what keeps every tensor aligned.
   std::vector<std::pair<std::string, const Entry*>> order;
   for (const auto& [name, entry] : entries_) order.emplace_back(name, &entry);
@@ -227,6 +239,7 @@ void SafetensorsWriter::write(const std::filesystem::path& path, const std::opti
                    [](const auto& a, const auto& b) { return size_of(a.second->dtype) > size_of(b.second->dtype); });
 
   nlohmann::json header = nlohmann::json::object();  // sorts by name
+  if (!metadata.empty()) header["__metadata__"] = metadata;
   size_t offset = 0;
   for (const auto& [name, entry] : order) {
     const auto type = std::find_if(std::begin(kTypes), std::end(kTypes),

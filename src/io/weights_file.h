@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,12 +36,17 @@ std::unique_ptr<TensorSource> overlay(std::shared_ptr<const TensorSource> above,
 std::unique_ptr<TensorSource> renamed(std::shared_ptr<const TensorSource> inner,
                                       const std::function<std::string(const std::string&)>& rename);
 
+// One of the words in a safetensors file's header about the file itself. Nothing: it has none, or is none.
+std::optional<std::string> safetensors_metadata(const MappedFile& file, const std::string& key);
+
 // Collects tensors (copied) and writes one safetensors file, names sorted, atomically. Host tensors, contiguous.
 class SafetensorsWriter {
  public:
   void add(const std::string& name, const Tensor& t);  // fails on a name that is there already
-  // ErrorKind::input: see AtomicFile.
-  void write(const std::filesystem::path& path, const std::optional<FileState>& expected = {}) const;
+  // `metadata`: words about the file, in its header. ErrorKind::input: see AtomicFile.
+  using Metadata = std::map<std::string, std::string>;
+  void write(const std::filesystem::path& path, const std::optional<FileState>& expected = {},
+             const Metadata& metadata = {}) const;
 
  private:
   struct Entry {

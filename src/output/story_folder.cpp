@@ -8,15 +8,18 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 #include <system_error>
 #include <utility>
 
 #include "io/file.h"
 #include "io/json.h"
+#include "io/picture_kind.h"
 #include "output/contact_sheet.h"
 #include "output/story_html.h"
 #include "seedstory/error.h"
 #include "text/normal_text.h"
+#include "text/utf8.h"
 
 namespace seedstory {
 namespace {
@@ -27,6 +30,7 @@ using Json = nlohmann::ordered_json;
 constexpr const char* kStory = "story.json";
 constexpr const char* kPage = "story.html";
 constexpr const char* kPngKey = "seedstory";
+constexpr const char* kSheetKey = "seedstory-sheet";
 
 // What a file says, or nothing where it is damaged or somebody else's.
 template <class F>
@@ -46,6 +50,26 @@ std::string json_text(const Json& json, int indent = -1, bool ascii = false) {
 
 std::string frame_file(int64_t index) {
   return fmt::format("{:03}.png", index);
+}
+
+// Something that a person keeps in a file, and not what is left of ours: a picture, something else that is known by
+// its first bytes, or a text.
+bool is_somebodys(std::string_view bytes, const std::string& name) {
+  const std::span<const uint8_t> view(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  if (!is_picture(view)) return !unread_picture(view).empty() || (is_utf8(bytes) && !is_blank(bytes));
+  return or_nothing([&] { return read_picture(view, name).image.width > 0; });
+}
+
+// A file's bytes where it is a regular one, else none. Of a very long one the first.
+std::string bytes_of(const fs::path& path) {
+  constexpr size_t kMost = 512 << 20;
+  return or_nothing([&] {
+    std::error_code none;
+    if (!fs::is_regular_file(path, none)) return std::string();
+    const MappedFile file(path);
+    const auto bytes = file.bytes().first(std::min(file.bytes().size(), kMost));
+    return std::string(bytes.begin(), bytes.end());
+  });
 }
 
 // NNN.png, as this program names frames.
@@ -175,7 +199,11 @@ std::string difference(const StoryRecord& record, const nlohmann::json& stored) 
   if (asked["model"]["name"] != model.value("name", Json())) return "model differs";
   if (asked["model"]["weights"] != model.value("weights", Json())) return "model's weights differ";
   const Json request = stored.value("request", Json::object());
-  for (const auto& [key, given] : asked["request"].items()) {
+  // What the story is about comes first: with another prompt nobody asks for its number of frames.
+  std::vector<std::pair<std::string, Json>> fields;
+  for (const auto& [key, given] : asked["request"].items())
+    fields.insert(key == "prompt" || key == "captions" ? fields.begin() : fields.end(), {key, given});
+  for (const auto& [key, given] : fields) {
     const bool is_text = key == "prompt" || key == "captions";
     const Json stored_value = request.value(key, Json("absent"));
     const Json value = is_text ? as_read(record, given) : given;
@@ -187,8 +215,11 @@ std::string difference(const StoryRecord& record, const nlohmann::json& stored) 
     const std::string differs = key + (key.ends_with("s") ? " differ" : " differs");
     if (!is_longer && !goes_on) return differs;
     if (record.counts_frames)
-      return fmt::format("{}, and this model is told how many frames are left: {} begin otherwise than {}", differs,
-                         record.request.frames, request.value("frames", Json()).dump());
+      return fmt::format(
+          "{}, {} there and {} asked for; this model is told how many are left, and a longer story begins "
+          "otherwise",
+          differs, is_longer ? there.dump() : std::to_string(there.size()),
+          is_longer ? value.dump() : std::to_string(value.size()));
   }
   return "";
 }
@@ -278,12 +309,28 @@ int64_t StoryFolder::most_frames() const {
   return record_.request.frames + (record_.start_fingerprint.empty() ? 0 : 1);
 }
 
+// The JSON that a picture of this program's holds under a key.
+static std::optional<nlohmann::json> picture_data(const fs::path& path, const char* key) {
+  return or_nothing([&]() -> std::optional<nlohmann::json> {
+    if (!is_file(path)) return std::nullopt;
+    for (const auto& [name, text] : read_png_text(path)) {
+      if (name != key) continue;
+      nlohmann::json story = parse_json(text, path.string(), 8);
+      add_what_was_no_choice(story);
+      return story;
+    }
+    return std::nullopt;
+  });
+}
+
 // Nothing: there is no story.json. Throws where it is not one of this program's.
 std::optional<StoryFolder::Stored> StoryFolder::stored() const {
   const bool is_missing = !is_there(dir_ / kStory);
   if (!is_missing && !is_file(dir_ / kStory)) fail_input((dir_ / kStory).string() + ": is not a regular file");
   const std::string text = is_missing ? "" : read_text_file(dir_ / kStory);
-  if (!nlohmann::json::accept(text) && has_a_frame()) return Stored{.is_damaged = true};
+  constexpr std::string_view kBegin = "{\n \"seedstory\": ";
+  const bool is_left = text.starts_with(kBegin.substr(0, text.size())) || !is_somebodys(text, kStory);
+  if (is_left && !nlohmann::json::accept(text) && has_a_frame()) return Stored{.is_damaged = true};
   if (is_missing) return std::nullopt;
   Stored stored{.json = parse_json(text, kStory, 8)};
   stored.json.at("seedstory");
@@ -314,14 +361,40 @@ bool StoryFolder::is_of(const nlohmann::json& story, const StoredFrame& frame) c
 }
 
 std::optional<nlohmann::json> StoryFolder::data_of(const std::string& file) const {
-  return or_nothing([&]() -> std::optional<nlohmann::json> {
-    if (!is_file(dir_ / file)) return std::nullopt;
-    const auto text = read_frame_json(dir_ / file);
-    if (!text) return std::nullopt;
-    nlohmann::json story = parse_json(*text, file, 8);
-    add_what_was_no_choice(story);
-    return story;
+  return picture_data(dir_ / file, kPngKey);
+}
+
+// Whether what a file says of itself is this story, or the one that is in the folder.
+bool StoryFolder::is_one(const Stored& stored, const nlohmann::json& story) const {
+  return or_nothing([&] {
+    if (difference(record_, story).empty()) return true;
+    if (stored.is_damaged || story.at("model").at("weights") != stored.json.at("model").at("weights")) return false;
+    nlohmann::json one = story.at("request"), whole = stored.json.at("request");
+    // A story that went on has pictures of when it was shorter.
+    for (nlohmann::json* request : {&one, &whole}) request->erase("frames");
+    if (one.contains("captions") && whole.contains("captions") && one["captions"].size() < whole["captions"].size())
+      whole["captions"].erase(whole["captions"].begin() + int(one["captions"].size()), whole["captions"].end());
+    return one == whole;
   });
+}
+
+// In the place of a picture of the story's lies what no run of it wrote, and not a picture of it that was damaged.
+bool StoryFolder::is_foreign(const Stored& stored, const std::string& file, const char* key) const {
+  if (const auto data = picture_data(dir_ / file, key)) return !is_one(stored, *data);
+  return is_somebodys(bytes_of(dir_ / file), file);
+}
+
+bool StoryFolder::is_foreign_page() const {
+  constexpr size_t kHead = 120;  // bytes, the same in every page
+  const std::string head = story_page("", {}, {}).substr(0, kHead), there = bytes_of(dir_ / kPage);
+  return !there.starts_with(head.substr(0, there.size())) && is_somebodys(there, kPage);
+}
+
+void StoryFolder::refuse_stranger(const std::string& file) const {
+  fail_input(
+      fmt::format("{}: is not of a story that this folder holds, and is not overwritten; move it away, or go elsewhere "
+                  "with -o",
+                  (dir_ / file).string()));
 }
 
 // Whether a frame's file is what was written; without a digest, whether it is a picture.
@@ -399,9 +472,10 @@ std::vector<std::string> StoryFolder::damage() const {
     int64_t next = 0;
     for (const StoredFrame& frame : there->frames) {
       const auto data = data_of(frame.file);
-      if (!is_whole(frame) || !data || !difference(record_, *data).empty())
+      const bool is_ours = !is_foreign(*there, frame.file, kPngKey);  // else begin() refuses it
+      if (is_ours && (!is_whole(frame) || !data || !difference(record_, *data).empty()))
         add(frame.file);
-      else if (!is_of(*data, frame))
+      else if (is_ours && !is_of(*data, frame))
         changed(fmt::format("{} says otherwise", (dir_ / frame.file).string()));
       const bool is_unlisted = frame.index > next && there->json.value("complete", false) && there->changed.empty();
       if (is_unlisted) changed(frame_file(next) + " is not in it");
@@ -420,6 +494,7 @@ bool StoryFolder::mend(const std::vector<StoredFrame>& frames) {
   sheets_.insert(there->sheets.begin(), there->sheets.end());
   page_ = there->page;
   own_ = {kStory, kPage};
+  if (is_foreign_page()) refuse_stranger(kPage);
   if (sheets_ != there->sheets) write_json(true);
   if (page_ && or_nothing([&] { return file_digest(dir_ / kPage) == *page_; })) return false;
   const std::string html = page(frames);
@@ -431,38 +506,49 @@ bool StoryFolder::mend(const std::vector<StoredFrame>& frames) {
 
 void StoryFolder::take_sheet(const std::string& name, bool force) {
   sheets_.insert(name);
-  const bool is_own = or_nothing([&] {
-    const auto there = stored();
-    const bool is_refused = !force && !whose(there).empty();  // by begin(), for another reason
-    return there && (is_refused || there->sheets.count(name) > 0);
-  });
-  std::error_code none;
   const fs::path path = dir_ / name;
-  if (!is_own && fs::is_regular_file(path, none))
+  if (!has_content(path)) return;
+  std::optional<Stored> there;
+  const bool is_read = or_nothing([&] {
+    there = stored();
+    return true;
+  });
+  if (!force && (!is_read || !whose(there).empty())) return;  // begin() refuses it, for another reason
+  const bool is_own =
+      there ? !is_foreign(*there, name, kSheetKey) && (there->sheets.count(name) > 0 || picture_data(path, kSheetKey))
+      : is_read ? is_sheet(path)
+                : picture_data(path, kSheetKey).has_value();  // of a story.json that says nothing
+  if (!is_own)
     fail_input(fmt::format("{}: is not of the story in its folder, and is not overwritten; name another --sheet FILE",
                            path.string()));
 }
 
+bool StoryFolder::is_sheet(const fs::path& file) const {
+  const auto data = picture_data(file, kSheetKey);
+  return data && or_nothing([&] { return difference(record_, *data).empty(); });
+}
+
+bool StoryFolder::is_of_this_story(const std::string& mark) const {
+  return or_nothing([&] { return difference(record_, parse_json(mark, "", 8)).empty(); });
+}
+
 // The folder's files that a story may write: what story.json lists, and a picture whose run was killed before that.
 std::set<std::string> StoryFolder::own_files(const Stored& stored) const {
-  std::set<std::string> own = stored.sheets;
-  own.insert(kStory);
+  std::set<std::string> own{kStory};
+  for (const std::string& sheet : stored.sheets)
+    if (!is_foreign(stored, sheet, kSheetKey)) own.insert(sheet);
   // Older stories do not say that they have a page.
   const bool is_older =
       std::any_of(stored.frames.begin(), stored.frames.end(), [](const StoredFrame& frame) { return !frame.digest; });
-  if (stored.page || is_older || stored.is_damaged) own.insert(kPage);
-  for (const StoredFrame& frame : stored.frames) own.insert(frame.file);
-  const auto is_one = [&](const nlohmann::json& story) {
-    return difference(record_, story).empty() ||
-           (!stored.is_damaged && story.at("request") == stored.json.at("request") &&
-            story.at("model").at("weights") == stored.json.at("model").at("weights"));
-  };
+  if ((stored.page || is_older || stored.is_damaged) && !is_foreign_page()) own.insert(kPage);
+  for (const StoredFrame& frame : stored.frames)
+    if (!is_foreign(stored, frame.file, kPngKey)) own.insert(frame.file);
   const int64_t most = std::max(most_frames(), int64_t(stored.frames.size()) + 1);
   for (int64_t index = 0; index < most; ++index) {
     const std::string file = frame_file(index);
     if (own.count(file)) continue;
     const auto data = data_of(file);
-    if (data && or_nothing([&] { return is_one(*data); })) own.insert(file);
+    if (data && is_one(stored, *data)) own.insert(file);
   }
   return own;
 }
@@ -490,9 +576,7 @@ void StoryFolder::need_no_strangers(const std::set<std::string>& own) const {
     const auto refuse = [&](const char* why) { fail_input(fmt::format("{}: {}", path.string(), why)); };
     if (is_there(path)) {
       if (!fs::is_regular_file(path, none)) refuse("is not a regular file");
-      if (!own.count(name))
-        refuse(
-            "is not of a story that this folder holds, and is not overwritten; move it away, or go elsewhere with -o");
+      if (!own.count(name)) refuse_stranger(name);
     }
     if (!fs::is_symlink(path, none)) continue;
     const fs::path end = end_of_links(path);
@@ -661,13 +745,13 @@ std::string StoryFolder::png(const StoredFrame& frame) const {
 }
 
 std::string StoryFolder::write_sheet(const fs::path& file, const FileState& expected,
-                                     const std::vector<StoredFrame>& frames) const {
+                                     const std::vector<StoredFrame>& frames, GivesUp gives_up) const {
   std::vector<SheetFrame> sheet;
   sheet.reserve(frames.size());
   for (const StoredFrame& frame : frames)
     sheet.push_back({.text = frame.text, .picture = read_image(dir_ / frame.file)});
   const Sheet made = contact_sheet(sheet);
-  write_file_atomically(file, encode_png(made.image), expected);
+  write_file_atomically(file, encode_png(made.image, {{kSheetKey, story_mark(record_)}}), expected, gives_up);
   return made.lacks;
 }
 
@@ -685,7 +769,9 @@ void StoryFolder::write_json(bool complete) {
   put(kStory, json_text(json, 1) + "\n");
 }
 
-bool is_story_file(const std::string& name) {
+bool is_story_file(const std::string& given) {
+  std::string name = given;
+  for (char& c : name) c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
   return name == kStory || name == kPage || is_frame_file(name);
 }
 
@@ -704,6 +790,10 @@ std::string read_story_json(const fs::path& file_or_dir) {
 
 nlohmann::ordered_json story_head(const StoryRecord& record) {
   return head_json(record);
+}
+
+std::string story_mark(const StoryRecord& record) {
+  return json_text(head_json(record), -1, true);
 }
 
 }  // namespace seedstory

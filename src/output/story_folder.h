@@ -71,6 +71,9 @@ class StoryFolder {
 
   // A file of this name in the folder will hold the sheet. ErrorKind::input: one that is not this story's is there.
   void take_sheet(const std::string& name, bool force);
+  // Whether a file anywhere is a sheet that this story or a shorter one of it made; whether a mark is theirs.
+  bool is_sheet(const std::filesystem::path& file) const;
+  bool is_of_this_story(const std::string& mark) const;
 
   // Makes the folder ready and shows that it can be written. ErrorKind::input if another story is in it and `force` is
   // not given, with which that story's files are removed; or files of somebody else's, which are never touched.
@@ -91,7 +94,7 @@ class StoryFolder {
   // All of them and their texts on one picture, over what is expected to be there: see AtomicFile. What of the texts is
   // not on it, for a person.
   std::string write_sheet(const std::filesystem::path& file, const FileState& expected,
-                          const std::vector<StoredFrame>& frames) const;
+                          const std::vector<StoredFrame>& frames, GivesUp gives_up) const;
 
   const std::vector<StoredFrame>& frames() const { return frames_; }
 
@@ -105,6 +108,10 @@ class StoryFolder {
   std::set<std::string> own_files(const Stored& stored) const;
   std::set<std::string> files_of_another() const;
   std::optional<nlohmann::json> data_of(const std::string& file) const;
+  bool is_one(const Stored& stored, const nlohmann::json& story) const;
+  bool is_foreign(const Stored& stored, const std::string& file, const char* key) const;
+  bool is_foreign_page() const;
+  [[noreturn]] void refuse_stranger(const std::string& file) const;
   bool is_of(const nlohmann::json& story, const StoredFrame& frame) const;
   bool is_whole(const StoredFrame& frame) const;
   bool is_intact(const StoredFrame& frame) const;
@@ -134,14 +141,16 @@ class StoryFolder {
   std::string last_png_;
 };
 
-// story.json, story.html, NNN.png: the names that a story's folder needs for itself.
+// story.json, story.html, NNN.png: the names that a story's folder needs for itself, in capitals too: on some file
+// systems they are one.
 bool is_story_file(const std::string& name);
 
 // Of a frame's file: the text under "seedstory", or nothing. Of a folder or story.json: its text.
 std::optional<std::string> read_frame_json(const std::filesystem::path& png);
 std::string read_story_json(const std::filesystem::path& file_or_dir);
 
-// What story.json says before its frames.
+// What story.json says before its frames. As one line of ASCII in a file that the story makes beside its folder.
 nlohmann::ordered_json story_head(const StoryRecord& record);
+std::string story_mark(const StoryRecord& record);
 
 }  // namespace seedstory

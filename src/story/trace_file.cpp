@@ -6,6 +6,11 @@
 #include "io/weights_file.h"
 
 namespace seedstory {
+namespace {
+
+constexpr const char* kMark = "seedstory";
+
+}  // namespace
 
 TraceFile::TraceFile(const std::filesystem::path& file)
     : tensors_(file),
@@ -13,14 +18,22 @@ TraceFile::TraceFile(const std::filesystem::path& file)
       tensors_before_(file_state(tensors_)),
       calls_before_(file_state(calls_)) {}
 
-void TraceFile::write(const Trace& trace) const {
+void TraceFile::write(const Trace& trace, const std::string& mark) const {
   SafetensorsWriter tensors;
   for (const Trace::Entry& e : trace.entries()) tensors.add(e.name, e.view());
-  tensors.write(tensors_, tensors_before_);
+  tensors.write(tensors_, tensors_before_, {{kMark, mark}});
   nlohmann::json calls = nlohmann::json::array();
   for (const Trace::Call& call : trace.calls())
     calls.push_back({{"context", call.context}, {"generated", call.generated}});
-  write_file_atomically(calls_, nlohmann::json{{"calls", calls}}.dump() + "\n", calls_before_);
+  write_file_atomically(calls_, nlohmann::json{{"calls", calls}, {kMark, mark}}.dump() + "\n", calls_before_);
+}
+
+std::optional<std::string> trace_mark(const std::filesystem::path& file) {
+  const MappedFile mapped(file);
+  if (is_weights(mapped.bytes())) return safetensors_metadata(mapped, kMark);
+  const auto json = nlohmann::json::parse(mapped.bytes().begin(), mapped.bytes().end(), nullptr, false);
+  if (!json.is_object() || !json.contains(kMark) || !json[kMark].is_string()) return std::nullopt;
+  return json[kMark];
 }
 
 }  // namespace seedstory

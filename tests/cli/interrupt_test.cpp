@@ -89,7 +89,7 @@ TEST_CASE("A picture that was left damaged, or belongs to another frame, is pain
   const std::string ask = "-p 'The fox' -o ";
   REQUIRE(desk.generate(ask + "whole").code == 0);
   for (const char* damage : {"head -c 2000 whole/001.png >out/001.png", "cp whole/000.png out/001.png",
-                             "rm out/001.png", "printf x >out/001.png"}) {
+                             "rm out/001.png", "printf '\\211P' >out/001.png"}) {
     INFO(damage);
     REQUIRE(desk.shell(std::string("rm -rf out; cp -r whole out; rm out/story.html; ") + damage).code == 0);
     const Run run = desk.generate(ask + "out");

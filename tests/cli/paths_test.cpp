@@ -38,7 +38,7 @@ TEST_CASE("A sheet goes through links, pipes and devices, and they stay what the
   const Workdir desk;
   REQUIRE(desk.generate("-p fox -o whole --sheet plain.png").code == 0);
   const std::string sheet = desk.read("whole/plain.png");
-  REQUIRE(desk.shell("ln -s /dev/null nul; echo old >real.png; ln -s real.png link.png; ln -s new.png dangling.png; "
+  REQUIRE(desk.shell("ln -s /dev/null nul; : >real.png; ln -s real.png link.png; ln -s new.png dangling.png; "
                      "mkfifo pipe")
               .code == 0);
   for (const char* name : {"nul", "link.png", "dangling.png"}) {
@@ -299,8 +299,9 @@ TEST_CASE("More frames of a story that is told by how many are left is another s
   const Run run = desk.generate("-p fox -o out -n 5");
   CHECK(run.code == 3);
   CHECK(run.err ==
-        "seedstory: out: holds another story (its frames differ, and this model is told how many frames are left: 5 "
-        "begin otherwise than 3); --force replaces it, -o DIR goes elsewhere\n");
+        "seedstory: out: holds another story (its frames differ, 3 there and 5 asked for; this model is told how many "
+        "are "
+        "left, and a longer story begins otherwise); --force replaces it, -o DIR goes elsewhere\n");
   desk.expect_equal_folders("before", "out");
 }
 
@@ -461,8 +462,9 @@ TEST_CASE("Two runs with one --trace or --sheet are not one of them in silence")
   for (const auto& [flags, file] : {std::pair("--trace t", "t"), std::pair("--trace t", "t"),
                                     std::pair("--sheet ./s.png", "./s.png"), std::pair("--sheet ./s.png", "./s.png")}) {
     INFO(flags);
-    const std::string other = std::string("seedstory generate --model model -n 1 -p fox -q -o b ") + flags + " >words";
-    desk.shell("rm -rf a b; " + meanwhile("a", flags, other));
+    const std::string other =
+        std::string("seedstory generate --model model -n 1 -p fox -q --force -o b ") + flags + " >words";
+    desk.shell("rm -rf a b; " + meanwhile("a", std::string("--force ") + flags, other));
     CHECK(desk.json("b/story.json")["complete"] == true);
     CHECK(desk.read("a.code") == "3\n");
     CHECK_THAT(desk.read("a.err"), Catch::EndsWith(std::string("seedstory: ") + file +
