@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cli/choice.h"
 #include "cli/flags.h"
 #include "cli/paths.h"
 #include "cli/request.h"
@@ -114,13 +113,22 @@ void print_json(const Report& r) {
 
 using Print = void (*)(const Report&);
 
-constexpr Choice<Print> kFormats[] = {
-    {print_markdown, "md", "Markdown"}, {print_csv, "csv", "comma-separated values"}, {print_json, "json", "JSON"}};
+Print printer(TableFormat format) {
+  switch (format) {
+    case TableFormat::md:
+      return print_markdown;
+    case TableFormat::csv:
+      return print_csv;
+    case TableFormat::json:
+      return print_json;
+  }
+  return print_markdown;
+}
 
 }  // namespace
 
 int bench(const BenchFlags& f, const Backends& backends) {
-  const Print print = parse_choice("--format", f.format, kFormats);
+  const Print print = printer(f.format);
   const DType weight_type = parse_type(f.type, backends.cpu_type(f.cpu));
   const ModelDir model = open_model(find_model(f));
   const auto backend = backends.cpu(int(f.threads), f.cpu);

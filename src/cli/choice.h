@@ -1,4 +1,4 @@
-// The value of a flag that has one of a table's names (seedstory/choice.h).
+// The value of a flag that has one of a table's names (seedstory/choice.h), and the tables of the command line itself.
 #pragma once
 
 #include <string>
@@ -8,14 +8,39 @@
 
 namespace seedstory {
 
+enum class When { automatic, always, never };
+inline constexpr Choice<When> kWhen[] = {{When::automatic, "auto", "where it is seen that it can be done"},
+                                         {When::always, "on", "always"},
+                                         {When::never, "off", "never"}};
+
+inline constexpr Choice<bool> kOnOff[] = {{true, "on", "yes"}, {false, "off", "no"}};
+
+// --order: whether the text comes first.
+inline constexpr Choice<bool> kOrders[] = {{false, "interleaved", "a frame's text, then its picture"},
+                                           {true, "text-first", "all texts, then all pictures"}};
+
+enum class StreamFormat { multipart, jsonl };
+inline constexpr Choice<StreamFormat> kStreamFormats[] = {
+    {StreamFormat::multipart, "multipart", "a MIME message of text and image parts"},
+    {StreamFormat::jsonl, "jsonl", "one JSON object per frame, its PNG in base64"}};
+
+enum class TableFormat { md, csv, json };
+inline constexpr Choice<TableFormat> kTableFormats[] = {{TableFormat::md, "md", "Markdown"},
+                                                        {TableFormat::csv, "csv", "comma-separated values"},
+                                                        {TableFormat::json, "json", "JSON"}};
+
 // "a, b or c"
 std::string one_of(const std::vector<std::string>& names);
 
-// ErrorKind::usage, the flag and its value first: no such name.
+// ErrorKind::usage, the flag and its value first, and what may have been meant.
+[[noreturn]] void refuse_choice(const std::string& flag, const std::string& name,
+                                const std::vector<std::string>& names);
+
 template <class Table>
 auto parse_choice(const std::string& flag, const std::string& name, const Table& table) {
-  if (const auto value = value_in(table, name)) return *value;
-  fail_usage(flag + " " + name + ": expected " + one_of(names_in(table)));
+  const auto value = value_in(table, name);
+  if (!value) refuse_choice(flag, name, names_in(table));
+  return *value;
 }
 
 }  // namespace seedstory

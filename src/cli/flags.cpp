@@ -73,6 +73,16 @@ CLI::Option* add_hf_repo(CLI::App& app, std::optional<std::string>& repo) {
       ->type_name("USER/MODEL");
 }
 
+// One of a table's names.
+template <class Field, class Table>
+CLI::Option* add_choice(CLI::App& app, const std::string& flag, Field& field, const Table& table,
+                        const std::string& about) {
+  const auto take = [&field, &table, flag](const std::string& text) { field = parse_choice(flag, text, table); };
+  std::string names;
+  for (const std::string& name : names_in(table)) names += (names.empty() ? "" : "|") + name;
+  return app.add_option_function<std::string>(flag, take, about)->type_name(names);
+}
+
 void add_model_flags(CLI::App& app, ModelFlags& f) {
   const char* group = "Model";
   CLI::Option* dir = app.add_option("-m,--model", f.model,
@@ -96,7 +106,7 @@ void add_seed_flags(CLI::App& app, StoryFlags& f) {
       ->group(group);
   app.add_flag("--seed-per-frame", f.seed_per_frame, "Add the frame's number to the seed: other noise in every frame")
       ->group(group);
-  app.add_option("--rng", f.rng, "Whose noise (default torch-cuda)")->type_name("torch-cuda|torch-cpu")->group(group);
+  add_choice(app, "--rng", f.rng, kNoiseSources, "Whose noise (default torch-cuda)")->group(group);
   add_number(app, "--max-tokens", f.max_tokens, Whole{1, 100000},
              "Most tokens of one frame, its picture included (default 500)")
       ->group(group);
@@ -105,18 +115,15 @@ void add_seed_flags(CLI::App& app, StoryFlags& f) {
 // What memory and time follow from.
 void add_size_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Story";
-  app.add_option("--policy", f.policy, "What the language model remembers")
-      ->type_name("window|dense|sink|mm_sink|compat_vis")
-      ->group(group);
+  add_choice(app, "--policy", f.policy, kPolicies, "What the language model remembers")->group(group);
   add_number(app, "--window", f.window, Whole{1, 1000}, "Pictures it remembers whole")->group(group);
 
   group = "Pictures";
   add_number(app, "--steps", f.steps, kSteps, "Denoising steps")->group(group);
-  app.add_option("--sampling-method", f.sampling_method, "How a step is computed (default euler)")
-      ->type_name("euler|dpm++2m|ddim")
+  add_choice(app, "--sampling-method", f.sampling_method, kSamplingMethods, "How a step is computed (default euler)")
       ->group(group);
-  app.add_option("--scheduler", f.scheduler, "Noise levels of the steps (default discrete, the training's)")
-      ->type_name("discrete|karras")
+  add_choice(app, "--scheduler", f.scheduler, kSigmaSchedules,
+             "Noise levels of the steps (default discrete, the training's)")
       ->group(group);
   add_number(app, "--cfg-scale", f.cfg, kScale, "How strongly a picture follows the story; 1 is off")->group(group);
   // diffusers' names for the two, for commands that were written for it. Hidden; the description is whom it stands for.
@@ -152,21 +159,17 @@ void add_output_flags(CLI::App& app, StoryFlags& f) {
       ->type_name("DIR")
       ->group(group);
   app.add_flag("--force", f.force, "Replace another story in that folder")->group(group);
-  app.add_option("--stream", f.stream, "With -o -, what stdout gets (default multipart)")
-      ->type_name("multipart|jsonl")
+  add_choice(app, "--stream", f.stream, kStreamFormats, "With -o -, what stdout gets (default multipart)")
       ->group(group);
   app.add_option("--sheet", f.sheet, "Also all frames and texts on one PNG; a name alone is in the story's folder")
       ->expected(0, 1)
       ->default_str("sheet.png")
       ->type_name("FILE")
       ->group(group);
-  app.add_option("--show", f.show, "Frames in the terminal, if it is one that can show them (kitty's protocol)")
-      ->type_name("auto|on|off")
+  add_choice(app, "--show", f.show, kWhen, "Frames in the terminal, if it is one that can show them (kitty's protocol)")
       ->group(group);
   app.add_flag("--json", f.json, "Print one JSON object a frame instead of the text")->group(group);
-  app.add_option("--order", f.order, "Text first: tell it all, then paint. Same files")
-      ->type_name("interleaved|text-first")
-      ->group(group);
+  add_choice(app, "--order", f.text_first, kOrders, "Text first: tell it all, then paint. Same files")->group(group);
   app.add_option("--trace", f.trace, "Write every stage's tensors to FILE (safetensors) and token ids to FILE.json")
       ->type_name("FILE")
       ->group(group);
@@ -178,8 +181,7 @@ void add_terminal_flags(CLI::App& app, TerminalFlags& f) {
       app.add_flag("-v,--verbose", f.verbose, "Say more on stderr: the model, the seed, the time each frame took");
   verbose->group(group);
   app.add_flag("-q,--quiet", f.quiet, "Only warnings and errors on stderr")->excludes(verbose)->group(group);
-  app.add_option("--color", f.color, "Colours on stderr; auto: on a terminal, and NO_COLOR is not set")
-      ->type_name("auto|on|off")
+  add_choice(app, "--color", f.color, kWhen, "Colours on stderr; auto: on a terminal, and NO_COLOR is not set")
       ->group(group);
   CLI::Option* json = app.add_flag("--progress-json", f.progress_json,
                                    "One JSON object a line on stderr instead of lines for a person");
@@ -249,8 +251,8 @@ void add_shared_flags(CLI::App& sub, StoryFlags& f, Sources& sources) {
 void add_telling_flags(CLI::App& sub, StoryFlags& f) {
   add_seed_flags(sub, f);
   add_output_flags(sub, f);
-  sub.add_option("--fit", f.fit, "on: what does not fit into memory at once is done in stages; off: as if all did")
-      ->type_name("on|off")
+  add_choice(sub, "--fit", f.may_stage, kOnOff,
+             "on: what does not fit into memory at once is done in stages; off: as if all did")
       ->group("Machine");
 }
 
@@ -332,7 +334,7 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   sub->add_flag("--ops", f.ops, "Only ops, each at the shapes that the model has");
   sub->add_flag("--stages", f.stages, "Only whole stages: from the ViT to a whole frame");
   sub->add_option("--filter", f.filter, "Only entries with this in their name")->type_name("NAME");
-  sub->add_option("--format", f.format, "How to print (default md)")->type_name("md|csv|json");
+  add_choice(*sub, "--format", f.format, kTableFormats, "How to print (default md)");
   add_number(*sub, "--repeat", f.repeat, Whole{1, 1000}, "Rounds; medians are over these (default 5)");
   add_threads(*sub, f.threads);
   add_cpu(*sub, f.cpu);
@@ -409,13 +411,6 @@ bool is_setting_without_file(const CLI::Option& option) {
          std::find(std::begin(kShared), std::end(kShared), option.get_lnames()[0]) != std::end(kShared);
 }
 
-// "a, b or c"
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (size_t i = 0; i < words.size(); ++i) text += (i == 0 ? "" : i + 1 < words.size() ? ", " : " or ") + words[i];
-  return text;
-}
-
 // What is asked for late, or not at all in this run, is a slip all the same.
 void need_choice(const CLI::Option& option, const std::string& value) {
   const std::vector<std::string> words = choices(option.get_type_name());
@@ -428,7 +423,7 @@ void need_choice(const CLI::Option& option, const std::string& value) {
   else if (flag == "--type")
     parse_type(value, DType::f32);
   else if (std::find(words.begin(), words.end(), value) == words.end())
-    fail_usage(flag + " " + value + ": expected " + joined(words));
+    fail_usage(flag + " " + value + ": expected " + one_of(words));
 }
 
 bool reads_model(const CLI::App& command) {
@@ -552,7 +547,7 @@ class Settings {
     for (std::string& name : known) name = "[" + name + "]";
     fail_input(setting.place + ": [" + setting.table +
                "]: " + (is_command ? setting.table + " reads no configuration file" : std::string("no such command")) +
-               "; expected " + joined(known) + (meant.empty() || is_command ? "" : "; did you mean [" + meant + "]?"));
+               "; expected " + one_of(known) + (meant.empty() || is_command ? "" : "; did you mean [" + meant + "]?"));
   }
 
   static std::string no_setting(CLI::App& app, const Setting& setting) {
@@ -678,7 +673,8 @@ std::vector<std::string> unknown_variables(CLI::App& app) {
 }
 
 FlagDoc describe(const CLI::Option& option, bool has_variable) {
-  FlagDoc doc{.type = takes_value(option) ? option.get_type_name() : "",
+  FlagDoc doc{.names = {},
+              .type = takes_value(option) ? option.get_type_name() : "",
               .about = option.get_description(),
               .group = option.get_group(),
               .has_place = option.get_positional()};
@@ -686,6 +682,12 @@ FlagDoc describe(const CLI::Option& option, bool has_variable) {
   for (const std::string& name : option.get_lnames()) doc.names.push_back("--" + name);
   if (doc.has_place) doc.names = {option.get_name(true)};
   if (has_variable) doc.environment = variable_of(option);
+  const auto explain = [&](const char* name, const auto& table) {
+    if (option.check_lname(name))
+      for (const auto& row : table) doc.choices.emplace_back(row.name, row.about);
+  };
+  explain("policy", kPolicies), explain("rng", kNoiseSources), explain("sampling-method", kSamplingMethods);
+  explain("scheduler", kSigmaSchedules), explain("stream", kStreamFormats), explain("order", kOrders);
   return doc;
 }
 
@@ -844,9 +846,9 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
       const bool has_window = command->count("--window") > 0;
       const bool has_tokens = command == visualize_app && command->count("--max-tokens") > 0;
       settings.apply(*command, sources);
-      if (has_window && flags->policy == "dense")
+      if (has_window && flags->policy == Policy::dense)
         fail_usage("--window: not with --policy dense, which forgets nothing");
-      if (has_tokens && flags->policy != "compat_vis")
+      if (has_tokens && flags->policy != Policy::compat_vis)
         fail_usage("--max-tokens: not with visualize, whose texts are given, but with --policy compat_vis");
       need_distinct_files(*flags, sources.config, flags->output.value_or("-") == "-" ? "" : *flags->output);
       terminal.set_up(flags->terminal);

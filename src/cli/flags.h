@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "cli/choice.h"
 #include "cli/cli.h"
 #include "cli/terminal.h"
+#include "request/choices.h"
 
 namespace seedstory {
 
@@ -19,19 +21,24 @@ struct ModelFlags {
 struct StoryFlags : ModelFlags {
   std::optional<std::string> prompt, prompt_file;  // generate
   std::optional<std::string> captions;             // visualize
-  std::optional<std::string> image, output, trace, stream, sheet;
+  std::optional<std::string> image, output, trace, sheet;
+  std::optional<StreamFormat> stream;
 
   std::optional<int64_t> frames, steps, width, height, window, max_tokens;
   std::optional<int64_t> seed;  // -1: draw one
   bool seed_per_frame = false;
   std::optional<double> cfg;
-  std::optional<std::string> policy, rng, sampling_method, scheduler;
+  std::optional<Policy> policy;
+  std::optional<NoiseSource> rng;
+  std::optional<SamplingMethod> sampling_method;
+  std::optional<SigmaSchedule> scheduler;
   std::optional<double> temperature, top_p, min_p, repeat_penalty;
   std::optional<int64_t> top_k;
 
-  std::string fit = "on", type = "auto", device = "auto", cpu = "auto", order = "interleaved";
+  std::string type = "auto", device = "auto", cpu = "auto";
+  bool may_stage = true, text_first = false;
   int64_t threads = 0;
-  std::string show = "auto";
+  When show = When::automatic;
   bool dry_run = false, force = false, json = false;
   TerminalFlags terminal;
 };
@@ -53,7 +60,8 @@ struct DoctorFlags : ModelFlags {
 
 struct BenchFlags : ModelFlags {
   bool ops = false, stages = false;  // neither: both
-  std::string filter, format = "md", type = "auto", cpu = "auto";
+  std::string filter, type = "auto", cpu = "auto";
+  TableFormat format = TableFormat::md;
   int64_t threads = 0, repeat = 5;
 };
 

@@ -1,7 +1,7 @@
 // generate: the model writes the story from a prompt, and paints it.
 #include "cli/flags.h"
 #include "cli/paths.h"
-#include "cli/story_run.h"
+#include "cli/story_command.h"
 #include "seedstory/error.h"
 
 namespace seedstory {

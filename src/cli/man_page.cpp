@@ -47,6 +47,8 @@ std::string option(const FlagDoc& flag) {
   std::string text = ".TP\n" + bold_names(flag.names);
   if (!flag.type.empty() && !flag.has_place) text += " \\fI" + type_of(flag) + "\\fR";
   text += "\n" + roff(flag.about) + ".";
+  for (const auto& [name, meaning] : flag.choices) text += fmt::format("\n.br\n{}: {}.", bold(name), roff(meaning));
+  if (!flag.choices.empty()) text += "\n.br";
   if (!flag.environment.empty()) text += "\nEnvironment: " + bold(flag.environment) + ".";
   return text + "\n";
 }

@@ -10,7 +10,8 @@ struct FlagDoc {
   std::vector<std::string> names;  // "-m", "--model"; of what has its place instead of a name, that name
   std::string type;                // FILE, PATH, DIR, a|b|c, or a word for a person; empty: takes no value
   std::string about, group;
-  std::string environment;  // the variable that gives it as well
+  std::vector<std::pair<std::string, std::string>> choices = {};  // a name and what it means, where that needs a line
+  std::string environment;                                        // the variable that gives it as well
   bool has_place = false;
 };
 

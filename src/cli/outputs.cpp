@@ -11,6 +11,7 @@
 #include "cli/paths.h"
 #include "cli/user_config.h"
 #include "io/file.h"
+#include "output/output_paths.h"
 #include "output/story_folder.h"
 #include "seedstory/error.h"
 
@@ -159,19 +160,6 @@ void need_png(const std::string& sheet) {
 }
 
 }  // namespace
-
-fs::path sheet_file(const std::string& sheet, const fs::path& folder) {
-  const fs::path file = sheet;
-  return file.has_parent_path() ? file : folder / file;
-}
-
-std::optional<std::string> name_in(const fs::path& file, const fs::path& folder) {
-  const fs::path end = end_of_links(file);
-  std::error_code none;
-  const fs::path own = fs::weakly_canonical(fs::absolute(folder), none);
-  if (none || end.parent_path() != (own.has_filename() ? own : own.parent_path())) return std::nullopt;
-  return end.filename().string();
-}
 
 void need_distinct_files(const StoryFlags& flags, const std::optional<std::string>& config, const fs::path& folder) {
   if (flags.sheet && flags.sheet->empty()) fail_usage("--sheet: expected a file's name");

@@ -14,10 +14,4 @@ namespace seedstory {
 void need_distinct_files(const StoryFlags& flags, const std::optional<std::string>& config,
                          const std::filesystem::path& folder);
 
-// Where --sheet goes: a name alone is in the story's folder.
-std::filesystem::path sheet_file(const std::string& sheet, const std::filesystem::path& folder);
-
-// Its name, if that is in the story's folder, however it was written.
-std::optional<std::string> name_in(const std::filesystem::path& file, const std::filesystem::path& folder);
-
 }  // namespace seedstory

@@ -29,12 +29,12 @@ std::string bar(int64_t step, int64_t steps) {
 
 }  // namespace
 
-Progress::Progress(Terminal& terminal, const StoryRequest& request, std::string dir, bool show_words)
+Progress::Progress(Terminal& terminal, const StoryRecord& record, bool show_words)
     : terminal_(terminal),
-      dir_(std::move(dir)),
-      first_(request.start ? 1 : 0),
-      pictures_(request.frames),
-      steps_(request.steps),
+      record_(record),
+      first_(record.request.start ? 1 : 0),
+      pictures_(record.request.frames),
+      steps_(record.request.steps),
       show_words_(show_words),
       estimate_(pictures_, steps_) {}
 
@@ -43,9 +43,14 @@ double Progress::lap() {
   return std::chrono::duration<double>(now - std::exchange(lap_, now)).count();
 }
 
-void Progress::started(const StoryRecord& record, const std::string& backend) {
-  const StoryRequest& r = record.request;
-  terminal_.say(fmt::format("{} on {}; seed {}, {} of {}x{}, {}", record.model, backend, r.seed,
+bool Progress::wants_stop() {
+  return stop_asked() != 0;
+}
+
+void Progress::on_start(const StoryFolder& folder, const std::string& backend) {
+  dir_ = folder.dir().string();
+  const StoryRequest& r = record_.request;
+  terminal_.say(fmt::format("{} on {}; seed {}, {} of {}x{}, {}", record_.model, backend, r.seed,
                             counted(r.frames, "frame"), r.width, r.height, counted(r.steps, "step")));
   terminal_.event("start", {{"story", dir_},
                             {"frames", pictures_},
@@ -53,7 +58,7 @@ void Progress::started(const StoryRecord& record, const std::string& backend) {
                             {"width", r.width},
                             {"height", r.height},
                             {"seed", r.seed},
-                            {"model", record.model},
+                            {"model", record_.model},
                             {"backend", backend}});
 }
 
@@ -67,23 +72,23 @@ void Progress::step_event(int64_t index, const char* stage, int64_t step, int64_
   frame_event("step", index, {{"stage", stage}, {"step", step}, {"steps", steps}, {"eta_s", eta(estimate_)}});
 }
 
-void Progress::telling(int64_t index) {
+void Progress::on_telling(int64_t index) {
   lap();
   step_event(index, "llm", 0, 1);
   terminal_.live(fmt::format("frame {:03}: words", index));
 }
 
-void Progress::told(const Frame& frame) {
+void Progress::on_told(const Frame& frame) {
   estimate_.told(lap());
   frame_event("text", frame.index, {{"stage", "llm"}, {"text", frame.text}});
 }
 
-void Progress::painting(int64_t index) {
+void Progress::on_painting(int64_t index) {
   lap();
   step_event(index, "denoise", 0, steps_);
 }
 
-void Progress::painted(const StoredFrame& frame, bool was_there) {
+void Progress::on_picture(const StoryFolder&, const StoredFrame& frame, bool was_there) {
   const std::string file = (std::filesystem::path(dir_) / frame.file).string();
   if (was_there)
     estimate_.kept();
@@ -93,6 +98,10 @@ void Progress::painted(const StoredFrame& frame, bool was_there) {
                             dir_.empty() ? "standard output" : file));  // a stream has no folder
   frame_event("image", frame.index, {{"file", file}, {"seed", frame.seed}, {"was_there", was_there}});
   frame_event("frame_done", frame.index, {{"eta_s", eta(estimate_)}});
+}
+
+void Progress::on_sheet(const std::filesystem::path& file) {
+  terminal_.say(fmt::format("sheet -> {}", file.string()));
 }
 
 void Progress::on_text(int64_t index, std::string_view piece) {

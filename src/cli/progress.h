@@ -6,21 +6,22 @@
 
 #include "cli/estimate.h"
 #include "cli/terminal.h"
-#include "output/story_folder.h"
+#include "story/story_run.h"
 
 namespace seedstory {
 
-class Progress : public StoryListener {
+class Progress : public RunListener {
  public:
-  // Words go to stdout if `show_words`; `dir` is the story's folder.
-  Progress(Terminal& terminal, const StoryRequest& request, std::string dir, bool show_words);
+  // Words go to stdout if `show_words`.
+  Progress(Terminal& terminal, const StoryRecord& record, bool show_words);
 
-  void started(const StoryRecord& record, const std::string& backend);
-  void telling(int64_t index);
-  void told(const Frame& frame);
-  void painting(int64_t index);
-  void painted(const StoredFrame& frame, bool was_there);
-
+  bool wants_stop() override;
+  void on_start(const StoryFolder& folder, const std::string& backend) override;
+  void on_telling(int64_t index) override;
+  void on_told(const Frame& frame) override;
+  void on_painting(int64_t index) override;
+  void on_picture(const StoryFolder& folder, const StoredFrame& frame, bool was_there) override;
+  void on_sheet(const std::filesystem::path& file) override;
   void on_text(int64_t index, std::string_view piece) override;
   void on_text_end(int64_t index) override;
   void on_step(int64_t index, int64_t step, int64_t steps) override;
@@ -36,7 +37,8 @@ class Progress : public StoryListener {
   void check_interrupt();
 
   Terminal& terminal_;
-  const std::string dir_;
+  const StoryRecord& record_;
+  std::string dir_;                         // the story's folder
   const int64_t first_, pictures_, steps_;  // first_: the frame that the model makes first
   const bool show_words_;
   Estimate estimate_;

@@ -7,7 +7,6 @@
 #include <random>
 #include <vector>
 
-#include "cli/choice.h"
 #include "cli/number.h"
 #include "cli/paths.h"
 #include "diffusion/schedule.h"
@@ -70,11 +69,6 @@ Device parse_device(const std::string& name) {
   fail_usage(fmt::format("--device {}: expected auto, cpu, cuda or cuda:N", name));
 }
 
-bool parse_order(const std::string& name) {
-  if (name == "interleaved" || name == "text-first") return name == "text-first";
-  fail_usage(fmt::format("--order {}: expected interleaved or text-first", name));
-}
-
 DType parse_type(const std::string& name, DType of_auto) {
   if (name == "auto") return of_auto;
   if (name == "f32") return DType::f32;
@@ -82,11 +76,6 @@ DType parse_type(const std::string& name, DType of_auto) {
   for (const char* later : {"f16", "q8", "q4", "q8_0", "q4_0", "w8", "w4", "fp8"})
     if (name == later) fail_usage(fmt::format("--type {}: is not built yet; today: f32 and bf16", name));
   fail_usage(fmt::format("--type {}: expected auto, f32 or bf16", name));
-}
-
-bool parse_fit(const std::string& name) {
-  if (name == "on" || name == "off") return name == "on";
-  fail_usage(fmt::format("--fit {}: expected on or off", name));
 }
 
 StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryRequest texts) {
@@ -104,17 +93,17 @@ StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryR
   r.seed_per_frame = f.seed_per_frame;
   take("--seed", f.seed, r.seed);
   if (f.seed && *f.seed == -1) r.seed = draw_seed();
-  if (f.policy) r.policy = parse_choice("--policy", *f.policy, kPolicies);
+  if (f.policy) r.policy = *f.policy;
   if (r.policy == Policy::compat_vis && r.captions.empty())
     fail_usage("--policy compat_vis: is for visualize; expected window, dense, sink or mm_sink");
-  if (f.rng) r.rng = parse_choice("--rng", *f.rng, kNoiseSources);
+  if (f.rng) r.rng = *f.rng;
   if (r.policy != Policy::dense) take("--window", f.window, r.window);
   // Where the texts are given, only compat_vis lets the model go on behind them.
   if (r.captions.empty() || r.policy == Policy::compat_vis) take("--max-tokens", f.max_tokens, r.max_tokens);
   if (f.steps) check_range("--steps", *f.steps, 1, config.scheduler.train_timesteps);
   take("--steps", f.steps, r.steps);
-  if (f.sampling_method) r.sampling_method = parse_choice("--sampling-method", *f.sampling_method, kSamplingMethods);
-  if (f.scheduler) r.scheduler = parse_choice("--scheduler", *f.scheduler, kSigmaSchedules);
+  if (f.sampling_method) r.sampling_method = *f.sampling_method;
+  if (f.scheduler) r.scheduler = *f.scheduler;
   take("--cfg-scale", f.cfg, r.cfg);
   make_schedule(config.scheduler, r.steps, r.sampling_method, r.scheduler);  // or says what does not go together
   take_size("--width", f.width, config, r.width);

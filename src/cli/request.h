@@ -17,9 +17,7 @@ struct Device {
   int index = 0;
 };
 Device parse_device(const std::string& name);              // auto, cpu, cuda, cuda:N
-bool parse_order(const std::string& name);                 // text first?
 DType parse_type(const std::string& name, DType of_auto);  // auto, f32 or bf16: of the weights of products
-bool parse_fit(const std::string& name);                   // on or off
 
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.
 StoryRequest make_request(const StoryFlags& flags, const ModelConfig& config, StoryRequest request);

@@ -83,20 +83,16 @@ bool speaks_kitty() {
 
 }  // namespace
 
-std::unique_ptr<StoryStream> open_stream(const std::string& format, Terminal& terminal) {
-  if (format != "multipart" && format != "jsonl")
-    fail_usage(fmt::format("--stream {}: expected multipart or jsonl", format));
+std::unique_ptr<StoryStream> open_stream(StreamFormat format, Terminal& terminal) {
   if (::isatty(STDOUT_FILENO))
     fail_usage(
         "-o -: standard output is a terminal, and the stream is not for reading; send it to a file or a program");
-  if (format == "jsonl") return std::make_unique<JsonLines>(terminal);
+  if (format == StreamFormat::jsonl) return std::make_unique<JsonLines>(terminal);
   return std::make_unique<Multipart>(terminal);
 }
 
-bool shows_pictures(const std::string& when) {
-  if (when == "on") return true;
-  if (when == "off") return false;
-  if (when != "auto") fail_usage(fmt::format("--show {}: expected auto, on or off", when));
+bool shows_pictures(When when) {
+  if (when != When::automatic) return when == When::always;
   return ::isatty(STDOUT_FILENO) && speaks_kitty();
 }
 

@@ -20,12 +20,12 @@ class StoryStream {
 };
 
 // multipart: a MIME message, multipart/mixed, with a text/plain and an image/png part a frame. jsonl: an object a
-// frame, with its PNG in base64. ErrorKind::usage: another format, or stdout is a terminal.
-std::unique_ptr<StoryStream> open_stream(const std::string& format, Terminal& terminal);
+// frame, with its PNG in base64. ErrorKind::usage: stdout is a terminal.
+std::unique_ptr<StoryStream> open_stream(StreamFormat format, Terminal& terminal);
 
 // --show: whether frames appear between the paragraphs. auto: stdout is a terminal that says that it speaks the kitty
-// graphics protocol, and no multiplexer sits in between, which would swallow it. ErrorKind::usage: another word.
-bool shows_pictures(const std::string& when);
+// graphics protocol, and no multiplexer sits in between, which would swallow it.
+bool shows_pictures(When when);
 
 // A PNG in the kitty graphics protocol (sw.kovidgoyal.net/kitty/graphics-protocol): base64 in chunks of 4096 bytes.
 std::string kitty_picture(std::string_view png);

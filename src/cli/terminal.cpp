@@ -34,10 +34,8 @@ bool is_dumb() {
   return term && std::strcmp(term, "dumb") == 0;
 }
 
-bool wants_color(const std::string& when, bool is_terminal) {
-  if (when == "on") return true;
-  if (when == "off") return false;
-  if (when != "auto") fail_usage(fmt::format("--color {}: expected on, off or auto", when));
+bool wants_color(When when, bool is_terminal) {
+  if (when != When::automatic) return when == When::always;
   return is_terminal && !is_set("NO_COLOR") && !is_dumb();
 }
 

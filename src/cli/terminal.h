@@ -7,11 +7,13 @@
 #include <string>
 #include <string_view>
 
+#include "cli/choice.h"
+
 namespace seedstory {
 
 struct TerminalFlags {
   bool quiet = false, verbose = false, progress_json = false;
-  std::string color = "auto";
+  When color = When::automatic;
   std::optional<int64_t> progress_fd;
   std::optional<std::string> log_file;
 };

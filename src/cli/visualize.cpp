@@ -6,7 +6,7 @@
 #include "cli/flags.h"
 #include "cli/number.h"
 #include "cli/paths.h"
-#include "cli/story_run.h"
+#include "cli/story_command.h"
 #include "io/json.h"
 #include "seedstory/error.h"
 #include "text/normal_text.h"

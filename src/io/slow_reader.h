@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -15,7 +16,7 @@ std::optional<size_t> write_some(int fd, std::string_view bytes);
 bool wait_for_reader(int fd, int ms);
 
 // Asked each second while the reader takes nothing: whether to wait no longer.
-using GivesUp = bool (*)();
+using GivesUp = std::function<bool()>;
 
 // All of it. False: an error, in errno; ECANCELED where it was given up.
 bool write_to_reader(int fd, std::string_view bytes, GivesUp gives_up);

@@ -138,7 +138,7 @@ TEST_CASE("A sheet's name is a PNG's, and none of the story's own in any letters
   for (const std::string name : {"x.json", "x.html", "x.jpg", "x.jpeg", "x.webp", "./x.pdf", "sub.d/x.txt"})
     expect_refused(desk, kAsk + "-o out --sheet " + name, 2, "--sheet " + name + ": expected a name that ends in .png");
   for (const std::string name : {"STORY.html", "Story.Json", "000.PNG", "story.HTML", "0123.png"})
-    for (const std::string form : {name, "out/" + name}) {
+    for (const std::string& form : {name, "out/" + name}) {
       INFO(form);
       const Run run = desk.shell(kAsk + "-o out --sheet " + form);
       CHECK(run.code == 2);

@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 #include "cli/command_line.h"
 #include "cli/paths.h"
-#include "cli/story_run.h"
+#include "cli/story_command.h"
 #include "fuzz.h"
 #include "text/normal_text.h"
 #include "text/tokenizer.h"
