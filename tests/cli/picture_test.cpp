@@ -99,6 +99,21 @@ TEST_CASE("inspect says of a picture what generate makes of it") {
             "orientation       8: it is shown turned left by 90 degrees\n"
             "generate --image makes a 000.png of " +
             shown_size + " pixels, turned so\n");
+  // In exiftool's words; a picture of 2 x 1.
+  const char* words[] = {"mirrored",
+                         "turned by 180 degrees",
+                         "mirrored, turned by 180 degrees",
+                         "mirrored, turned right by 270 degrees",
+                         "turned right by 90 degrees",
+                         "mirrored, turned right by 90 degrees",
+                         "turned left by 90 degrees"};
+  for (int orientation = 2; orientation <= 8; ++orientation) {
+    desk.write("turned.webp", webp_bytes(2, 1, {1, 2, 3, 0, 4, 5, 6, 255}, exif_bytes(orientation, false)));
+    CHECK(desk.shell("seedstory inspect turned.webp").out ==
+          "turned.webp: WebP, 2x1 pixels, no story data\norientation       " + std::to_string(orientation) +
+              ": it is shown " + words[orientation - 2] + "\ngenerate --image makes a 000.png of " +
+              (orientation < 5 ? "2x1" : "1x2") + " pixels, turned so, its transparent pixels on white\n");
+  }
   const auto json = nlohmann::json::parse(desk.shell("seedstory inspect --json plain.webp").out);
   CHECK(json == nlohmann::json{{"kind", "WebP"},
                                {"width", 2},
