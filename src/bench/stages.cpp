@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "language/session.h"
+#include "load/default_request.h"
 
 namespace seedstory {
 namespace {

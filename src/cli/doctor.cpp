@@ -18,6 +18,7 @@
 #include "cli/user_config.h"
 #include "io/file.h"
 #include "io/machine.h"
+#include "load/default_request.h"
 #include "load/model_check.h"
 #include "load/published.h"
 #include "seedstory/error.h"

@@ -90,7 +90,7 @@ void print_table(const Plan& plan, const StoryRequest& request, const Machine& m
              "time");
   for (size_t i = 0; i < plan.stages.size(); ++i) {
     const StagePlan& stage = plan.stages[i];
-    fmt::print("{:<9} {:<19} {:>12.3f} {:>12.3f} {:>12.3f}   {} {}\n", name_of(kStages[i]), kParts[i],
+    fmt::print("{:<9} {:<19} {:>12.3f} {:>12.3f} {:>12.3f}   {} {}\n", kStages[i].name, kParts[i],
                gib(stage.weight_bytes), gib(stage.work_bytes), gib(stage.bytes()), duration(stage.seconds),
                i == 0 ? "a picture" : "a frame");
   }
@@ -107,10 +107,10 @@ nlohmann::ordered_json to_json(const Plan& plan, const StoryRequest& request, co
     const StagePlan& stage = plan.stages[i];
     nlohmann::ordered_json parts;
     for (const auto& [part, bytes] : stage.parts) parts[part] = bytes;
-    json["stages"][name_of(kStages[i])] = {{"weight_bytes", stage.weight_bytes},
-                                           {"work_bytes", stage.work_bytes},
-                                           {"seconds", stage.seconds},
-                                           {"parts", parts}};
+    json["stages"][kStages[i].name] = {{"weight_bytes", stage.weight_bytes},
+                                       {"work_bytes", stage.work_bytes},
+                                       {"seconds", stage.seconds},
+                                       {"parts", parts}};
   }
   json["bytes_at_once"] = plan.bytes_at_once();
   json["bytes_in_stages"] = plan.bytes_in_stages();

@@ -11,8 +11,8 @@
 #include "cli/paths.h"
 #include "diffusion/schedule.h"
 #include "io/file.h"
+#include "load/default_request.h"
 #include "seedstory/error.h"
-#include "story/story.h"
 
 namespace seedstory {
 namespace {

@@ -29,18 +29,6 @@ Tokenizer open_tokenizer(const ModelDir& model) {
 
 }  // namespace
 
-const char* name_of(Stage stage) {
-  switch (stage) {
-    case Stage::vision:
-      return "vision";
-    case Stage::language:
-      return "language";
-    case Stage::diffusion:
-      return "diffusion";
-  }
-  return "?";
-}
-
 Engine::Engine(Backend& backend, const ModelDir& model, EngineOptions options)
     : backend(backend),
       config(model.config),
@@ -50,7 +38,7 @@ Engine::Engine(Backend& backend, const ModelDir& model, EngineOptions options)
       model_(model),
       options_(std::move(options)) {
   check_tokens(language.tokenizer, config, model);
-  for (const Stage stage : kStages)
+  for (const auto& [stage, name, about] : kStages)
     if (!options_.staged || stage == Stage::vision) load(stage);
   diffusion.uncond_feature =
       encode_image(*this, std::vector<float>(size_t(config.vit.image_size * config.vit.image_size * 3)));
@@ -58,7 +46,7 @@ Engine::Engine(Backend& backend, const ModelDir& model, EngineOptions options)
 
 void Engine::enter(Stage stage) {
   if (!options_.staged) return;
-  for (const Stage other : kStages)
+  for (const auto& [other, name, about] : kStages)
     if (other != stage) drop(other);
   load(stage);
 }

@@ -8,14 +8,9 @@
 #include "language/language_model.h"
 #include "load/model_dir.h"
 #include "model/vit.h"
+#include "story/stage.h"
 
 namespace seedstory {
-
-// What a story does one after another, each with parts of its own: the ViT; the LLM and its resamplers; adapter, UNet
-// and VAE decoder.
-enum class Stage { vision, language, diffusion };
-inline constexpr Stage kStages[] = {Stage::vision, Stage::language, Stage::diffusion};
-const char* name_of(Stage stage);
 
 struct EngineOptions {
   DType weight_type = DType::f32;                     // weights of linear layers and convolutions: f32 or bf16

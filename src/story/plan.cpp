@@ -11,6 +11,7 @@
 #include "language/session.h"
 #include "model/activation_bytes.h"
 #include "seedstory/recording.h"
+#include "story/story.h"
 
 namespace seedstory {
 namespace {
@@ -108,14 +109,14 @@ Fit fit_into(const Plan& plan, int64_t free_bytes) {
 std::string too_large(const Plan& plan, int64_t free_bytes, DType weight_type) {
   const auto largest = std::max_element(plan.stages.begin(), plan.stages.end(),
                                         [](const StagePlan& a, const StagePlan& b) { return a.bytes() < b.bytes(); });
-  const Stage stage = kStages[largest - plan.stages.begin()];
+  const Stage stage = kStages[largest - plan.stages.begin()].value;
   std::string help = "a machine with more memory, or fewer programs on this one";
   if (weight_type == DType::f32 && largest->work_bytes + largest->weight_bytes / 2 <= free_bytes)
     help = "--type bf16 halves the weights";
   else if (stage == Stage::diffusion && largest->weight_bytes < free_bytes)
     help = "a smaller --width and --height";
-  return fmt::format("not enough memory: stage {} takes {:.2f} GiB, {:.2f} are free; what helps: {}", name_of(stage),
-                     gib(largest->bytes()), gib(free_bytes), help);
+  return fmt::format("not enough memory: stage {} takes {:.2f} GiB, {:.2f} are free; what helps: {}",
+                     name_of(kStages, stage), gib(largest->bytes()), gib(free_bytes), help);
 }
 
 Rates measure_rates(Backend& backend, DType weight_type) {

@@ -6,7 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "story/story.h"
+#include "load/model_dir.h"
+#include "request/request.h"
+#include "seedstory/backend.h"
+#include "story/stage.h"
 
 namespace seedstory {
 

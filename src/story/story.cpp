@@ -25,22 +25,6 @@ std::vector<float> encode_start(Engine& engine, const Image& image, Trace* trace
 
 }  // namespace
 
-StoryRequest default_request(const ModelConfig& config) {
-  const Defaults& d = config.defaults;
-  StoryRequest request;
-  request.policy = d.policy;
-  request.window = d.window;
-  request.steps = d.steps;
-  request.cfg = d.cfg;
-  request.width = d.width;
-  request.height = d.height;
-  request.sampling.temperature = float(d.temperature);
-  request.sampling.top_k = int(d.top_k);
-  request.sampling.top_p = float(d.top_p);
-  request.sampling.min_p = float(d.min_p);
-  return request;
-}
-
 Storyteller make_storyteller(Engine& engine, const StoryRequest& request, StoryListener& listener, Trace* trace) {
   std::vector<float> start;
   if (request.start) start = encode_start(engine, *request.start, trace);

@@ -7,9 +7,6 @@
 
 namespace seedstory {
 
-// What the model's defaults make of it: policy, window, steps, cfg, size, sampling.
-StoryRequest default_request(const ModelConfig& config);
-
 // Encodes the request's picture, if there is one.
 Storyteller make_storyteller(Engine& engine, const StoryRequest& request, StoryListener& listener,
                              Trace* trace = nullptr);

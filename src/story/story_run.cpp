@@ -10,6 +10,7 @@
 #include "output/output_paths.h"
 #include "seedstory/error.h"
 #include "story/plan.h"
+#include "story/story.h"
 
 namespace seedstory {
 namespace {

@@ -9,11 +9,16 @@
 #include <string_view>
 
 #include "io/file.h"
+#include "load/model_dir.h"
 #include "output/story_folder.h"
-#include "story/story.h"
+#include "request/request.h"
 #include "story/trace_file.h"
 
 namespace seedstory {
+
+class Painter;
+class Storyteller;
+struct Engine;
 
 // What happens, in order. A whole story that is there already: on_folder, on_kept, on_sheet. Any other: on_folder,
 // on_begin, on_start, on_loaded; for each frame on_telling, on_text..., on_told, on_painting, on_step..., on_decode,

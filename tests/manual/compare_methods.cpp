@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cpu/cpu_backend.h"
+#include "load/default_request.h"
 #include "manual/psnr.h"
 #include "story/story.h"
 

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "cpu/cpu_backend.h"
+#include "load/default_request.h"
 #include "manual/psnr.h"
 #include "ops/emulated_bf16.h"
 #include "story/story.h"

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "catch.h"
+#include "load/default_request.h"
 #include "seedstory/recording.h"
 #include "story/plan.h"
 #include "story_result.h"
@@ -120,7 +121,7 @@ TEST_CASE("A plan says what the stages take before anything is read", "[engine]"
   const StoryRequest request = short_story(model);
   const Plan f32 = make_plan(model, request, DType::f32), bf16 = make_plan(model, request, DType::bf16);
   int64_t sum = 0, largest = 0;
-  for (const Stage stage : kStages) {
+  for (const auto& [stage, name, about] : kStages) {
     CHECK(f32[stage].weight_bytes > 0);
     CHECK(f32[stage].work_bytes > 0);
     CHECK(f32[stage].work_bytes == bf16[stage].work_bytes);
@@ -139,7 +140,7 @@ TEST_CASE("A plan says what the stages take before anything is read", "[engine]"
   const Rates rates{.flops = 1e9, .bytes = 1e9}, faster{.flops = 2e9, .bytes = 2e9};
   const Plan timed = make_plan(model, request, DType::f32, rates), twice = make_plan(model, longer, DType::f32, rates),
              thrice = make_plan(model, longest, DType::f32, rates), once = make_plan(model, base, DType::f32, rates);
-  for (const Stage stage : kStages) {
+  for (const auto& [stage, name, about] : kStages) {
     CHECK(timed[stage].seconds > 0);
     CHECK(timed[stage].seconds == Approx(2 * make_plan(model, request, DType::f32, faster)[stage].seconds));
   }

@@ -4,6 +4,7 @@
 #include "golden.h"
 #include "io/file.h"
 #include "io/image.h"
+#include "load/default_request.h"
 #include "story/trace_file.h"
 #include "story_result.h"
 

@@ -8,6 +8,7 @@
 #include "bench/replay.h"
 #include "catch.h"
 #include "language/session.h"
+#include "load/default_request.h"
 #include "load/published.h"
 #include "story_result.h"
 

@@ -1,5 +1,6 @@
 // The story loop on models whose LLM follows a script: what the golden values do not cover.
 #include "catch.h"
+#include "load/default_request.h"
 #include "story/plan.h"
 #include "story_result.h"
 
