@@ -71,10 +71,6 @@ class CudaBackend final : public Backend {
 
   void finish() override { check(cudaStreamSynchronize(stream_), "finish what was asked for"); }
 
-  // The kernels take weights as they are.
-  void pack(const Tensor&, WeightUse) override {}
-  void unpack(const Tensor&) override {}
-
   std::vector<const char*> lacking() const override { return OverOps<WithoutKernel>::names(); }
 
  protected:

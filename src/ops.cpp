@@ -46,9 +46,23 @@ class ShapeCheck {
     if (!same) fail(field, t.str(), str(dims));
     unit_stride(field, t);
   }
-  // Of the type of what it is multiplied with; beside f32 it may be bf16.
-  void weight(const char* field, const Tensor& t, DType type, Dims dims) const {
-    shape(field, t, type == DType::f32 && t.dtype == DType::bf16 ? DType::bf16 : type, dims);
+  // Of the type of what it is multiplied with, in blocks, or of any format beside f32.
+  void weight(const Weight& w, DType type, Dims dims) const {
+    const auto& format = row_of(w.format());
+    if (format.values != w.values.dtype) fail("w", w.str(), "f32, f16, bf16, q8 or q4");
+    shape("w", w.values, type == DType::f32 || format.block != 0 ? w.values.dtype : type, dims);
+    if (format.block == 0) {
+      if (w.scales) fail("w.scales", w.scales.str(), fmt::format("absent beside {}", w.str()));
+      return;
+    }
+    if (!w.values.contiguous()) fail("w", fmt::format("{} with gaps", w.str()), "contiguous");
+    multiple("k of w", w.values.dim[1], kWeightBlock);
+    const int64_t *d = w.values.dim, blocks = d[1] / kWeightBlock;
+    if (dims.size() == 2)
+      shape("w.scales", w.scales, DType::f16, {d[0], blocks});
+    else
+      shape("w.scales", w.scales, DType::f16, {d[0], blocks, d[2], d[3]});
+    if (!w.scales.contiguous()) fail("w.scales", w.scales.str() + " with gaps", "contiguous");
   }
   void vector(const char* field, const Tensor& t, Dims dims) const { shape(field, t, DType::f32, dims); }
   void optional_vector(const char* field, const Tensor& t, Dims dims) const {
@@ -109,9 +123,9 @@ double flops_of(Activation act) {
 void Linear::check() const {
   const ShapeCheck check(name);
   check.floats("x", x, 2, "(rows, k)");
-  check.rank("w", w, 2, "(n, k)");
-  const int64_t rows = x.dim[0], n = w.dim[0];
-  check.weight("w", w, x.dtype, {n, x.dim[1]});
+  check.rank("w", w.values, 2, "(n, k)");
+  const int64_t rows = x.dim[0], n = w.values.dim[0];
+  check.weight(w, x.dtype, {n, x.dim[1]});
   check.shape("y", y, y.dtype == DType::f32 ? DType::f32 : x.dtype, {rows, n});
   check.optional_vector("bias", bias, {n});
   if (residual) check.shape("residual", residual, y.dtype, {rows, n});
@@ -126,10 +140,10 @@ Cost Linear::cost() const {
 void GatedLinear::check() const {
   const ShapeCheck check(name);
   check.floats("x", x, 2, "(rows, k)");
-  check.rank("w", w, 2, "(2 n, k)");
-  check.multiple("rows of w", w.dim[0], 2);
-  const int64_t rows = x.dim[0], n = w.dim[0] / 2;
-  check.weight("w", w, x.dtype, {2 * n, x.dim[1]});
+  check.rank("w", w.values, 2, "(2 n, k)");
+  check.multiple("rows of w", w.values.dim[0], 2);
+  const int64_t rows = x.dim[0], n = w.values.dim[0] / 2;
+  check.weight(w, x.dtype, {2 * n, x.dim[1]});
   check.shape("y", y, x.dtype, {rows, n});
   check.optional_vector("bias", bias, {2 * n});
 }
@@ -142,25 +156,26 @@ Cost GatedLinear::cost() const {
 void Conv2d::check() const {
   const ShapeCheck check(name);
   check.floats("x", x, 4, "(n, h, w, in_c)");
-  check.rank("w", w, 4, "(out_c, in_c, kh, kw)");
-  check.weight("w", w, x.dtype, {w.dim[0], x.dim[3], w.dim[2], w.dim[3]});
-  check.not_empty("w", w, 2), check.not_empty("w", w, 3);
+  check.rank("w", w.values, 4, "(out_c, in_c, kh, kw)");
+  const int64_t out_c = w.values.dim[0], kh = w.values.dim[2], kw = w.values.dim[3];
+  check.weight(w, x.dtype, {out_c, x.dim[3], kh, kw});
+  check.not_empty("w", w.values, 2), check.not_empty("w", w.values, 3);
   check.at_least("stride", stride, 1);
   check.at_least("pad_begin", pad_begin, 0);
   check.at_least("pad_end", pad_end, 0);
-  if (upsample2x && (w.dim[2] != 3 || w.dim[3] != 3 || stride != 1 || pad_begin != 1 || pad_end != 1))
+  if (upsample2x && (kh != 3 || kw != 3 || stride != 1 || pad_begin != 1 || pad_end != 1))
     check.fail("w", w.str(), "a 3x3 kernel, stride 1 and padding 1 over a doubled x");
   const int64_t scale = upsample2x ? 2 : 1;
   const int64_t tall = x.dim[1] * scale + pad_begin + pad_end, wide = x.dim[2] * scale + pad_begin + pad_end;
-  if (tall < w.dim[2] || wide < w.dim[3])
-    check.fail("x", x.str(), fmt::format("at least {}x{} with its padding", w.dim[2], w.dim[3]));
-  check.shape("y", y, x.dtype, {x.dim[0], (tall - w.dim[2]) / stride + 1, (wide - w.dim[3]) / stride + 1, w.dim[0]});
-  check.optional_vector("bias", bias, {w.dim[0]});
+  if (tall < kh || wide < kw) check.fail("x", x.str(), fmt::format("at least {}x{} with its padding", kh, kw));
+  check.shape("y", y, x.dtype, {x.dim[0], (tall - kh) / stride + 1, (wide - kw) / stride + 1, out_c});
+  check.optional_vector("bias", bias, {out_c});
   if (residual) check.like("residual", residual, y);
 }
 
 Cost Conv2d::cost() const {
-  const double taps = double(w.dim[1] * (upsample2x ? 4 : w.dim[2] * w.dim[3]));
+  const int64_t* d = w.values.dim;
+  const double taps = double(d[1] * (upsample2x ? 4 : d[2] * d[3]));
   return {.flops = double(y.numel()) * (2 * taps + (bias ? 1 : 0) + (residual ? 1 : 0)), .bytes = bytes_once(*this)};
 }
 

@@ -180,12 +180,12 @@ template <class T>
 void launch_tensor_core(const Linear& op, Stream stream) {
   const Args<T> args{.y = static_cast<T*>(op.y.data),
                      .x = static_cast<const T*>(op.x.data),
-                     .w = static_cast<const T*>(op.w.data),
+                     .w = static_cast<const T*>(op.w.values.data),
                      .bias = op.bias ? op.bias.as<float>() : nullptr,
                      .residual = static_cast<const T*>(op.residual.data),
                      .y_stride = op.y.row_stride(),
                      .x_stride = op.x.row_stride(),
-                     .w_stride = op.w.row_stride(),
+                     .w_stride = op.w.values.row_stride(),
                      .residual_stride = op.residual ? op.residual.row_stride() : 0,
                      .rows = op.y.rows(),
                      .n = op.y.cols(),
@@ -195,8 +195,8 @@ void launch_tensor_core(const Linear& op, Stream stream) {
     const dim3 grid(unsigned(ceil_div(args.n, Tile::cols)), unsigned(ceil_div(args.rows, Tile::rows)));
     launch<Shared<T, Tile>, linear<T, Tile, kAligned>>(grid, Tile::threads, stream, args);
   };
-  const bool aligned =
-      has_16_byte_rows(op.x) && has_16_byte_rows(op.w) && has_16_byte_rows(op.y) && has_16_byte_rows(op.residual);
+  const bool aligned = has_16_byte_rows(op.x) && has_16_byte_rows(op.w.values) && has_16_byte_rows(op.y) &&
+                       has_16_byte_rows(op.residual);
   if (!aligned)
     start.template operator()<Narrow, false>();
   else if (args.rows <= kNarrowRows)
@@ -210,7 +210,8 @@ void launch_tensor_core(const Linear& op, Stream stream) {
 void launch_op(const Linear& op, Stream stream) {
   if (op.y.numel() == 0) return;
   if (op.y.dtype != op.x.dtype) fail("Linear: y is " + op.y.str() + ", the CUDA backend wants " + name_of(op.x.dtype));
-  if (op.w.dtype != op.x.dtype) fail("Linear: w is " + op.w.str() + ", the CUDA backend wants " + name_of(op.x.dtype));
+  if (op.w.values.dtype != op.x.dtype)
+    fail("Linear: w is " + op.w.str() + ", the CUDA backend wants " + name_of(op.x.dtype));
   with_float_type(op.y.dtype, op.name, [&]<class T>() {
     if constexpr (sizeof(T) == 4)
       launch_linear_f32(op, stream);

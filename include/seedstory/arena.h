@@ -38,6 +38,16 @@ class Arena {
   }
   Tensor like(const Tensor& t) { return make(t.dtype, t.dim, t.rank); }
 
+  // Memory without a shape.
+  void* take(int64_t bytes) {
+    const int64_t begin = used_;
+    used_ += aligned(bytes);
+    peak_ = std::max(peak_, used_);
+    if (backend_ && used_ > size_)
+      fail("Arena: " + std::to_string(used_) + " bytes asked of a block of " + std::to_string(size_));
+    return base_ + begin;
+  }
+
   int64_t peak_bytes() const { return peak_; }
 
   class Scope {
@@ -53,17 +63,6 @@ class Arena {
   };
 
  private:
-  static constexpr int64_t kAlign = 64;
-
-  void* take(int64_t bytes) {
-    const int64_t begin = used_;
-    used_ += (bytes + kAlign - 1) / kAlign * kAlign;
-    peak_ = std::max(peak_, used_);
-    if (backend_ && used_ > size_)
-      fail("Arena: " + std::to_string(used_) + " bytes asked of a block of " + std::to_string(size_));
-    return base_ + begin;
-  }
-
   Backend* backend_ = nullptr;
   char* base_ = reinterpret_cast<char*>(kAlign);  // a counting arena's addresses are never read
   int64_t size_ = 0, used_ = 0, peak_ = 0;

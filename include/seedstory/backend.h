@@ -38,7 +38,7 @@ class Backend {
 
   // What allocate() can still hand out, as far as the machine says.
   virtual int64_t free_bytes() const { return std::numeric_limits<int64_t>::max(); }
-  virtual void* allocate(int64_t bytes) = 0;  // 64-byte aligned, contents undefined; throws ErrorKind::resource
+  virtual void* allocate(int64_t bytes) = 0;  // at a multiple of kAlign, contents undefined; throws ErrorKind::resource
   virtual void release(void* memory) = 0;
 
   // work(i) for every i of [0, count), on the threads that it has on the host while it runs nothing. What is thrown
@@ -53,11 +53,18 @@ class Backend {
   virtual void upload(const Tensor& t, const void* host) = 0;
   virtual void download(void* host, const Tensor& t) = 0;
 
-  // The weight's bytes are final and stay where they are until forget(). May bring them into a faster order in place:
-  // from here on only ops of that use may be called with the tensor or with some of its rows. Never needed for
-  // correctness.
-  virtual void pack(const Tensor& weight, WeightUse use) = 0;
-  virtual void unpack(const Tensor& weight) = 0;
+  // Of the block of memory that a weight lies in which is to be packed: what is asked before anything is there, so only
+  // its format and shape count. At least weight.bytes().
+  virtual int64_t packed_bytes(const Weight& weight, [[maybe_unused]] WeightUse use) const { return weight.bytes(); }
+
+  // The weight's bytes are final, laid out at the start of a block of packed_bytes(). May bring them into a faster
+  // order anywhere in it: from here on only ops of that use may be called with the weight, or with some of its rows
+  // (Weight::rows), as long as what comes back lives and is the weight's `packed`. Null: it stays as it is. Never
+  // needed for correctness.
+  virtual std::unique_ptr<PackedWeight> pack(const Weight&, WeightUse) { return nullptr; }
+
+  // Memory beside the op's tensors that it takes to run. A backend keeps it from op to op: the largest counts.
+  virtual int64_t scratch_bytes(OpRef) const { return 0; }
 
   // Runs `work`, which asks the same ops at the same addresses each time, so that what it does depends on the contents
   // of tensors alone: a step counter, a length, ids. A backend may therefore record the ops of one call in `made` and
@@ -98,8 +105,6 @@ class DryBackend final : public Backend {
   void release(void*) override {}
   void upload(const Tensor&, const void*) override {}
   void download(void*, const Tensor&) override {}
-  void pack(const Tensor&, WeightUse) override {}
-  void unpack(const Tensor&) override {}
 
  protected:
   void exec(OpRef) override {}

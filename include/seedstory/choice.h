@@ -3,6 +3,7 @@
 // A table of them stands beside its enum, once. What speaks of the choice reads it: flags, help, errors, JSON.
 #pragma once
 
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,14 +20,19 @@ struct Choice {
   const char *name, *about;  // `about` is one line for a person
 };
 
-template <class Table, class Value>
+template <class Table>
+concept ChoiceTable = requires(const Table& table) {
+  std::begin(table)->value;
+};
+
+template <ChoiceTable Table, class Value>
 constexpr const auto& row_of(const Table& table, Value value) {
   for (const auto& row : table)
     if (row.value == value) return row;
   fail("row_of: a value came that has no name");
 }
 
-template <class Table, class Value>
+template <ChoiceTable Table, class Value>
 constexpr const char* name_of(const Table& table, Value value) {
   return row_of(table, value).name;
 }

@@ -1,9 +1,9 @@
 // The ops: what a model is written in and what a backend runs.
 //
 // A struct is the whole contract: named tensors with their shapes, the formula, its source, and where we differ. Unless
-// an op says otherwise its activations share one type T of f32, f16 and bf16; vectors (bias, norm weights) are f32; the
-// last axis is contiguous; outputs do not overlap inputs; and sums are accumulated in f32 or wider. Pictures and
-// feature maps are NHWC.
+// an op says otherwise its activations share one type T of f32, f16 and bf16; vectors (bias, norm weights) are f32; a
+// weight of a product is of T, or q8 or q4, or of any format beside f32 (weight.h); the last axis is contiguous;
+// outputs do not overlap inputs; and sums are accumulated in f32 or wider. Pictures and feature maps are NHWC.
 //
 // Determinism. The same op at the same shapes gives the same bits on the same machine, always. Within one class of row
 // counts (a backend says which) a row's bits do not depend on the other rows. The CPU has one class: a row gives the
@@ -16,7 +16,7 @@
 
 #include <variant>
 
-#include "seedstory/tensor.h"
+#include "seedstory/weight.h"
 
 namespace seedstory {
 
@@ -27,10 +27,6 @@ struct Cost {
 
 enum class Access { in, out, inout };
 
-// How a weight will be used; lets a backend bring it into its own order once, at load. An op that multiplies with a
-// weight `w` says which it is: `weight_use`.
-enum class WeightUse { none, linear, conv };
-
 // Exact GELU, 0.5 x (1 + erf(x / sqrt 2)); SiLU, x / (1 + e^-x).
 enum class Activation { none, gelu, silu };
 
@@ -39,22 +35,22 @@ enum class Activation { none, gelu, silu };
 // Every element of y is one sum. Its order depends on k, n and the class of row counts, never on the number of threads.
 struct Linear {
   static constexpr const char* name = "Linear";
-  static constexpr WeightUse weight_use = WeightUse::linear;
 
   Tensor y;         // (rows, n)  out; may be the residual; T or f32
   Tensor x;         // (rows, k)  in
-  Tensor w;         // (n, k)     in; may be bf16 beside f32
+  Weight w;         // (n, k)     in
   Tensor bias;      // f32 (n)    in, optional
   Tensor residual;  // (rows, n)  in, optional; as y
   Activation act = Activation::none;
-  DType compute_type = DType::f32;  // where w is bf16 beside f32, x may be rounded to this for the product
+  DType compute_type = DType::f32;  // where x is f32 and w is not, x may be rounded to this for the product
 
+  WeightUse weight_use() const { return WeightUse::linear; }
   void check() const;
   Cost cost() const;
   template <class F>
   void each(F&& f) const {
-    f("y", y, Access::out), f("x", x, Access::in), f("w", w, Access::in), f("bias", bias, Access::in),
-        f("residual", residual, Access::in);
+    f("y", y, Access::out), f("x", x, Access::in), f("w", w.values, Access::in), f("w.scales", w.scales, Access::in),
+        f("bias", bias, Access::in), f("residual", residual, Access::in);
   }
 };
 
@@ -64,20 +60,21 @@ struct Linear {
 // Shazeer 2020 (arXiv:2002.05202): SwiGLU with SiLU, GEGLU with GELU. An element's sums are those of Linear.
 struct GatedLinear {
   static constexpr const char* name = "GatedLinear";
-  static constexpr WeightUse weight_use = WeightUse::linear;
 
   Tensor y;     // (rows, n)  out
   Tensor x;     // (rows, k)  in
-  Tensor w;     // (2 n, k)   in, [a; g]; may be bf16 beside f32
+  Weight w;     // (2 n, k)   in, [a; g]
   Tensor bias;  // f32 (2 n)  in, optional
   Activation act = Activation::silu;
   DType compute_type = DType::f32;  // as in Linear
 
+  WeightUse weight_use() const { return WeightUse::gated_linear; }
   void check() const;
   Cost cost() const;
   template <class F>
   void each(F&& f) const {
-    f("y", y, Access::out), f("x", x, Access::in), f("w", w, Access::in), f("bias", bias, Access::in);
+    f("y", y, Access::out), f("x", x, Access::in), f("w", w.values, Access::in), f("w.scales", w.scales, Access::in),
+        f("bias", bias, Access::in);
   }
 };
 
@@ -88,23 +85,23 @@ struct GatedLinear {
 // of x, with taps that are sums of w's.
 struct Conv2d {
   static constexpr const char* name = "Conv2d";
-  static constexpr WeightUse weight_use = WeightUse::conv;
 
   Tensor y;                        // (n, out_h, out_w, out_c)  out; may be the residual
   Tensor x;                        // (n, h, w, in_c)           in
-  Tensor w;                        // (out_c, in_c, kh, kw)     in, as PyTorch stores it; may be bf16 beside f32
+  Weight w;                        // (out_c, in_c, kh, kw)     in
   Tensor bias;                     // f32 (out_c)               in, optional
   Tensor residual;                 // as y                      in, optional
   int stride = 1;                  // both axes
   int pad_begin = 0, pad_end = 0;  // rows above and columns to the left; rows below and columns to the right
   bool upsample2x = false;         // then 3x3, stride 1, padding 1
 
+  WeightUse weight_use() const { return upsample2x ? WeightUse::upsample_conv : WeightUse::conv; }
   void check() const;
   Cost cost() const;
   template <class F>
   void each(F&& f) const {
-    f("y", y, Access::out), f("x", x, Access::in), f("w", w, Access::in), f("bias", bias, Access::in),
-        f("residual", residual, Access::in);
+    f("y", y, Access::out), f("x", x, Access::in), f("w", w.values, Access::in), f("w.scales", w.scales, Access::in),
+        f("bias", bias, Access::in), f("residual", residual, Access::in);
   }
 };
 
@@ -453,13 +450,9 @@ using VariantOfPointers = std::variant<const Ops*...>;
 using AnyOp = OverOps<std::variant>;
 using OpRef = OverOps<VariantOfPointers>;  // valid while the op is
 
-// none: the op has no weight.
 template <class Op>
-constexpr WeightUse weight_use_of() {
-  if constexpr (requires { Op::weight_use; })
-    return Op::weight_use;
-  else
-    return WeightUse::none;
-}
+concept HasWeight = requires(const Op& op) {
+  op.weight_use();
+};
 
 }  // namespace seedstory

@@ -20,13 +20,16 @@ inline Cost cost_of(const AnyOp& op) {
 // followed, and download() leaves the host's numbers as they are.
 class RecordingBackend final : public Backend {
  public:
+  // What depends on the machine is `machine`'s, if there is one; it must outlive this.
+  explicit RecordingBackend(const Backend* machine = nullptr) : machine_(machine) {}
+
   std::string name() const override { return "recording"; }
   bool is_dry() const override { return true; }
 
   void* allocate(int64_t bytes) override {
     refuse_in_repeat("allocate");
     char* const block = next_;
-    next_ += (bytes + 64) / 64 * 64;  // also nothing has an address of its own
+    next_ += aligned(bytes + 1);  // also nothing has an address of its own
     blocks_[block] = bytes;
     held_bytes_ += bytes;
     peak_bytes_ = std::max(peak_bytes_, held_bytes_);
@@ -55,8 +58,11 @@ class RecordingBackend final : public Backend {
     work();
   }
 
-  void pack(const Tensor& weight, WeightUse use) override { weights_[begin(weight)] = {weight.bytes(), use}; }
-  void unpack(const Tensor& weight) override { weights_.erase(begin(weight)); }
+  int64_t rows_at_once() const override { return machine_ ? machine_->rows_at_once() : Backend::rows_at_once(); }
+  int64_t packed_bytes(const Weight& weight, WeightUse use) const override {
+    return machine_ ? machine_->packed_bytes(weight, use) : Backend::packed_bytes(weight, use);
+  }
+  std::unique_ptr<PackedWeight> pack(const Weight&, WeightUse) override { return std::make_unique<PackedWeight>(); }
 
   // The ops since the last call, in the order in which they were run.
   std::vector<AnyOp> take_ops() { return std::exchange(ops_, {}); }
@@ -67,13 +73,8 @@ class RecordingBackend final : public Backend {
   };
   Traffic take_traffic() { return std::exchange(traffic_, {}); }
 
-  // How the weight that `t` is, or is some rows of, was prepared; none: it is no weight.
-  WeightUse use_of(const Tensor& t) const {
-    auto at = weights_.upper_bound(begin(t));
-    if (at == weights_.begin()) return WeightUse::none;
-    --at;
-    return begin(t) < at->first + at->second.bytes ? at->second.use : WeightUse::none;
-  }
+  // The most that one of the ops since the last call takes on the machine beside its tensors.
+  int64_t take_scratch_bytes() { return std::exchange(scratch_bytes_, 0); }
 
   int64_t held_bytes() const { return held_bytes_; }
   int64_t peak_bytes() const { return peak_bytes_; }
@@ -81,25 +82,21 @@ class RecordingBackend final : public Backend {
  protected:
   void exec(OpRef op) override {
     std::visit([this](const auto* o) { ops_.emplace_back(*o); }, op);
+    if (machine_) scratch_bytes_ = std::max(scratch_bytes_, machine_->scratch_bytes(op));
   }
 
  private:
-  struct Weight {
-    int64_t bytes;
-    WeightUse use;
-  };
   void refuse_in_repeat(const char* what) const {
     if (repeats_) fail(std::string("RecordingBackend: ") + what + " inside of repeat()");
   }
-  static const char* begin(const Tensor& t) { return static_cast<const char*>(t.data); }
 
+  const Backend* machine_;
   char* next_ = reinterpret_cast<char*>(int64_t(1) << 46);  // far from the addresses of an Arena that counts
   std::map<const void*, int64_t> blocks_;                   // to their bytes
-  std::map<const char*, Weight> weights_;
   std::vector<AnyOp> ops_;
   Traffic traffic_;
   bool repeats_ = false;
-  int64_t held_bytes_ = 0, peak_bytes_ = 0;
+  int64_t held_bytes_ = 0, peak_bytes_ = 0, scratch_bytes_ = 0;
 };
 
 }  // namespace seedstory

@@ -9,21 +9,30 @@
 
 namespace seedstory {
 
-enum class DType : uint8_t { f32, f16, bf16, i32, u8, i8 };
+// i4: two's complement, two numbers a byte, the first in the lower half.
+enum class DType : uint8_t { f32, f16, bf16, i32, u8, i8, i4 };
 
-constexpr int64_t size_of(DType type) {
+constexpr int64_t bits_of(DType type) {
   switch (type) {
     case DType::f32:
     case DType::i32:
-      return 4;
+      return 32;
     case DType::f16:
     case DType::bf16:
-      return 2;
+      return 16;
     case DType::u8:
     case DType::i8:
-      return 1;
+      return 8;
+    case DType::i4:
+      return 4;
   }
   return 0;
+}
+
+// In bytes; an i4 has no size of its own.
+constexpr int64_t size_of(DType type) {
+  if (type == DType::i4) fail("size_of: i4 is half a byte");
+  return bits_of(type) / 8;
 }
 
 constexpr const char* name_of(DType type) {
@@ -40,6 +49,8 @@ constexpr const char* name_of(DType type) {
       return "u8";
     case DType::i8:
       return "i8";
+    case DType::i4:
+      return "i4";
   }
   return "?";
 }
@@ -95,7 +106,7 @@ struct Tensor {
     for (int axis = 0; axis < rank; ++axis) n *= dim[axis];
     return n;
   }
-  int64_t bytes() const { return numel() * size_of(dtype); }
+  int64_t bytes() const { return (numel() * bits_of(dtype) + 7) / 8; }
   int64_t cols() const { return dim[rank - 1]; }                       // length of the last axis
   int64_t rows() const { return cols() == 0 ? 0 : numel() / cols(); }  // everything before it
 
@@ -135,7 +146,9 @@ struct Tensor {
       fail("Tensor: no [" + std::to_string(begin) + ", " + std::to_string(end) + ") in axis " + std::to_string(axis) +
            " of " + str());
     Tensor out = *this;
-    out.data = static_cast<char*>(data) + begin * stride[axis] * size_of(dtype);
+    const int64_t bits = begin * stride[axis] * bits_of(dtype);
+    if (bits % 8 != 0) fail("Tensor: a slice of " + str() + " from " + std::to_string(begin) + " on begins in a byte");
+    out.data = static_cast<char*>(data) + bits / 8;
     out.dim[axis] = end - begin;
     return out;
   }

@@ -14,7 +14,7 @@ struct BenchOptions {
   bool ops = true, stages = true;
   std::string filter;  // a part of an entry's name, in any case; empty: all
   int64_t repeat = 5;
-  DType weight_type = DType::f32;  // of the weights of linear layers and convolutions
+  WeightFormat weight_format = WeightFormat::f32;  // of the weights of linear layers and convolutions
 };
 
 struct BenchEntry {

@@ -14,9 +14,9 @@
 namespace seedstory {
 namespace {
 
-const FmaLoop& loop_of(const std::string& set, DType weight_type) {
-  if (weight_type == DType::bf16 && set == "amx") return kAmxFma;
-  if (weight_type == DType::bf16 && set == "avx512_bf16") return kAvx512Bf16Fma;
+const FmaLoop& loop_of(const std::string& set, WeightFormat weight_format) {
+  if (weight_format == WeightFormat::bf16 && set == "amx") return kAmxFma;
+  if (weight_format == WeightFormat::bf16 && set == "avx512_bf16") return kAvx512Bf16Fma;
   if (set == "amx" || set.starts_with("avx512")) return kAvx512Fma;
   return set == "avx2" ? kAvx2Fma : kPortableFma;
 }
@@ -71,8 +71,8 @@ double measure_bytes(int threads) {
 
 }  // namespace
 
-Limits measure_limits(int threads, const std::string& set, DType weight_type) {
-  return {.flops = measure_flops(threads, loop_of(set, weight_type)), .bytes = measure_bytes(threads)};
+Limits measure_limits(int threads, const std::string& set, WeightFormat weight_format) {
+  return {.flops = measure_flops(threads, loop_of(set, weight_format)), .bytes = measure_bytes(threads)};
 }
 
 }  // namespace seedstory

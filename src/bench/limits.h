@@ -18,6 +18,6 @@ struct Limits {
 
 // With the instructions of a set of the CPU's kernels, on numbers of this type: bf16 where the set has products in it,
 // else f32. Takes some tenths of a second and 256 MiB.
-Limits measure_limits(int threads, const std::string& set, DType weight_type);
+Limits measure_limits(int threads, const std::string& set, WeightFormat weight_format);
 
 }  // namespace seedstory

@@ -10,9 +10,6 @@
 namespace seedstory {
 namespace {
 
-// A recorded allocation begins on a multiple of this, and the real one does too.
-constexpr int64_t kAlign = 64;
-
 const char* begin_of(const Tensor& t) {
   return static_cast<const char*>(t.data);
 }
@@ -29,13 +26,13 @@ const char* act_name(Activation act) {
   return act == Activation::none ? "" : act == Activation::gelu ? " gelu" : " silu";
 }
 
-// Every tensor that is there, to be changed; ops only visit theirs as constants.
+// Every tensor that is there but those of a weight, to be changed; ops only visit theirs as constants.
 template <class F>
 void each_tensor(AnyOp& op, F&& f) {
   std::visit(
-      [&](auto& o) {
-        o.each([&](const char*, const Tensor& t, Access access) {
-          if (t) f(const_cast<Tensor&>(t), access);
+      [&]<class Op>(Op& o) {
+        o.each([&](const char* field, const Tensor& t, Access access) {
+          if (t && !(HasWeight<Op> && std::string_view(field).starts_with("w"))) f(const_cast<Tensor&>(t), access);
         });
       },
       op);
@@ -81,37 +78,50 @@ std::string describe(const AnyOp& any) {
       any);
 }
 
-Replay::Replay(Backend& backend, const AnyOp& op, const RecordingBackend& recording) : backend_(backend), op_(op) {
-  find_blocks(recording);
+Replay::Replay(Backend& backend, const AnyOp& op) : backend_(backend), op_(op) {
+  find_blocks();
   allocate();
+  make_weight();
   refill();
-  for (const Block& block : blocks_)
-    if (block.use != WeightUse::none) fill(block);
-  std::vector<std::pair<Tensor, WeightUse>> weights;
   each_tensor(op_, [&](Tensor& t, Access) {
     for (const Block& block : blocks_)
       if (begin_of(t) >= block.begin && begin_of(t) < block.end) {
         t.data = block.memory + (begin_of(t) - block.begin);
-        if (block.use != WeightUse::none) weights.emplace_back(t, block.use);
         return;
       }
   });
   fill_indices();
-  for (const auto& [weight, use] : weights) {
-    backend_.pack(weight, use);
-    packed_.push_back(weight);
-  }
 }
 
 Replay::~Replay() {
-  for (const Tensor& weight : packed_) backend_.unpack(weight);
+  packed_.reset();
+  if (weight_) backend_.release(weight_);
   for (const Block& block : blocks_) backend_.release(block.allocated);
 }
 
+// The weight of the op, or those rows of one that it takes.
+void Replay::make_weight() {
+  std::visit(
+      [&]<class Op>(Op& o) {
+        if constexpr (HasWeight<Op>) {
+          const Tensor shape = o.w.values;
+          const bool was_packed = o.w.packed;
+          weight_ = backend_.allocate(backend_.packed_bytes(o.w, o.weight_use()));
+          o.w = Weight(weight_, o.w.format(), shape.dim, size_t(shape.rank));
+          for (const Tensor& t : {o.w.values, o.w.scales})
+            if (t) fill(static_cast<char*>(t.data), t.bytes(), t.dtype);
+          if (!was_packed) return;
+          packed_ = backend_.pack(o.w, o.weight_use());
+          o.w.packed = packed_.get();
+        }
+      },
+      op_);
+}
+
 // The ranges of the op's tensors, those that overlap as one.
-void Replay::find_blocks(const RecordingBackend& recording) {
+void Replay::find_blocks() {
   each_tensor(op_, [&](Tensor& t, Access) {
-    if (t.numel() > 0) blocks_.push_back({begin_of(t), end_of(t), nullptr, nullptr, t.dtype, recording.use_of(t)});
+    if (t.numel() > 0) blocks_.push_back({begin_of(t), end_of(t), nullptr, nullptr, t.dtype});
   });
   std::sort(blocks_.begin(), blocks_.end(), [](const Block& a, const Block& b) { return a.begin < b.begin; });
   std::vector<Block> merged;
@@ -133,16 +143,15 @@ void Replay::allocate() {
   }
 }
 
-void Replay::fill(const Block& block) {
-  const std::vector<uint32_t> bits = made_bits(block.dtype);
-  const int64_t piece = int64_t(bits.size() * sizeof bits[0]), bytes = block.end - block.begin;
-  for (int64_t at = 0; at < bytes; at += piece)
-    upload(backend_, block.memory + at, std::min(piece, bytes - at), bits.data());
+void Replay::fill(char* memory, int64_t bytes, DType type) {
+  const std::vector<uint32_t> bits = made_bits(type);
+  const int64_t piece = int64_t(bits.size() * sizeof bits[0]);
+  for (int64_t at = 0; at < bytes; at += piece) upload(backend_, memory + at, std::min(piece, bytes - at), bits.data());
 }
 
 void Replay::refill() {
   for (const Block& block : blocks_)
-    if (block.use == WeightUse::none && block.dtype != DType::i32) fill(block);
+    if (block.dtype != DType::i32) fill(block.memory, block.end - block.begin, block.dtype);
 }
 
 // A cache is full.

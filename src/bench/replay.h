@@ -14,9 +14,8 @@ std::string describe(const AnyOp& op);
 
 class Replay {
  public:
-  // Tensors overlap as they did in the recording, and its prepared weights are prepared. ErrorKind::resource: no
-  // memory.
-  Replay(Backend& backend, const AnyOp& op, const RecordingBackend& recording);
+  // Tensors overlap as they did in the recording, and its packed weight is packed. ErrorKind::resource: no memory.
+  Replay(Backend& backend, const AnyOp& op);
   ~Replay();
   Replay(const Replay&) = delete;
   Replay& operator=(const Replay&) = delete;
@@ -31,18 +30,19 @@ class Replay {
     void* allocated;
     char* memory;  // what stands for `begin`
     DType dtype;
-    WeightUse use;
   };
-  void find_blocks(const RecordingBackend& recording);
+  void make_weight();
+  void find_blocks();
   void allocate();
-  void fill(const Block& block);
+  void fill(char* memory, int64_t bytes, DType type);
   void fill_indices();
   void fill_indices(const Tensor& t);
 
   Backend& backend_;
   AnyOp op_;
   std::vector<Block> blocks_;
-  std::vector<Tensor> packed_;
+  void* weight_ = nullptr;  // its block, beside those of the other tensors
+  std::unique_ptr<PackedWeight> packed_;
   std::vector<Tensor> counters_;  // what the op counts on: begins again with each run, as a table has an end
 };
 

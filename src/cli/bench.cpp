@@ -129,7 +129,7 @@ Print printer(TableFormat format) {
 
 int bench(const BenchFlags& f, const Backends& backends) {
   const Print print = printer(f.format);
-  const DType weight_type = parse_type(f.type, backends.cpu_type(f.cpu));
+  const WeightFormat weight_format = parse_type(f.type, backends.cpu_type(f.cpu));
   const ModelDir model = open_model(find_model(f));
   const auto backend = backends.cpu(int(f.threads), f.cpu);
   const Machine machine = this_machine();
@@ -138,9 +138,9 @@ int bench(const BenchFlags& f, const Backends& backends) {
   Report report{.build = build_line(),
                 .machine = fmt::format("{}, {} cores, {} threads", machine.cpu, cores, threads),
                 .backend = backend->name(),
-                .type = name_of(weight_type),
+                .type = name_of(weight_format),
                 .model = one_line(model.config.name),
-                .limits = measure_limits(threads, backends.cpu_set(f.cpu), weight_type),
+                .limits = measure_limits(threads, backends.cpu_set(f.cpu), weight_format),
                 .entries = {},
                 .load = {}};
   const std::optional<CpuTimes> begin = cpu_times();
@@ -149,7 +149,7 @@ int bench(const BenchFlags& f, const Backends& backends) {
                               .stages = f.stages || !f.ops,
                               .filter = f.filter,
                               .repeat = f.repeat,
-                              .weight_type = weight_type});
+                              .weight_format = weight_format});
   if (const std::optional<CpuTimes> end = cpu_times(); begin && end) report.load = load_between(*begin, *end);
   print(report);
   return 0;

@@ -14,7 +14,7 @@ struct Backends {
   std::function<std::unique_ptr<Backend>(int threads, const std::string& instructions)> cpu;  // cpu/cpu_backend.h
   std::function<int()> cpu_cores;                                                             // that it may use
   std::function<std::string(const std::string& instructions)> cpu_set;                        // what auto stands for
-  std::function<DType(const std::string& instructions)> cpu_type;                             // of --type auto
+  std::function<WeightFormat(const std::string& instructions)> cpu_type;                      // of --type auto
   std::function<std::unique_ptr<Backend>(int device)> cuda;
 };
 

@@ -101,8 +101,8 @@ std::string memory_text(int64_t bytes) {
 
 class Doctor {
  public:
-  Doctor(const DoctorFlags& flags, const Backends& backends)
-      : flags_(flags), backends_(backends), cpu_(backends.cpu(0, "auto")) {}
+  Doctor(const DoctorFlags& flags, const std::string& config_problem, const Backends& backends)
+      : flags_(flags), config_problem_(config_problem), backends_(backends), cpu_(backends.cpu(0, "auto")) {}
 
   int run() {
     look_at_machine();
@@ -240,9 +240,9 @@ class Doctor {
   // What a story of the model's usual size takes, and whether the parts speak of the same tokens.
   void look_at_whole(const ModelDir& model) {
     try {
-      const DType type = backends_.cpu_type("auto");
+      const WeightFormat type = backends_.cpu_type("auto");
       const StoryRequest request = default_request(model.config);
-      const Plan plan = make_plan(model, request, type, measure_rates(*cpu_, type));
+      const Plan plan = make_plan(model, request, type, cpu_.get(), measure_rates(*cpu_, type));
       const int64_t free = cpu_->free_bytes();
       const Fit fit = fit_into(plan, free);
       Finding memory{"model", "memory", fit == Fit::none ? "missing" : "ok", ""};
@@ -271,9 +271,13 @@ class Doctor {
          here.string() + (problem.empty() ? " can be written" : " cannot be written: " + problem),
          problem.empty() ? "" : "seedstory generate -o DIR ..., in a folder that you may write"});
     const auto config = config_file();
-    add({"places", "configuration", config ? "ok" : "note",
-         config ? config->string() + whether_writable(config->parent_path())
-                : "none; docs/cli.md says where it may be" + whether_writable(config_folder())});
+    if (!config_problem_.empty())
+      add({"places", "configuration", "wrong", config_problem_,
+           "seedstory generate --no-settings ..., or mend the file"});
+    else
+      add({"places", "configuration", config ? "ok" : "note",
+           config ? config->string() + whether_writable(config->parent_path())
+                  : "none; docs/cli.md says where it may be" + whether_writable(config_folder())});
     try {
       const fs::path cache = hf_cache();
       const bool there = fs::is_directory(cache, none);
@@ -338,6 +342,7 @@ class Doctor {
   }
 
   const DoctorFlags& flags_;
+  const std::string config_problem_;
   const Backends& backends_;
   const std::unique_ptr<Backend> cpu_;
   const Machine machine_ = this_machine();
@@ -349,8 +354,8 @@ class Doctor {
 
 }  // namespace
 
-int doctor(const DoctorFlags& flags, const Backends& backends) {
-  return Doctor(flags, backends).run();
+int doctor(const DoctorFlags& flags, const std::string& config_problem, const Backends& backends) {
+  return Doctor(flags, config_problem, backends).run();
 }
 
 }  // namespace seedstory

@@ -212,9 +212,9 @@ CLI::Option* add_cpu(CLI::App& app, std::string& cpu) {
 CLI::Option* add_type(CLI::App& app, std::string& type) {
   return app
       .add_option("--type", type,
-                  "Number type of the weights: bf16 takes half the memory; auto is bf16 where the CPU multiplies "
-                  "faster in it, else f32")
-      ->type_name("auto|f32|bf16");
+                  "How the weights of products are held: f16 and bf16 take half the memory, q8 and q4 a quarter and an "
+                  "eighth; auto is bf16 where the CPU multiplies faster in it, else f32")
+      ->type_name("auto|f32|f16|bf16|q8|q4");
 }
 
 void add_machine_flags(CLI::App& app, StoryFlags& f) {
@@ -421,7 +421,7 @@ void need_choice(const CLI::Option& option, const std::string& value) {
   else if (flag == "--card")
     find_card(value);
   else if (flag == "--type")
-    parse_type(value, DType::f32);
+    parse_type(value, WeightFormat::f32);
   else if (std::find(words.begin(), words.end(), value) == words.end())
     fail_usage(flag + " " + value + ": expected " + one_of(words));
 }
@@ -454,6 +454,16 @@ class Settings {
       typed_.insert(option->get_name());
     read_variables(command, is_setting_without_file);
     for (const auto& [option, given] : chosen_) assign(*option, given);
+  }
+
+  // What a story would find wrong in the configuration file; empty: nothing.
+  static std::string problem_of_file(CLI::App& command) {
+    try {
+      if (const auto file = config_file()) Settings().read(command, file->string());
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
   }
 
   // An error about a flag that was never typed names the place where its value came from.
@@ -861,7 +871,7 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
       return generate_flags.dry_run ? plan(generate_flags, {}, backends) : generate(generate_flags, backends, terminal);
     if (visualize_app->parsed()) return visualize(visualize_flags, backends, terminal);
     if (plan_app->parsed()) return plan(planned_story, plan_flags, backends);
-    if (doctor_app->parsed()) return doctor(doctor_flags, backends);
+    if (doctor_app->parsed()) return doctor(doctor_flags, Settings::problem_of_file(*generate_app), backends);
     if (bench_app->parsed()) return bench(bench_flags, backends);
     if (completion_app->parsed()) return print(completion(describe(app), shell));
   } catch (const Error& error) {

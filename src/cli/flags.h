@@ -70,7 +70,8 @@ int visualize(const StoryFlags& flags, const Backends& backends, Terminal& termi
 int plan(const StoryFlags& flags, const PlanFlags& plan, const Backends& backends,
          const std::vector<std::string>& captions = {});
 int inspect(const InspectFlags& flags);
-int doctor(const DoctorFlags& flags, const Backends& backends);
+// `config_problem`: what is wrong with the configuration file; empty: nothing.
+int doctor(const DoctorFlags& flags, const std::string& config_problem, const Backends& backends);
 int bench(const BenchFlags& flags, const Backends& backends);
 int version(bool json, const Backends& backends);
 std::string build_line();  // "seedstory 0.1.0 (commit 0123abc, GNU 12.2.0, Release)"

@@ -2,6 +2,7 @@
 #include "story/plan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -14,6 +15,7 @@
 #include "cli/request.h"
 #include "cli/terminal.h"
 #include "load/published.h"
+#include "model/quantize.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
@@ -31,19 +33,22 @@ struct Machine {
   std::string name;
   int64_t free_bytes;
   Rates rates;
+  std::unique_ptr<Backend> backend;  // none of a card's data sheet
 };
 
-Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, DType type, const Backends& backends) {
+Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, WeightFormat type, const Backends& backends) {
   Machine machine;
   if (plan.card) {
     const Card& card = find_card(*plan.card);
     machine = {.name = std::string(card.name) + " at the limits of its data sheet",
                .free_bytes = int64_t(card.gib * double(1 << 30)),
-               .rates = {.flops = card.teraflops * 1e12, .bytes = card.terabytes * 1e12}};
+               .rates = {.flops = card.teraflops * 1e12, .bytes = card.terabytes * 1e12},
+               .backend = nullptr};
   } else {
     const Device device = parse_device(flags.device);
-    const auto backend = device.cuda ? backends.cuda(device.index) : backends.cpu(int(flags.threads), flags.cpu);
+    auto backend = device.cuda ? backends.cuda(device.index) : backends.cpu(int(flags.threads), flags.cpu);
     machine = {.name = backend->name(), .free_bytes = backend->free_bytes(), .rates = measure_rates(*backend, type)};
+    machine.backend = std::move(backend);
   }
   if (plan.memory) machine.free_bytes = int64_t(*plan.memory * double(1 << 30));
   return machine;
@@ -73,14 +78,6 @@ std::string part_list(const Plan& plan) {
   return list;
 }
 
-// The first thing that a person wants to know.
-std::string verdict(Fit fit, std::string_view type, std::string_view other_type, Fit other) {
-  if (fit == Fit::at_once) return "fits at once";
-  const std::string here = fit == Fit::in_stages ? "fits in stages" : fmt::format("does not fit in {}", type);
-  if (other == Fit::none || other == fit) return here;
-  return fmt::format("{}; in {} it fits {}", here, other_type, other == Fit::at_once ? "at once" : "in stages");
-}
-
 void print_sum(const Plan& plan) {
   fmt::print("all at once {:.3f} GiB, in stages {:.3f} GiB", gib(plan.bytes_at_once()), gib(plan.bytes_in_stages()));
 }
@@ -91,14 +88,48 @@ void print_table(const Plan& plan, const StoryRequest& request, const Machine& m
   for (size_t i = 0; i < plan.stages.size(); ++i) {
     const StagePlan& stage = plan.stages[i];
     fmt::print("{:<9} {:<19} {:>12.3f} {:>12.3f} {:>12.3f}   {} {}\n", kStages[i].name, kParts[i],
-               gib(stage.weight_bytes), gib(stage.work_bytes), gib(stage.bytes()), duration(stage.seconds),
-               i == 0 ? "a picture" : "a frame");
+               gib(stage.weight_bytes), gib(stage.work_bytes + stage.scratch_bytes), gib(stage.bytes()),
+               duration(stage.seconds), i == 0 ? "a picture" : "a frame");
   }
   fmt::print("weights GiB: {}\n", part_list(plan));
   print_sum(plan);
   fmt::print(", free {:.3f} GiB\n", gib(machine.free_bytes));
   fmt::print("{} of {}x{}, {}: about {}, without reading the weights\n", counted(request.frames, "frame"),
              request.width, request.height, counted(request.steps, "step"), duration(plan.seconds(request)));
+}
+
+// The other types that this model can be held in; not each k is a multiple of 32.
+std::vector<std::pair<WeightFormat, Plan>> other_types(const ModelDir& model, const StoryRequest& request,
+                                                       WeightFormat type, const Backend* backend) {
+  std::vector<std::pair<WeightFormat, Plan>> plans;
+  for (const auto& row : kWeightFormats) try {
+      if (row.value != type) plans.emplace_back(row.value, make_plan(model, request, row.value, backend));
+    } catch (const Error& error) {
+      if (error.kind != ErrorKind::input || row.block == 0) throw;
+    }
+  return plans;
+}
+
+// The first thing that a person wants to know. Of two other types that fit better, the one that takes more bits.
+std::string verdict(Fit fit, WeightFormat type, const std::vector<std::pair<WeightFormat, Plan>>& others,
+                    int64_t free_bytes) {
+  if (fit == Fit::at_once) return "fits at once";
+  const std::string here = fit == Fit::in_stages ? "fits in stages" : fmt::format("does not fit in {}", name_of(type));
+  const std::pair<WeightFormat, Plan>* better = nullptr;
+  for (const auto& other : others)
+    if (fit_into(other.second, free_bytes) < fit && (!better || bits_of(other.first) >= bits_of(better->first)))
+      better = &other;
+  if (!better) return here;
+  return fmt::format("{}; in {} it fits {}", here, name_of(better->first),
+                     fit_into(better->second, free_bytes) == Fit::at_once ? "at once" : "in stages");
+}
+
+// "vit conv1.weight", "vae": what q8 and q4 leave alone.
+std::vector<std::string> stays_f16() {
+  std::vector<std::string> names;
+  for (const auto& row : kStaysF16)
+    names.push_back(*row.name == 0 ? row.part : fmt::format("{} {}", row.part, row.name));
+  return names;
 }
 
 nlohmann::ordered_json to_json(const Plan& plan, const StoryRequest& request, const Machine& machine, Fit fit) {
@@ -109,6 +140,7 @@ nlohmann::ordered_json to_json(const Plan& plan, const StoryRequest& request, co
     for (const auto& [part, bytes] : stage.parts) parts[part] = bytes;
     json["stages"][kStages[i].name] = {{"weight_bytes", stage.weight_bytes},
                                        {"work_bytes", stage.work_bytes},
+                                       {"scratch_bytes", stage.scratch_bytes},
                                        {"seconds", stage.seconds},
                                        {"parts", parts}};
   }
@@ -123,32 +155,38 @@ nlohmann::ordered_json to_json(const Plan& plan, const StoryRequest& request, co
 
 int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backends,
          const std::vector<std::string>& captions) {
-  const DType type = parse_type(flags.type, backends.cpu_type(flags.cpu));
+  const WeightFormat type = parse_type(flags.type, backends.cpu_type(flags.cpu));
   const ModelDir model = open_model_or_sizes(flags);
   StoryRequest request = make_request(flags, model.config, {.captions = captions});
   say_on_stderr(fewer_frames(flags, request));
   say_on_stderr(other_size(model.config, request));
   if (flags.image) request.start = std::make_shared<const Image>(read_user_picture(*flags.image, Pixels::shown).image);
   const Machine machine = find_machine(flags, asked, type, backends);
-  const Plan plan = make_plan(model, request, type, machine.rates);
-  const DType other_type = type == DType::f32 ? DType::bf16 : DType::f32;
-  const auto other = make_plan(model, request, other_type);
+  const Plan plan = make_plan(model, request, type, machine.backend.get(), machine.rates);
+  const auto others = other_types(model, request, type, machine.backend.get());
   const Fit fit = fit_into(plan, machine.free_bytes);
   if (flags.json) {
     auto json = to_json(plan, request, machine, fit);
-    for (const auto& [in, sums] : {std::pair{type, &plan}, std::pair{other_type, &other}})
-      json["types"][name_of(in)] = {{"bytes_at_once", sums->bytes_at_once()},
-                                    {"bytes_in_stages", sums->bytes_in_stages()}};
+    const auto add = [&](WeightFormat in, const Plan& sums) {
+      json["types"][name_of(in)] = {{"bytes_at_once", sums.bytes_at_once()},
+                                    {"bytes_in_stages", sums.bytes_in_stages()}};
+    };
+    add(type, plan);
+    for (const auto& [in, sums] : others) add(in, sums);
+    if (row_of(type).block != 0) json["stays_f16"] = stays_f16();
     if (asked.card) json["note"] = kNoCardYet;
     fmt::print("{}\n", json_text(json, 2));
   } else {
     fmt::print("{}{} in {} on {}: {}\n\n", printable(model.config.name),
                model.tokenizer_model.empty() ? " (the published sizes; no file was read)" : "", name_of(type),
-               machine.name, verdict(fit, name_of(type), name_of(other_type), fit_into(other, machine.free_bytes)));
+               machine.name, verdict(fit, type, others, machine.free_bytes));
     print_table(plan, request, machine);
-    fmt::print("in {}: ", name_of(other_type));
-    print_sum(other);
-    fmt::print("\n");
+    for (const auto& [in, sums] : others) {
+      fmt::print("in {}: ", name_of(in));
+      print_sum(sums);
+      fmt::print("\n");
+    }
+    if (row_of(type).block != 0) fmt::print("in f16 beside {}: {}\n", name_of(type), fmt::join(stays_f16(), ", "));
     if (fit == Fit::in_stages) fmt::print("in stages: text first, and each part is dropped after its turn\n");
     if (asked.card) fmt::print("{}\n", kNoCardYet);
   }

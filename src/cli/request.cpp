@@ -7,6 +7,7 @@
 #include <random>
 #include <vector>
 
+#include "cli/choice.h"
 #include "cli/number.h"
 #include "cli/paths.h"
 #include "diffusion/schedule.h"
@@ -69,13 +70,12 @@ Device parse_device(const std::string& name) {
   fail_usage(fmt::format("--device {}: expected auto, cpu, cuda or cuda:N", name));
 }
 
-DType parse_type(const std::string& name, DType of_auto) {
+WeightFormat parse_type(const std::string& name, WeightFormat of_auto) {
   if (name == "auto") return of_auto;
-  if (name == "f32") return DType::f32;
-  if (name == "bf16") return DType::bf16;
-  for (const char* later : {"f16", "q8", "q4", "q8_0", "q4_0", "w8", "w4", "fp8"})
-    if (name == later) fail_usage(fmt::format("--type {}: is not built yet; today: f32 and bf16", name));
-  fail_usage(fmt::format("--type {}: expected auto, f32 or bf16", name));
+  if (const auto format = value_in(kWeightFormats, name)) return *format;
+  std::vector<std::string> names = names_in(kWeightFormats);
+  names.insert(names.begin(), "auto");
+  refuse_choice("--type", name, names);
 }
 
 StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryRequest texts) {

@@ -6,7 +6,7 @@
 #include "cli/flags.h"
 #include "model/model_config.h"
 #include "output/story_folder.h"
-#include "seedstory/tensor.h"
+#include "seedstory/weight.h"
 
 namespace seedstory {
 
@@ -16,8 +16,8 @@ struct Device {
   bool cuda = false;
   int index = 0;
 };
-Device parse_device(const std::string& name);              // auto, cpu, cuda, cuda:N
-DType parse_type(const std::string& name, DType of_auto);  // auto, f32 or bf16: of the weights of products
+Device parse_device(const std::string& name);                            // auto, cpu, cuda, cuda:N
+WeightFormat parse_type(const std::string& name, WeightFormat of_auto);  // auto, or one of kWeightFormats
 
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.
 StoryRequest make_request(const StoryFlags& flags, const ModelConfig& config, StoryRequest request);

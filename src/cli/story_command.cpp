@@ -167,7 +167,7 @@ std::string read_start(const std::string& name, StoryRequest& request, Terminal&
 }
 
 StoryRecord make_record(const StoryFlags& flags, const std::string& command, StoryRequest request,
-                        const ModelDir& model, const fs::path& model_dir, DType type, Terminal& terminal) {
+                        const ModelDir& model, const fs::path& model_dir, WeightFormat type, Terminal& terminal) {
   StoryRecord record;
   if (flags.image) record.start_fingerprint = read_start(*flags.image, request, terminal);
   record.command = command;
@@ -196,7 +196,7 @@ fs::path own_folder(const StoryRequest& request) {
   return name;
 }
 
-RunOptions run_options(const StoryFlags& flags, const StoryRequest& request, DType type) {
+RunOptions run_options(const StoryFlags& flags, const StoryRequest& request, WeightFormat type) {
   const bool is_stream = flags.output == "-";
   RunOptions options{.folder = is_stream      ? fs::path()
                                : flags.output ? fs::path(*flags.output)
@@ -207,7 +207,7 @@ RunOptions run_options(const StoryFlags& flags, const StoryRequest& request, DTy
                      .force = flags.force,
                      .text_first = flags.text_first,
                      .may_stage = flags.may_stage,
-                     .weight_type = type};
+                     .weight_format = type};
   return options;
 }
 
@@ -270,7 +270,7 @@ std::vector<std::string> unknown_words(std::string_view text, const std::vector<
 
 int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backends, Terminal& terminal) {
   const Device device = parse_device(flags.device);
-  const DType type = parse_type(flags.type, backends.cpu_type(flags.cpu));
+  const WeightFormat type = parse_type(flags.type, backends.cpu_type(flags.cpu));
   const bool is_stream = flags.output == "-";
   const bool show = !is_stream && !flags.json && shows_pictures(flags.show);
   check_output(flags);

@@ -35,7 +35,7 @@ int version(bool as_json, const Backends& backends) {
       {"commit", kBuildInfo.commit},
       {"compiler", kBuildInfo.compiler},
       {"build_type", kBuildInfo.build_type},
-      {"types", {"f32", "bf16"}},
+      {"types", names_in(kWeightFormats)},
       {"backends",
        {describe("cpu", [&] { return backends.cpu(0, "auto"); }), describe("cuda", [&] { return backends.cuda(0); })}}};
   if (as_json) {

@@ -35,7 +35,7 @@ class CpuBackend final : public Backend {
     if (!memory && bytes > 0) fail_resource(fmt::format("cpu: no memory for {} bytes", bytes));
     return memory;
   }
-  void release(void* memory) override { std::free(memory); }
+  void release(void* memory) override { cpu::release(memory); }
 
   void upload(const Tensor& t, const void* host) override {
     need_contiguous("upload", t);
@@ -46,10 +46,14 @@ class CpuBackend final : public Backend {
     if (t.bytes() > 0) std::memcpy(host, t.data, size_t(t.bytes()));
   }
 
-  void pack(const Tensor& weight, WeightUse use) override {
-    if (use != WeightUse::none) context_.weights.pack(weight, context_);
+  int64_t packed_bytes(const Weight& weight, WeightUse use) const override { return cpu::packed_bytes(weight, use); }
+  std::unique_ptr<PackedWeight> pack(const Weight& weight, WeightUse use) override {
+    return cpu::pack_weight(weight, use, context_);
   }
-  void unpack(const Tensor& weight) override { context_.weights.unpack(weight); }
+
+  int64_t scratch_bytes(OpRef ref) const override {
+    return std::visit([this](const auto* op) { return cpu::scratch_bytes(*op, context_.pool.threads()); }, ref);
+  }
 
  protected:
   void exec(OpRef ref) override {
@@ -66,18 +70,18 @@ class CpuBackend final : public Backend {
     if (!t.contiguous()) fail(fmt::format("cpu: {} of {}, which is not contiguous", what, t.str()));
   }
 
-  // Weights of products may be bf16 as well; what only moves elements moves those of any type.
+  // Weights of products are of any format; what only moves elements moves those of any type.
   template <class Op>
   static void need_f32([[maybe_unused]] const Op& op) {
     if constexpr (std::is_same_v<Op, Convert> || std::is_same_v<Op, Embed>) return;
     op.each([](const char* field, const Tensor& t, Access) {
-      if (weight_use_of<Op>() != WeightUse::none && t.dtype == DType::bf16 && std::string_view(field) == "w") return;
+      if (HasWeight<Op> && std::string_view(field).starts_with("w")) return;
       if (t && t.dtype != DType::f32 && t.dtype != DType::i32 && t.dtype != DType::u8)
         fail(fmt::format("{}: {} is {}, the CPU computes in f32", Op::name, field, t.str()));
     });
   }
 
-  cpu::OpContext context_;
+  cpu::ExecContext context_;
 };
 
 const cpu::Kernels& find_set(const std::string& name) {
@@ -103,8 +107,8 @@ std::string cpu_set(const std::string& instructions) {
   return find_set(instructions).name;
 }
 
-DType cpu_product_type(const std::string& instructions) {
-  return find_set(instructions).bf16x2 ? DType::bf16 : DType::f32;
+WeightFormat cpu_product_type(const std::string& instructions) {
+  return find_set(instructions).bf16x2 ? WeightFormat::bf16 : WeightFormat::f32;
 }
 
 std::unique_ptr<Backend> make_cpu_backend(int threads, const std::string& instructions) {

@@ -8,7 +8,7 @@
 
 namespace seedstory {
 
-// f32 on the host, weights of products in f32 or bf16; a pool of threads of its own. threads 0: cpu_cores().
+// f32 on the host, weights of products in any format; a pool of threads of its own. threads 0: cpu_cores().
 //
 // `instructions` is amx, avx512_bf16, avx512, avx2, portable, or auto for the best that the processor has; for all of
 // the process, before any other backend of its kind. ErrorKind::usage for another name, ErrorKind::resource for one
@@ -22,6 +22,6 @@ int cpu_cores();
 std::string cpu_set(const std::string& instructions);
 
 // What --type auto takes: bf16 where the instructions multiply in it.
-DType cpu_product_type(const std::string& instructions);
+WeightFormat cpu_product_type(const std::string& instructions);
 
 }  // namespace seedstory

@@ -215,6 +215,7 @@ Painter::Painter(DiffusionModel& model, const StoryRequest& request, StoryListen
   impl_ = std::make_unique<Impl>(model, request, listener, trace);
 }
 
+Painter::Painter(Painter&&) noexcept = default;
 Painter::~Painter() = default;
 
 Image Painter::paint(const Frame& frame) {

@@ -17,6 +17,7 @@ void check_size(const ModelConfig& config, const StoryRequest& request);
 class Painter {
  public:
   Painter(DiffusionModel& model, const StoryRequest& request, StoryListener& listener, Trace* trace = nullptr);
+  Painter(Painter&&) noexcept;
   ~Painter();
 
   Image paint(const Frame& frame);  // ErrorKind::failed if the decoder's output is not finite

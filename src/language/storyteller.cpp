@@ -161,6 +161,7 @@ Storyteller::Storyteller(LanguageModel& model, const StoryRequest& request, std:
                          StoryListener& listener, Trace* trace)
     : impl_(std::make_unique<Impl>(model, request, std::move(start), listener, trace)) {}
 
+Storyteller::Storyteller(Storyteller&&) noexcept = default;
 Storyteller::~Storyteller() = default;
 
 std::optional<Frame> Storyteller::next() {

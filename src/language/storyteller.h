@@ -21,6 +21,7 @@ class Storyteller {
   // `start` is the feature of the request's picture (vit queries, output_dim), or empty.
   Storyteller(LanguageModel& model, const StoryRequest& request, std::vector<float> start, StoryListener& listener,
               Trace* trace = nullptr);
+  Storyteller(Storyteller&&) noexcept;
   ~Storyteller();
 
   // The next frame, or nothing when the story is over.

@@ -9,21 +9,22 @@ namespace seedstory {
 struct AdapterWeights {
   struct Layer {
     Tensor norm1_w, norm1_b, norm2_w, norm2_b;  // (dim): of the features, of the latents
-    Tensor q;                                   // (inner, dim), inner = heads dim_head
-    Tensor kv;                                  // (2 inner, dim)
-    Tensor out;                                 // (dim, inner)
+    Weight q;                                   // (inner, dim), inner = heads dim_head
+    Weight kv;                                  // (2 inner, dim)
+    Weight out;                                 // (dim, inner)
     Tensor ff_norm_w, ff_norm_b;                // (dim)
-    Tensor ff_1, ff_2;                          // (ff_mult dim, dim), (dim, ff_mult dim)
+    Weight ff_1, ff_2;                          // (ff_mult dim, dim), (dim, ff_mult dim)
   };
-  Tensor latents;               // (1, queries, dim)
-  Tensor proj_in_w, proj_in_b;  // (dim, embedding_dim)
+  Tensor latents;    // (1, queries, dim)
+  Weight proj_in_w;  // (dim, embedding_dim)
+  Tensor proj_in_b;  // (dim)
   std::vector<Layer> layers;
   Tensor norm_out_w, norm_out_b;  // (dim)
-  Tensor prompt_w, prompt_b;      // (output1 + output2, dim): [unet_proj_1; unet_proj_2]
+  Weight prompt_w;                // (output1 + output2, dim): [unet_proj_1; unet_proj_2]
   Tensor pool_positions;          // (queries + 1, dim)
-  Tensor pool_q_w, pool_q_b;      // (dim, dim)
-  Tensor pool_kv_w, pool_kv_b;    // (2 dim, dim)
-  Tensor pool_out_w, pool_out_b;  // (output2, dim)
+  Weight pool_q_w, pool_kv_w;     // (dim, dim), (2 dim, dim)
+  Weight pool_out_w;              // (output2, dim)
+  Tensor prompt_b, pool_q_b, pool_kv_b, pool_out_b;
 
   void list(WeightTable& table, const AdapterConfig& config);
 };

@@ -20,7 +20,7 @@ void list_layer(WeightTable& table, LlamaWeights::Layer& w, const LlamaConfig& c
   table.add(w.qkv, {square("q_proj"), square("k_proj"), square("v_proj")}, WeightUse::linear);
   table.add(w.o, square("o_proj"), WeightUse::linear);
   table.add(w.norm_2, {prefix + "post_attention_layernorm.weight", {c.hidden}});
-  table.add(w.up_gate, {wide("up_proj"), wide("gate_proj")}, WeightUse::linear);
+  table.add(w.up_gate, {wide("up_proj"), wide("gate_proj")}, WeightUse::gated_linear);
   table.add(w.down, {prefix + "mlp.down_proj.weight", {c.hidden, c.ffn}}, WeightUse::linear);
 }
 
@@ -48,7 +48,7 @@ Llama::Llama(const LlamaConfig& config, const WeightLoader& loader) : config_(co
   loaded_ = loader.load(table, [](std::string_view name) { return name.ends_with(".rotary_emb.inv_freq"); });
 
   const std::vector<float> angles = rope_table(config_.max_positions, head, config_.rope_theta);
-  computed_ = WeightBlock(loader.backend(), config_.max_positions * head * size_of(DType::f32) + 64);
+  computed_ = WeightBlock(loader.backend(), aligned(config_.max_positions * head * size_of(DType::f32)));
   rope_ = computed_.make(DType::f32, {config_.max_positions, head});
   loader.backend().upload(rope_, angles.data());
 }

@@ -9,15 +9,15 @@ namespace seedstory {
 struct LlamaWeights {
   struct Layer {
     Tensor norm_1, norm_2;  // (hidden)
-    Tensor qkv;             // (3 hidden, hidden): [q; k; v]
-    Tensor o;               // (hidden, hidden)
-    Tensor up_gate;         // (2 ffn, hidden): [up; gate]
-    Tensor down;            // (hidden, ffn)
+    Weight qkv;             // (3 hidden, hidden): [q; k; v]
+    Weight o;               // (hidden, hidden)
+    Weight up_gate;         // (2 ffn, hidden): [up; gate]
+    Weight down;            // (hidden, ffn)
   };
   Tensor embed;  // (vocab, hidden)
   std::vector<Layer> layers;
   Tensor norm;     // (hidden)
-  Tensor lm_head;  // (vocab, hidden)
+  Weight lm_head;  // (vocab, hidden)
 
   void list(WeightTable& table, const LlamaConfig& config);
 };

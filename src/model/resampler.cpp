@@ -53,7 +53,8 @@ void Resampler::precompute(Backend& backend) {
   const int64_t side = grid_side(queries, "resampler queries"), key_side = grid_side(keys_, "resampler keys");
   std::vector<float> positions = resize_grid(w_.pos_embed.values, side, key_side, dim);
 
-  computed_ = WeightBlock(backend, (queries + keys_) * dim * size_of(DType::f32) + 128);
+  computed_ =
+      WeightBlock(backend, aligned(queries * dim * size_of(DType::f32)) + aligned(keys_ * dim * size_of(DType::f32)));
   q_ = computed_.make(DType::f32, {queries, dim});
   key_positions_ = computed_.make(DType::f32, {1, keys_, dim});
   with_scratch(backend, [&](Backend& be, Arena& arena) {
@@ -69,7 +70,7 @@ void Resampler::precompute(Backend& backend) {
 
     const Tensor p = arena.make(DType::f32, {keys_, dim});
     be.upload(p, positions.data());
-    be.run(Linear{.y = as_rows(key_positions_), .x = p, .w = w_.kv_w.slice(0, 0, dim)});
+    be.run(Linear{.y = as_rows(key_positions_), .x = p, .w = w_.kv_w.rows(0, dim)});
   });
   w_.query = w_.pos_embed = w_.ln_q_w = w_.ln_q_b = w_.q_w = w_.q_b = {};
 }

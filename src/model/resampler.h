@@ -8,10 +8,10 @@
 namespace seedstory {
 
 struct ResamplerWeights {
-  Tensor kv_proj;           // (dim, kv_dim), absent where they are equal
+  Weight kv_proj;           // (dim, kv_dim), absent where they are equal
   Tensor ln_kv_w, ln_kv_b;  // (dim)
-  Tensor kv_w, kv_b;        // (2 dim, dim), (2 dim): [K; V]
-  Tensor out_w, out_b;      // (dim, dim), (dim)
+  Weight kv_w, out_w;       // (2 dim, dim): [K; V], (dim, dim)
+  Tensor kv_b, out_b;       // (2 dim), (dim)
   // For the precomputation only:
   HostTensor query, pos_embed;  // (queries, dim)
   HostTensor ln_q_w, ln_q_b;    // (dim)

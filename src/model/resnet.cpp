@@ -48,15 +48,15 @@ void resnet(Backend& be, Arena& arena, const ResnetWeights& w, const Tensor& x, 
                 .pad_end = 1});
 }
 
-void conv3x3(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y) {
+void conv3x3(Backend& be, const Weight& w, const Tensor& bias, const Tensor& x, const Tensor& y) {
   be.run(Conv2d{.y = y, .x = x, .w = w, .bias = bias, .pad_begin = 1, .pad_end = 1});
 }
 
-void conv_upsample2x(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y) {
+void conv_upsample2x(Backend& be, const Weight& w, const Tensor& bias, const Tensor& x, const Tensor& y) {
   be.run(Conv2d{.y = y, .x = x, .w = w, .bias = bias, .pad_begin = 1, .pad_end = 1, .upsample2x = true});
 }
 
-void project(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y,
+void project(Backend& be, const Weight& w, const Tensor& bias, const Tensor& x, const Tensor& y,
              const Tensor& residual) {
   be.run(Linear{.y = as_rows(y),
                 .x = as_rows(x),

@@ -6,12 +6,13 @@
 namespace seedstory {
 
 struct ResnetWeights {
-  Tensor norm1_w, norm1_b;        // (in)
-  Tensor conv1_w, conv1_b;        // (out, in, 3, 3)
-  Tensor norm2_w, norm2_b;        // (out)
-  Tensor conv2_w, conv2_b;        // (out, out, 3, 3)
-  Tensor shortcut_w, shortcut_b;  // (out, in, 1, 1), absent where in = out
-  int64_t shift_begin = 0;        // where this block's channels begin in the stack of time projections (UNet)
+  Tensor norm1_w, norm1_b;  // (in)
+  Tensor norm2_w, norm2_b;  // (out)
+  Weight conv1_w, conv2_w;  // (out, in, 3, 3), (out, out, 3, 3)
+  Tensor conv1_b, conv2_b;  // (out)
+  Weight shortcut_w;        // (out, in, 1, 1), absent where in = out
+  Tensor shortcut_b;        // (out)
+  int64_t shift_begin = 0;  // where this block's channels begin in the stack of time projections (UNet)
 
   void list(WeightTable& table, const std::string& prefix, int64_t in, int64_t out);
 };
@@ -22,14 +23,19 @@ void resnet(Backend& be, Arena& arena, const ResnetWeights& w, const Tensor& x, 
             float eps, const Tensor& y);
 
 // A 3x3 convolution that keeps the size.
-void conv3x3(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y);
+void conv3x3(Backend& be, const Weight& w, const Tensor& bias, const Tensor& x, const Tensor& y);
 
 // One that doubles height and width: diffusers' Upsample2D.
-void conv_upsample2x(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y);
+void conv_upsample2x(Backend& be, const Weight& w, const Tensor& bias, const Tensor& x, const Tensor& y);
 
 // y <- x wT + bias + residual, over all axes but the last as rows; bias and residual are optional. Where bf16 is
 // multiplied x may be rounded: what comes of it is a picture.
-void project(Backend& be, const Tensor& w, const Tensor& bias, const Tensor& x, const Tensor& y,
+void project(Backend& be, const Weight& w, const Tensor& bias, const Tensor& x, const Tensor& y,
              const Tensor& residual = {});
+
+// What the attention beside a weight may compute in: where bf16 is multiplied, in it as well.
+inline DType compute_type_beside(const Weight& w) {
+  return w.format() == WeightFormat::bf16 ? DType::bf16 : DType::f32;
+}
 
 }  // namespace seedstory

@@ -41,7 +41,9 @@ Unet::Unet(const UnetConfig& config, const WeightLoader& loader) : config_(confi
 UnetConditioning Unet::make_conditioning(Arena& arena, int64_t pictures, int64_t tokens, int64_t steps) const {
   const DType type = w_.added_2_b.dtype;
   UnetConditioning c;
-  for_each_block(w_, [&](const auto& b) { c.kv.push_back(arena.make(type, {pictures, tokens, b.cross_kv.dim[0]})); });
+  for_each_block(w_, [&](const auto& b) {
+    c.kv.push_back(arena.make(type, {pictures, tokens, b.cross_kv.values.dim[0]}));
+  });
   c.shifts = arena.make(type, {steps, pictures, w_.shift_channels});
   return c;
 }
@@ -56,8 +58,8 @@ void Unet::condition(Backend& be, Arena& arena, int64_t picture, const Tensor& p
   Arena::Scope scope(arena);
   const int64_t id_dim = config_.time_id_dim, added_dim = config_.added_dim, pooled_dim = added_dim - kTimeIds * id_dim;
   const Tensor both = arena.make(pooled.dtype, {1, added_dim});
-  const Tensor hidden = arena.make(pooled.dtype, {1, w_.added_1_w.dim[0]});
-  const Tensor added = arena.make(pooled.dtype, {1, w_.added_2_w.dim[0]});
+  const Tensor hidden = arena.make(pooled.dtype, {1, w_.added_1_b.dim[0]});
+  const Tensor added = arena.make(pooled.dtype, {1, w_.added_2_b.dim[0]});
   be.run(Convert{.y = both.slice(1, 0, pooled_dim), .x = pooled});
   be.run(Sinusoid{.y = both.slice(1, pooled_dim, added_dim).reshape({kTimeIds, id_dim}), .t = time_ids});
   be.run(Linear{.y = hidden, .x = both, .w = w_.added_1_w, .bias = w_.added_1_b, .act = Activation::silu});
@@ -210,7 +212,7 @@ void Unet::self_attention(const Step& s, const UnetWeights::Block& w, int64_t he
                      .k = qkv.slice(2, c, 2 * c).split(2, head),
                      .v = qkv.slice(2, 2 * c, 3 * c).split(2, head),
                      .scale = 1 / std::sqrt(float(head)),
-                     .compute_type = w.self_qkv.dtype});
+                     .compute_type = compute_type_beside(w.self_qkv)});
   project(s.be, w.self_out_w, w.self_out_b, u, h, h);
 }
 
@@ -226,7 +228,7 @@ void Unet::cross_attention(const Step& s, const UnetWeights::Block& w, int64_t h
                      .k = kv.slice(2, 0, c).split(2, head),
                      .v = kv.slice(2, c, 2 * c).split(2, head),
                      .scale = 1 / std::sqrt(float(head)),
-                     .compute_type = w.cross_q.dtype});
+                     .compute_type = compute_type_beside(w.cross_q)});
   project(s.be, w.cross_out_w, w.cross_out_b, u, h, h);
 }
 

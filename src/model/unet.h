@@ -9,15 +9,17 @@ namespace seedstory {
 struct UnetWeights {
   struct Block {
     Tensor norm1_w, norm1_b, norm2_w, norm2_b, norm3_w, norm3_b;  // (c)
-    Tensor self_qkv, self_out_w, self_out_b;                      // (3 c, c), (c, c)
-    Tensor cross_q, cross_out_w, cross_out_b;                     // (c, c)
-    Tensor cross_kv;                                              // (2 c, cross_attention_dim)
-    Tensor ff_1_w, ff_1_b, ff_2_w, ff_2_b;                        // (8 c, c), (c, 4 c)
+    Weight self_qkv, self_out_w;                                  // (3 c, c), (c, c)
+    Weight cross_q, cross_out_w;                                  // (c, c)
+    Weight cross_kv;                                              // (2 c, cross_attention_dim)
+    Weight ff_1_w, ff_2_w;                                        // (8 c, c), (c, 4 c)
+    Tensor self_out_b, cross_out_b, ff_1_b, ff_2_b;               // (c), (c), (8 c), (c)
     int cross_index;                                              // into UnetConditioning::kv
   };
   struct Transformer {
-    Tensor norm_w, norm_b;                                // (c)
-    Tensor proj_in_w, proj_in_b, proj_out_w, proj_out_b;  // (c, c)
+    Tensor norm_w, norm_b;         // (c)
+    Weight proj_in_w, proj_out_w;  // (c, c)
+    Tensor proj_in_b, proj_out_b;  // (c)
     std::vector<Block> blocks;
     int64_t heads;
   };
@@ -25,17 +27,19 @@ struct UnetWeights {
   struct Path {
     std::vector<ResnetWeights> resnets;
     std::vector<Transformer> attentions;  // one a resnet, or none
-    Tensor sampler_w, sampler_b;          // (c, c, 3, 3), absent at the end of the way
+    Weight sampler_w;                     // (c, c, 3, 3), absent at the end of the way
+    Tensor sampler_b;                     // (c)
   };
-  Tensor conv_in_w, conv_in_b;
-  Tensor time_1_w, time_1_b, time_2_w, time_2_b;
-  Tensor added_1_w, added_1_b, added_2_w, added_2_b;
-  Tensor shift_w, shift_b;  // every ResNet's time_emb_proj, stacked
-  std::vector<Path> down;   // by level
-  Path mid;                 // two resnets, one transformer
-  std::vector<Path> up;     // by level: up_blocks read backwards
+  Weight conv_in_w, conv_out_w;
+  Tensor conv_in_b, conv_out_b;
+  Weight time_1_w, time_2_w, added_1_w, added_2_w;
+  Tensor time_1_b, time_2_b, added_1_b, added_2_b;
+  Weight shift_w;  // every ResNet's time_emb_proj, stacked
+  Tensor shift_b;
+  std::vector<Path> down;  // by level
+  Path mid;                // two resnets, one transformer
+  std::vector<Path> up;    // by level: up_blocks read backwards
   Tensor norm_out_w, norm_out_b;
-  Tensor conv_out_w, conv_out_b;
 
   void list(WeightTable& table, const UnetConfig& config);
 

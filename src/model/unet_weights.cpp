@@ -18,12 +18,14 @@ struct Lister {
     table.add(weight, {name + ".weight", {channels}});
     table.add(bias, {name + ".bias", {channels}});
   }
-  void linear(Tensor& weight, Tensor& bias, const std::string& name, int64_t out, int64_t in) {
-    table.add(weight, {name + ".weight", {out, in}}, WeightUse::linear);
+  void linear(Weight& weight, Tensor& bias, const std::string& name, int64_t out, int64_t in,
+              WeightUse use = WeightUse::linear) {
+    table.add(weight, {name + ".weight", {out, in}}, use);
     table.add(bias, {name + ".bias", {out}});
   }
-  void conv(Tensor& weight, Tensor& bias, const std::string& name, int64_t out, int64_t in) {
-    table.add(weight, {name + ".weight", {out, in, 3, 3}}, WeightUse::conv);
+  void conv(Weight& weight, Tensor& bias, const std::string& name, int64_t out, int64_t in,
+            WeightUse use = WeightUse::conv) {
+    table.add(weight, {name + ".weight", {out, in, 3, 3}}, use);
     table.add(bias, {name + ".bias", {out}});
   }
 
@@ -51,7 +53,7 @@ struct Lister {
               WeightUse::linear);
     linear(b.cross_out_w, b.cross_out_b, prefix + "attn2.to_out.0", channels, channels);
     affine(b.norm3_w, b.norm3_b, prefix + "norm3", channels);
-    linear(b.ff_1_w, b.ff_1_b, prefix + "ff.net.0.proj", 8 * channels, channels);
+    linear(b.ff_1_w, b.ff_1_b, prefix + "ff.net.0.proj", 8 * channels, channels, WeightUse::gated_linear);
     linear(b.ff_2_w, b.ff_2_b, prefix + "ff.net.2", channels, 4 * channels);
   }
 
@@ -106,7 +108,8 @@ struct Lister {
       if (!path.attentions.empty())
         transformer(path.attentions[i], prefix + "attentions." + std::to_string(i) + ".", level);
     }
-    if (level > 0) conv(path.sampler_w, path.sampler_b, prefix + "upsamplers.0.conv", out, out);
+    if (level > 0)
+      conv(path.sampler_w, path.sampler_b, prefix + "upsamplers.0.conv", out, out, WeightUse::upsample_conv);
   }
 };
 

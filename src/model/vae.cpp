@@ -21,7 +21,7 @@ void attention(Backend& be, Arena& arena, const VaeMiddleWeights& w, const VaeCo
                    .k = qkv.slice(3, channels, 2 * channels),
                    .v = qkv.slice(3, 2 * channels, 3 * channels),
                    .scale = 1 / std::sqrt(float(channels)),
-                   .compute_type = w.qkv_w.dtype});
+                   .compute_type = compute_type_beside(w.qkv_w)});
   project(be, w.out_w, w.out_b, u, x, x);
 }
 
@@ -47,12 +47,13 @@ void resnets(Backend& be, Arena& arena, const VaeWeights::Level& level, const Va
   }
 }
 
-void list_sampler(WeightTable& table, VaeWeights::Level& level, const std::string& name, int64_t channels) {
-  table.add(level.sampler_w, {name + ".weight", {channels, channels, 3, 3}}, WeightUse::conv);
+void list_sampler(WeightTable& table, VaeWeights::Level& level, const std::string& name, int64_t channels,
+                  WeightUse use) {
+  table.add(level.sampler_w, {name + ".weight", {channels, channels, 3, 3}}, use);
   table.add(level.sampler_b, {name + ".bias", {channels}});
 }
 
-void list_conv(WeightTable& table, Tensor& w, Tensor& b, const std::string& name, int64_t out, int64_t in,
+void list_conv(WeightTable& table, Weight& w, Tensor& b, const std::string& name, int64_t out, int64_t in,
                int64_t size) {
   table.add(w, {name + ".weight", {out, in, size, size}}, WeightUse::conv);
   table.add(b, {name + ".bias", {out}});
@@ -95,7 +96,7 @@ void VaeWeights::list_decoder(WeightTable& table, const VaeConfig& c) {
     level.resnets.resize(size_t(c.layers_per_block + 1));
     for (size_t r = 0; r < level.resnets.size(); ++r)
       level.resnets[r].list(table, prefix + "resnets." + std::to_string(r) + ".", r == 0 ? in : out, out);
-    if (i < last) list_sampler(table, level, prefix + "upsamplers.0.conv", out);
+    if (i < last) list_sampler(table, level, prefix + "upsamplers.0.conv", out, WeightUse::upsample_conv);
   }
   table.add(norm_out_w, {"decoder.conv_norm_out.weight", {c.channels.front()}});
   table.add(norm_out_b, {"decoder.conv_norm_out.bias", {c.channels.front()}});
@@ -113,7 +114,7 @@ void VaeWeights::list_encoder(WeightTable& table, const VaeConfig& c) {
     level.resnets.resize(size_t(c.layers_per_block));
     for (size_t r = 0; r < level.resnets.size(); ++r)
       level.resnets[r].list(table, prefix + "resnets." + std::to_string(r) + ".", r == 0 ? in : out, out);
-    if (i < last) list_sampler(table, level, prefix + "downsamplers.0.conv", out);
+    if (i < last) list_sampler(table, level, prefix + "downsamplers.0.conv", out, WeightUse::conv);
   }
   mid.list(table, "encoder.mid_block.", c.channels.back());
   table.add(norm_out_w, {"encoder.conv_norm_out.weight", {c.channels.back()}});

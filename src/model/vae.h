@@ -9,8 +9,8 @@ namespace seedstory {
 struct VaeMiddleWeights {
   ResnetWeights before, after;
   Tensor norm_w, norm_b;  // (c)
-  Tensor qkv_w, qkv_b;    // (3 c, c)
-  Tensor out_w, out_b;    // (c, c)
+  Weight qkv_w, out_w;    // (3 c, c), (c, c)
+  Tensor qkv_b, out_b;    // (3 c), (c)
 
   void list(WeightTable& table, const std::string& prefix, int64_t channels);
 };
@@ -18,14 +18,15 @@ struct VaeMiddleWeights {
 struct VaeWeights {
   struct Level {
     std::vector<ResnetWeights> resnets;
-    Tensor sampler_w, sampler_b;  // (c, c, 3, 3), absent in the last one
+    Weight sampler_w;  // (c, c, 3, 3), absent in the last one
+    Tensor sampler_b;  // (c)
   };
-  Tensor latent_conv_w, latent_conv_b;  // post_quant_conv or quant_conv
-  Tensor conv_in_w, conv_in_b;
+  Weight latent_conv_w;  // post_quant_conv or quant_conv
+  Weight conv_in_w, conv_out_w;
+  Tensor latent_conv_b, conv_in_b, conv_out_b;
   VaeMiddleWeights mid;
   std::vector<Level> levels;  // in the order they run
   Tensor norm_out_w, norm_out_b;
-  Tensor conv_out_w, conv_out_b;
 
   void list_decoder(WeightTable& table, const VaeConfig& config);
   void list_encoder(WeightTable& table, const VaeConfig& config);

@@ -62,7 +62,7 @@ Vit::Vit(const VitConfig& config, const WeightLoader& loader) : config_(config) 
   HostTensor& stored = w_.positional_embedding;
   const int64_t side = grid_side(stored.shape[0], "vit positional_embedding");
   const std::vector<float> positions = resize_grid(stored.values, side, grid, width);
-  computed_ = WeightBlock(loader.backend(), grid * grid * width * size_of(DType::f32) + 64);
+  computed_ = WeightBlock(loader.backend(), aligned(grid * grid * width * size_of(DType::f32)));
   positions_ = computed_.make(DType::f32, {1, grid * grid, width});
   loader.backend().upload(positions_, positions.data());
   stored = {};

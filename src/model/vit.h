@@ -8,18 +8,17 @@ namespace seedstory {
 struct VitWeights {
   struct Block {
     Tensor ln_1_w, ln_1_b, ln_2_w, ln_2_b;  // (width)
-    Tensor in_w, in_b;                      // (3 width, width): a head's rows are [q | k | v]
-    Tensor out_w, out_b;                    // (width, width)
-    Tensor fc_w, fc_b;                      // (mlp, width)
-    Tensor proj_w, proj_b;                  // (width, mlp)
+    Weight in_w;                            // (3 width, width): a head's rows are [q | k | v]
+    Weight out_w, fc_w, proj_w;             // (width, width), (mlp, width), (width, mlp)
+    Tensor in_b, out_b, fc_b, proj_b;
   };
-  Tensor conv1;                     // (width, 3, patch, patch)
+  Weight conv1;                     // (width, 3, patch, patch)
   HostTensor positional_embedding;  // (any square, width)
   Tensor ln_pre_w, ln_pre_b;        // (width)
   std::vector<Block> blocks;
   ResamplerWeights pool;
   Tensor ln_post_w, ln_post_b;  // (output_dim)
-  Tensor proj;                  // (output_dim, output_dim), transposed: files have it as x @ proj
+  Weight proj;                  // (output_dim, output_dim), transposed: files have it as x @ proj
 
   void list(WeightTable& table, const VitConfig& config);
 };

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "model/lora.h"
+#include "model/quantize.h"
 #include "seedstory/float16.h"
 
 namespace seedstory {
@@ -75,9 +76,9 @@ void contiguous_to_f32(const StoredTensor& t, int64_t first, int64_t count, floa
 }
 
 // A linear layer may have been stored as a 1x1 convolution.
-bool shape_fits(const Tensor& t, const std::vector<int64_t>& expected, WeightUse use) {
+bool shape_fits(const Tensor& t, const std::vector<int64_t>& expected, bool is_linear) {
   int rank = t.rank;
-  while (use == WeightUse::linear && rank > int(expected.size()) && t.dim[rank - 1] == 1) --rank;
+  while (is_linear && rank > int(expected.size()) && t.dim[rank - 1] == 1) --rank;
   if (rank != int(expected.size())) return false;
   for (int axis = 0; axis < rank; ++axis)
     if (t.dim[axis] != expected[axis] && !(axis == 0 && expected[0] == kAnyRows)) return false;
@@ -148,8 +149,8 @@ std::vector<int64_t> stacked_shape(const std::vector<Stored>& parts) {
   return shape;
 }
 
-int64_t aligned(int64_t bytes) {
-  return (bytes + 63) / 64 * 64;
+bool is_linear(const WeightTable::Entry& entry) {
+  return entry.weight && (entry.use == WeightUse::linear || entry.use == WeightUse::gated_linear);
 }
 
 }  // namespace
@@ -200,46 +201,31 @@ std::vector<float> values_of(Backend& backend, const Tensor& t) {
   return values;
 }
 
-WeightBlock::WeightBlock(Backend& backend, int64_t bytes)
-    : backend_(&backend), arena_(std::make_unique<Arena>(backend, bytes)) {}
-
-WeightBlock::~WeightBlock() {
-  for (const Tensor& t : packed_) backend_->unpack(t);
-}
-
-WeightBlock::WeightBlock(WeightBlock&& other) noexcept {
-  *this = std::move(other);
-}
-
-WeightBlock& WeightBlock::operator=(WeightBlock&& other) noexcept {
-  std::swap(backend_, other.backend_);
-  std::swap(arena_, other.arena_);
-  std::swap(packed_, other.packed_);
-  return *this;
-}
-
 Tensor WeightBlock::make(DType type, const std::vector<int64_t>& shape) {
   return arena_->make(type, shape.data(), int(shape.size()));
 }
 
-void WeightBlock::pack(const Tensor& weight, WeightUse use) {
-  if (use == WeightUse::none) return;
-  backend_->pack(weight, use);
-  packed_.push_back(weight);
+Weight WeightBlock::make(WeightFormat format, const std::vector<int64_t>& shape, WeightUse use) {
+  const Weight weight(nullptr, format, shape.data(), shape.size());
+  return Weight(arena_->take(backend_->packed_bytes(weight, use)), format, shape.data(), shape.size());
+}
+
+void WeightBlock::pack(Weight& weight, WeightUse use) {
+  if (auto packed = backend_->pack(weight, use)) {
+    weight.packed = packed.get();
+    packed_.push_back(std::move(packed));
+  }
 }
 
 WeightLoader::WeightLoader(Backend& backend, const TensorSource& source, std::string part, LoadOptions options)
-    : backend_(backend), source_(source), part_(std::move(part)), options_(options) {
-  if (options_.weight_type != DType::f32 && options_.weight_type != DType::bf16)
-    fail(fmt::format("{}: weights as {} are not supported", part_, name_of(options_.weight_type)));
-}
+    : backend_(backend), source_(source), part_(std::move(part)), options_(options) {}
 
 const StoredTensor* WeightLoader::find(const Stored& stored) const {
   const StoredTensor* t = source_.find(stored.name);
   return t || stored.other_name.empty() ? t : source_.find(stored.other_name);
 }
 
-void WeightLoader::check(const Stored& stored, WeightUse use, Report& report) const {
+void WeightLoader::check(const Stored& stored, bool is_linear, Report& report) const {
   report.known.insert({stored.name, stored.other_name});
   const StoredTensor* t = find(stored);
   if (!t) {
@@ -250,22 +236,33 @@ void WeightLoader::check(const Stored& stored, WeightUse use, Report& report) co
                                               unread->second.str(), shape_text(stored.shape)));
   }
   if (report.file.empty()) report.file = t->file;
-  if (!shape_fits(t->values, stored.shape, use))
+  if (!shape_fits(t->values, stored.shape, is_linear))
     report.wrong.push_back(
         fmt::format("{} is {}, expected {}", stored.name, t->values.str(), shape_text(stored.shape)));
   else if (const std::string problem = storage_problem(*t); !problem.empty())
     report.wrong.push_back(stored.name + " " + problem);
 }
 
+// The table's shapes are what counts, whatever the file's are.
+void WeightLoader::check_blocks(const WeightTable::Entry& entry, Report& report) const {
+  if (!entry.weight) return;
+  const int64_t block = row_of(format_of(entry)).block, k = stacked_shape(entry.parts)[1];
+  if (block == 0 || k % block == 0) return;
+  report.wrong.push_back(fmt::format("{} has a k of {}, {} wants a multiple of {} (f16 takes any)", entry.parts[0].name,
+                                     k, name_of(options_.weight_format), block));
+}
+
 void WeightLoader::check(const WeightTable& table, const Ignored& ignored) const {
   Report report;
   report.unread = source_.unread();
-  for (const auto& entry : table.entries())
+  for (const auto& entry : table.entries()) {
     for (const Stored& part : entry.parts) {
-      check(part, entry.use, report);
+      check(part, is_linear(entry), report);
       if (options_.lora_alpha)
-        for (const Stored& factor : lora_factors(source_, part)) check(factor, WeightUse::none, report);
+        for (const Stored& factor : lora_factors(source_, part)) check(factor, false, report);
     }
+    check_blocks(entry, report);
+  }
   for (const std::string& name : source_.names())
     if (!report.known.contains(name) && !(ignored && ignored(name))) report.unexpected.push_back(name);
   if (report.file.empty() && !source_.names().empty()) report.file = source_.find(source_.names()[0])->file;
@@ -292,8 +289,15 @@ void WeightLoader::read(const Stored& stored, int64_t first, int64_t count, floa
     merge_lora(source_, stored.name, *options_.lora_alpha, out, stored.begin + first, count, row);
 }
 
-DType WeightLoader::type_of(const WeightTable::Entry& entry) const {
-  return entry.use == WeightUse::none ? DType::f32 : options_.weight_type;
+WeightFormat WeightLoader::format_of(const WeightTable::Entry& entry) const {
+  return seedstory::format_of(options_.weight_format, part_, entry.parts[0].name);
+}
+
+int64_t WeightLoader::bytes_of(const WeightTable::Entry& entry) const {
+  if (entry.host) return 0;
+  const std::vector<int64_t> shape = stacked_shape(entry.parts);
+  if (entry.tensor) return Tensor(nullptr, DType::f32, shape.data(), shape.size()).bytes();
+  return backend_.packed_bytes(Weight(nullptr, format_of(entry), shape.data(), shape.size()), entry.use);
 }
 
 // Makes the entry's tensor; its numbers come piece by piece.
@@ -305,15 +309,20 @@ std::vector<WeightLoader::Piece> WeightLoader::pieces(const WeightTable::Entry& 
     host.values.resize(size_t(numel_of(host.shape)));
     return {{&entry.parts[0], 0, host.shape[0], {}, host.values.data()}};
   }
-  const Tensor& to = *entry.tensor = block.make(type_of(entry), stacked_shape(entry.parts));
+  const std::vector<int64_t> shape = stacked_shape(entry.parts);
+  Weight to;
+  if (entry.weight)
+    to = *entry.weight = block.make(format_of(entry), shape, entry.use);
+  else
+    to = *entry.tensor = block.make(DType::f32, shape);
   std::vector<Piece> all;
   int64_t begin = 0;
   for (const Stored& part : entry.parts) {
-    const int64_t rows = rows_of(part), row = to.dim[0] == 0 ? 0 : to.numel() / to.dim[0];
+    const int64_t rows = rows_of(part), row = shape[0] == 0 ? 0 : to.values.numel() / shape[0];
     const int64_t step = part.transposed ? rows : std::max<int64_t>(1, kPiece / std::max<int64_t>(row, 1));
     for (int64_t first = 0; first < rows; first += step) {
       const int64_t count = std::min(step, rows - first);
-      all.push_back({&part, first, count, to.slice(0, begin + first, begin + first + count), nullptr});
+      all.push_back({&part, first, count, to.rows(begin + first, begin + first + count), nullptr});
     }
     begin += rows;
   }
@@ -322,26 +331,35 @@ std::vector<WeightLoader::Piece> WeightLoader::pieces(const WeightTable::Entry& 
 
 void WeightLoader::load(const Piece& piece) const {
   if (piece.host) return read(*piece.stored, piece.first, piece.count, piece.host);
-  std::vector<float> numbers(static_cast<size_t>(piece.to.numel()));
+  std::vector<float> numbers(static_cast<size_t>(piece.to.values.numel()));
   read(*piece.stored, piece.first, piece.count, numbers.data());
-  if (piece.to.dtype != DType::bf16) return backend_.upload(piece.to, numbers.data());
-  std::vector<uint16_t> rounded(numbers.size());
-  std::transform(numbers.begin(), numbers.end(), rounded.begin(), f32_to_bf16);
-  backend_.upload(piece.to, rounded.data());
+  if (piece.to.values.dtype == DType::f32) return backend_.upload(piece.to.values, numbers.data());
+  upload(numbers.data(), piece);
+}
+
+// Rounded to the format.
+void WeightLoader::upload(const float* numbers, const Piece& piece) const {
+  const Tensor& like = piece.to.values;
+  std::vector<char> values(size_t(like.bytes())), scales(size_t(piece.to.scales.bytes()));
+  Weight rounded = piece.to;
+  rounded.values.data = values.data(), rounded.scales.data = scales.data();
+  if (const std::string wrong = round_weight(numbers, rounded); !wrong.empty())
+    fail_input(fmt::format("{}: {} has {}", part_, piece.stored->name, wrong));
+  backend_.upload(like, values.data());
+  if (piece.to.scales) backend_.upload(piece.to.scales, scales.data());
 }
 
 WeightBlock WeightLoader::load(const WeightTable& table, const Ignored& ignored) const {
   check(table, ignored);
   int64_t bytes = 0;
-  for (const auto& entry : table.entries())
-    if (entry.tensor) bytes += aligned(numel_of(stacked_shape(entry.parts)) * size_of(type_of(entry)));
+  for (const auto& entry : table.entries()) bytes += aligned(bytes_of(entry));
   WeightBlock block(backend_, bytes);
   std::vector<Piece> all;
   for (const auto& entry : table.entries())
     for (Piece& piece : pieces(entry, block)) all.push_back(std::move(piece));
   if (!backend_.is_dry()) backend_.parallel_for(int64_t(all.size()), [&](int64_t i) { load(all[size_t(i)]); });
   for (const auto& entry : table.entries())
-    if (entry.tensor) block.pack(*entry.tensor, entry.use);
+    if (entry.weight) block.pack(*entry.weight, entry.use);
   return block;
 }
 

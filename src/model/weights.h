@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "seedstory/arena.h"
@@ -36,18 +37,24 @@ struct HostTensor {
 
 class WeightTable {
  public:
+  // One of the three is where it goes.
   struct Entry {
-    Tensor* tensor;  // one of the two
-    HostTensor* host;
+    Tensor* tensor = nullptr;  // f32
+    Weight* weight = nullptr;  // of a product, in the format of LoadOptions
+    HostTensor* host = nullptr;
     std::vector<Stored> parts;  // stacked along axis 0
-    WeightUse use;
+    WeightUse use = {};         // of a weight
   };
 
-  void add(Tensor& to, Stored stored, WeightUse use = WeightUse::none) { add(to, std::vector{std::move(stored)}, use); }
-  void add(Tensor& to, std::vector<Stored> stacked, WeightUse use = WeightUse::none) {
-    entries_.push_back({&to, nullptr, std::move(stacked), use});
+  void add(Tensor& to, Stored stored) { add(to, std::vector{std::move(stored)}); }
+  void add(Tensor& to, std::vector<Stored> stacked) {
+    entries_.push_back({.tensor = &to, .parts = std::move(stacked)});
   }
-  void add(HostTensor& to, Stored stored) { entries_.push_back({nullptr, &to, {std::move(stored)}, WeightUse::none}); }
+  void add(Weight& to, Stored stored, WeightUse use) { add(to, std::vector{std::move(stored)}, use); }
+  void add(Weight& to, std::vector<Stored> stacked, WeightUse use) {
+    entries_.push_back({.weight = &to, .parts = std::move(stacked), .use = use});
+  }
+  void add(HostTensor& to, Stored stored) { entries_.push_back({.host = &to, .parts = {std::move(stored)}}); }
 
   const std::vector<Entry>& entries() const { return entries_; }
 
@@ -55,27 +62,31 @@ class WeightTable {
   std::vector<Entry> entries_;
 };
 
-// The memory of one network's weights: one block of a backend, told to forget() what it prepared.
+// The memory of one network's weights: one block of a backend, and what that made of them.
 class WeightBlock {
  public:
   WeightBlock() = default;
-  WeightBlock(Backend& backend, int64_t bytes);
-  ~WeightBlock();
-  WeightBlock(WeightBlock&& other) noexcept;
-  WeightBlock& operator=(WeightBlock&& other) noexcept;
+  WeightBlock(Backend& backend, int64_t bytes) : backend_(&backend), arena_(std::make_unique<Arena>(backend, bytes)) {}
+  WeightBlock(WeightBlock&& other) noexcept { *this = std::move(other); }
+  WeightBlock& operator=(WeightBlock&& other) noexcept {
+    std::swap(backend_, other.backend_), std::swap(arena_, other.arena_), std::swap(packed_, other.packed_);
+    return *this;
+  }
 
   Tensor make(DType type, const std::vector<int64_t>& shape);
-  void pack(const Tensor& weight, WeightUse use);
+  Weight make(WeightFormat format, const std::vector<int64_t>& shape, WeightUse use);
+  void pack(Weight& weight, WeightUse use);
   int64_t bytes() const { return arena_ ? arena_->peak_bytes() : 0; }
 
  private:
   Backend* backend_ = nullptr;
   std::unique_ptr<Arena> arena_;
-  std::vector<Tensor> packed_;
+  std::vector<std::unique_ptr<PackedWeight>> packed_;  // gone before their memory
 };
 
 struct LoadOptions {
-  DType weight_type = DType::f32;    // of the weights of linear layers and convolutions, f32 or bf16; the rest is f32
+  // Of the weights of linear layers and convolutions, but for kStaysF16 (quantize.h); the rest is f32.
+  WeightFormat weight_format = WeightFormat::f32;
   std::optional<double> lora_alpha;  // merge lora_A and lora_B (see lora.h)
 };
 
@@ -94,20 +105,23 @@ class WeightLoader {
 
  private:
   struct Report;
-  void check(const Stored& stored, WeightUse use, Report& report) const;
+  void check(const Stored& stored, bool is_linear, Report& report) const;
+  void check_blocks(const WeightTable::Entry& entry, Report& report) const;
   void check(const WeightTable& table, const Ignored& ignored) const;
   const StoredTensor* find(const Stored& stored) const;
   // Some rows of what a file holds, and where they go: `to` on the backend, or the host's.
   struct Piece {
     const Stored* stored;
     int64_t first, count;
-    Tensor to;
+    Weight to;
     float* host;
   };
   std::vector<Piece> pieces(const WeightTable::Entry& entry, WeightBlock& block) const;
   void read(const Stored& stored, int64_t first, int64_t count, float* out) const;
   void load(const Piece& piece) const;
-  DType type_of(const WeightTable::Entry& entry) const;
+  void upload(const float* numbers, const Piece& piece) const;
+  WeightFormat format_of(const WeightTable::Entry& entry) const;
+  int64_t bytes_of(const WeightTable::Entry& entry) const;
 
   Backend& backend_;
   const TensorSource& source_;

@@ -55,7 +55,7 @@ void Engine::load(Stage stage) {
   const auto part = [&]<class Network, class... Args>(std::unique_ptr<Network>& to, const char* name,
                                                       const std::shared_ptr<const TensorSource>& source,
                                                       const Args&... args) {
-    LoadOptions options{.weight_type = options_.weight_type, .lora_alpha = {}};
+    LoadOptions options{.weight_format = options_.weight_format, .lora_alpha = {}};
     if (std::string_view(name) == "llm") options.lora_alpha = model_.lora_alpha;
     if (to) return;
     to = std::make_unique<Network>(args..., WeightLoader(backend, *source, name, options));

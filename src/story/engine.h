@@ -13,7 +13,7 @@
 namespace seedstory {
 
 struct EngineOptions {
-  DType weight_type = DType::f32;                     // weights of linear layers and convolutions: f32 or bf16
+  WeightFormat weight_format = WeightFormat::f32;     // of linear layers and convolutions (model/quantize.h)
   bool staged = false;                                // only one stage's parts are in memory
   std::function<void(const char* part)> loaded = {};  // called when a part is there
 };

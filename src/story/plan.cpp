@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <numeric>
 #include <utility>
 
 #include "language/session.h"
@@ -37,12 +36,12 @@ int64_t tokens_read(const Engine& engine, const StoryRequest& request) {
 }
 
 // In a cache of the frame's own length, by which its attention is priced.
-void tell_frame(Engine& engine, const StoryRequest& request) {
+void tell_frame(Engine& engine, const StoryRequest& request, int64_t words) {
   const std::vector<int> read(size_t(tokens_read(engine, request)), Tokenizer::bos), word = {Tokenizer::bos};
   const std::vector<int>& images = engine.language.tokenizer.image_tokens();
-  Session session(engine.language, int64_t(read.size() + images.size()) + kWords);
+  Session session(engine.language, int64_t(read.size() + images.size()) + words);
   session.append(read);
-  for (int64_t i = 0; i < kWords; ++i) {
+  for (int64_t i = 0; i < words; ++i) {
     session.pick({});
     session.append(word);
   }
@@ -52,8 +51,12 @@ void tell_frame(Engine& engine, const StoryRequest& request) {
 }  // namespace
 
 int64_t Plan::bytes_at_once() const {
-  return std::accumulate(stages.begin(), stages.end(), int64_t(0),
-                         [](int64_t sum, const StagePlan& stage) { return sum + stage.bytes(); });
+  int64_t sum = 0, scratch = 0;
+  for (const StagePlan& stage : stages) {
+    sum += stage.weight_bytes + stage.work_bytes;
+    scratch = std::max(scratch, stage.scratch_bytes);
+  }
+  return sum + scratch;
 }
 
 int64_t Plan::bytes_in_stages() const {
@@ -65,20 +68,22 @@ double Plan::seconds(const StoryRequest& request) const {
   return see.seconds * (request.start ? 2 : 1) + double(request.frames) * (tell.seconds + paint.seconds);
 }
 
-Plan make_plan(const ModelDir& model, const StoryRequest& request, DType weight_type, Rates rates) {
+Plan make_plan(const ModelDir& model, const StoryRequest& request, WeightFormat weight_format, const Backend* machine,
+               Rates rates) {
   Plan plan;
-  RecordingBackend recording;
+  RecordingBackend recording(machine);
   std::vector<std::pair<std::string, int64_t>> parts;  // of the stage that is being entered, which begins with nothing
   const auto loaded = [&](const char* part) {
     int64_t before = 0;
     for (const auto& [name, bytes] : parts) before += bytes;
     parts.emplace_back(part, recording.held_bytes() - before);
   };
-  Engine engine(recording, model, {.weight_type = weight_type, .staged = true, .loaded = loaded});
+  Engine engine(recording, model, {.weight_format = weight_format, .staged = true, .loaded = loaded});
   const auto stage = [&](Stage s) -> StagePlan& { return plan.stages[size_t(s)]; };
   stage(Stage::vision) = {.parts = std::exchange(parts, {}),
                           .weight_bytes = recording.held_bytes(),
                           .work_bytes = recording.peak_bytes() - recording.held_bytes(),
+                          .scratch_bytes = recording.take_scratch_bytes(),
                           .seconds = seconds_of(recording.take_ops(), rates)};
   StoryListener listener;
   engine.enter(Stage::language);
@@ -88,15 +93,26 @@ Plan make_plan(const ModelDir& model, const StoryRequest& request, DType weight_
     stage(Stage::language).work_bytes = recording.held_bytes() - stage(Stage::language).weight_bytes;
   }
   recording.take_ops();
-  if (rates.flops > 0) tell_frame(engine, request);
+  // Without a clock each op once will do: one word, few steps.
+  const bool timed = rates.flops > 0;
+  if (timed || machine) tell_frame(engine, request, timed ? kWords : 1);
   stage(Stage::language).seconds = seconds_of(recording.take_ops(), rates);
+  stage(Stage::language).scratch_bytes = recording.take_scratch_bytes();
   engine.enter(Stage::diffusion);
   stage(Stage::diffusion) = {.parts = std::exchange(parts, {}), .weight_bytes = recording.held_bytes()};
   Painter painter = make_painter(engine, request, listener);
   stage(Stage::diffusion).work_bytes = recording.held_bytes() - stage(Stage::diffusion).weight_bytes;
   recording.take_ops();
-  if (rates.flops > 0) painter.paint({.index = 0, .text = "", .feature = engine.diffusion.uncond_feature});
+  const Frame frame{.index = 0, .text = "", .feature = engine.diffusion.uncond_feature};
+  if (timed) {
+    painter.paint(frame);
+  } else if (machine) {
+    StoryRequest few = request;
+    few.steps = std::min<int64_t>(few.steps, 2);
+    make_painter(engine, few, listener).paint(frame);
+  }
   stage(Stage::diffusion).seconds = seconds_of(recording.take_ops(), rates);
+  stage(Stage::diffusion).scratch_bytes = recording.take_scratch_bytes();
   return plan;
 }
 
@@ -106,30 +122,47 @@ Fit fit_into(const Plan& plan, int64_t free_bytes) {
                                                 : Fit::none;
 }
 
-std::string too_large(const Plan& plan, int64_t free_bytes, DType weight_type) {
+namespace {
+
+// The format with the most bits in which the stage may fit, or null. What stays f32 or f16 is not known here.
+const char* smaller_format(const StagePlan& stage, int64_t free_bytes, WeightFormat format) {
+  for (const WeightFormat other : {WeightFormat::bf16, WeightFormat::q8, WeightFormat::q4})
+    if (const double share = bits_of(other) / bits_of(format);
+        share < 1 &&
+        double(stage.work_bytes + stage.scratch_bytes) + share * double(stage.weight_bytes) <= double(free_bytes))
+      return name_of(other);
+  return nullptr;
+}
+
+}  // namespace
+
+std::string too_large(const Plan& plan, int64_t free_bytes, WeightFormat weight_format) {
   const auto largest = std::max_element(plan.stages.begin(), plan.stages.end(),
                                         [](const StagePlan& a, const StagePlan& b) { return a.bytes() < b.bytes(); });
   const Stage stage = kStages[largest - plan.stages.begin()].value;
   std::string help = "a machine with more memory, or fewer programs on this one";
-  if (weight_type == DType::f32 && largest->work_bytes + largest->weight_bytes / 2 <= free_bytes)
-    help = "--type bf16 halves the weights";
+  if (const char* smaller = smaller_format(*largest, free_bytes, weight_format))
+    help = fmt::format("--type {}", smaller);
   else if (stage == Stage::diffusion && largest->weight_bytes < free_bytes)
     help = "a smaller --width and --height";
   return fmt::format("not enough memory: stage {} takes {:.2f} GiB, {:.2f} are free; what helps: {}",
                      name_of(kStages, stage), gib(largest->bytes()), gib(free_bytes), help);
 }
 
-Rates measure_rates(Backend& backend, DType weight_type) {
+Rates measure_rates(Backend& backend, WeightFormat weight_format) {
   // Seconds of one y <- x wT, the best of some.
   const auto time = [&](int64_t rows, int64_t k, int64_t n) {
-    Arena arena(backend, (rows * k + rows * n) * 4 + n * k * 4 + 256);
-    const Linear op{.y = arena.make(DType::f32, {rows, n}),
-                    .x = arena.make(DType::f32, {rows, k}),
-                    .w = arena.make(weight_type, {n, k})};
-    const std::vector<char> zeros(size_t(std::max(op.w.bytes(), op.x.bytes())));
+    const int64_t shape[] = {n, k};
+    const int64_t bytes = backend.packed_bytes(Weight(nullptr, weight_format, shape, 2), WeightUse::linear);
+    Arena arena(backend, aligned(rows * k * 4) + aligned(rows * n * 4) + aligned(bytes));
+    Linear op{.y = arena.make(DType::f32, {rows, n}), .x = arena.make(DType::f32, {rows, k})};
+    op.w = Weight(arena.take(bytes), weight_format, shape, 2);
+    const std::vector<char> zeros(size_t(std::max(bytes, op.x.bytes())));
     backend.upload(op.x, zeros.data());
-    backend.upload(op.w, zeros.data());
-    backend.pack(op.w, WeightUse::linear);
+    backend.upload(op.w.values, zeros.data());
+    if (op.w.scales) backend.upload(op.w.scales, zeros.data());
+    const auto packed = backend.pack(op.w, WeightUse::linear);
+    op.w.packed = packed.get();
     double best = 1e9;
     for (int i = 0; i < 5; ++i) {
       const auto start = std::chrono::steady_clock::now();
@@ -137,12 +170,11 @@ Rates measure_rates(Backend& backend, DType weight_type) {
       backend.finish();
       best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
-    backend.unpack(op.w);
     return best;
   };
   constexpr int64_t kRows = 384, kSide = 1024, kWide = 4096;
   return {.flops = 2.0 * kRows * kSide * kSide / time(kRows, kSide, kSide),
-          .bytes = double(kWide * kWide * size_of(weight_type)) / time(1, kWide, kWide)};
+          .bytes = double(kWide * kWide) * bits_of(weight_format) / 8 / time(1, kWide, kWide)};
 }
 
 }  // namespace seedstory

@@ -22,10 +22,11 @@ struct Rates {
 struct StagePlan {
   std::vector<std::pair<std::string, int64_t>> parts;  // "vit", "llm", ..., and the bytes of their weights
   int64_t weight_bytes = 0;
-  int64_t work_bytes = 0;  // activations, and for the LLM its cache
-  double seconds = 0;      // vision: of the start picture; the others: of one frame
+  int64_t work_bytes = 0;     // activations, and for the LLM its cache
+  int64_t scratch_bytes = 0;  // of the backend's own, beside its ops' tensors; kept from stage to stage
+  double seconds = 0;         // vision: of the start picture; the others: of one frame
 
-  int64_t bytes() const { return weight_bytes + work_bytes; }
+  int64_t bytes() const { return weight_bytes + work_bytes + scratch_bytes; }
 };
 
 struct Plan {
@@ -40,21 +41,23 @@ struct Plan {
 // ErrorKind::input where tensors are missing, misshapen or unexpected; reads no weight. With rates of 0 the plan has no
 // seconds and costs a few milliseconds.
 //
-// A frame of the LLM is taken to be as long as the published captions are: 48 tokens beside its picture.
-Plan make_plan(const ModelDir& model, const StoryRequest& request, DType weight_type, Rates rates = {});
+// A frame of the LLM is taken to be as long as the published captions are: 48 tokens beside its picture. What depends
+// on the backend is `machine`'s, or where that is null as a backend has it that takes everything as it is.
+Plan make_plan(const ModelDir& model, const StoryRequest& request, WeightFormat weight_format,
+               const Backend* machine = nullptr, Rates rates = {});
 
 // Whether a plan fits: with every part in memory, only in stages, or not at all.
 enum class Fit { at_once, in_stages, none };
 Fit fit_into(const Plan& plan, int64_t free_bytes);
 
 // What does not fit, and the line that helps.
-std::string too_large(const Plan& plan, int64_t free_bytes, DType weight_type);
+std::string too_large(const Plan& plan, int64_t free_bytes, WeightFormat weight_format);
 
 constexpr double gib(int64_t bytes) {
   return double(bytes) / double(1 << 30);
 }
 
 // The rates of a backend at two products: one bound by arithmetic, one by memory. Takes some 50 ms.
-Rates measure_rates(Backend& backend, DType weight_type);
+Rates measure_rates(Backend& backend, WeightFormat weight_format);
 
 }  // namespace seedstory

@@ -106,7 +106,7 @@ StoryRun::End StoryRun::make(const std::function<std::unique_ptr<Backend>()>& ma
   const std::unique_ptr<Backend> backend = make_backend();
   listener_.on_start(*folder_, backend->name());
   const bool staged = needs_stages(*backend);
-  Engine engine(*backend, model_, {.weight_type = options_.weight_type, .staged = staged});
+  Engine engine(*backend, model_, {.weight_format = options_.weight_format, .staged = staged});
   check_size(engine.config, request_);
   listener_.on_loaded();
 
@@ -129,9 +129,9 @@ StoryRun::End StoryRun::make(const std::function<std::unique_ptr<Backend>()>& ma
 // ErrorKind::resource where even one stage's parts do not fit into memory.
 bool StoryRun::needs_stages(const Backend& backend) {
   if (!options_.may_stage) return false;
-  const Plan plan = make_plan(model_, request_, options_.weight_type);
+  const Plan plan = make_plan(model_, request_, options_.weight_format, &backend);
   const Fit fit = fit_into(plan, backend.free_bytes());
-  if (fit == Fit::none) fail_resource(too_large(plan, backend.free_bytes(), options_.weight_type));
+  if (fit == Fit::none) fail_resource(too_large(plan, backend.free_bytes(), options_.weight_format));
   if (fit == Fit::in_stages)
     listener_.on_warning(fmt::format("all parts take {:.1f} GiB, {:.1f} are free: one stage at a time, text first",
                                      gib(plan.bytes_at_once()), gib(backend.free_bytes())));

@@ -48,7 +48,7 @@ struct RunOptions {
   bool force = false;       // another story's files may be replaced
   bool text_first = false;  // tell all of it, then paint; the same files
   bool may_stage = true;    // one stage in memory at a time where all do not fit
-  DType weight_type = DType::f32;
+  WeightFormat weight_format = WeightFormat::f32;
 };
 
 class StoryRun {

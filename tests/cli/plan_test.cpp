@@ -27,7 +27,8 @@ TEST_CASE("plan says what the stages take", "[cli]") {
 
   const Run dry = desk.shell("seedstory generate --model model --prompt x --dry-run --json -o out");
   CHECK(dry.code == 0);
-  CHECK(nlohmann::json::parse(dry.out)["bytes_at_once"] == plan["bytes_at_once"]);
+  const auto here = nlohmann::json::parse(desk.shell("seedstory plan --model model --json").out);
+  CHECK(nlohmann::json::parse(dry.out)["bytes_at_once"] == here["bytes_at_once"]);
   CHECK_FALSE(std::filesystem::exists(desk / "out"));
 }
 
@@ -81,9 +82,10 @@ TEST_CASE("plan says first whether it fits", "[cli]") {
   CHECK_THAT(first("--card rtx4090 --type f32"),
              Catch::EndsWith(
                  " in f32 on 4090 at the limits of its data sheet: does not fit in f32; in bf16 it fits in stages"));
-  CHECK_THAT(first("--card rtx4090 --type bf16"), Catch::EndsWith("data sheet: fits in stages"));
+  CHECK_THAT(first("--card rtx4090 --type bf16"), Catch::EndsWith("data sheet: fits in stages; in q8 it fits at once"));
   CHECK_THAT(first("--card h100 --type f32"), Catch::EndsWith("data sheet: fits at once"));
-  CHECK_THAT(first("--card t4 --type bf16"), Catch::EndsWith("data sheet: does not fit in bf16"));
+  CHECK_THAT(first("--card t4 --type bf16"),
+             Catch::EndsWith("data sheet: does not fit in bf16; in q8 it fits in stages"));
   CHECK_THAT(first("--memory 1 --type f32"), Catch::EndsWith(": does not fit in f32"));
   CHECK_THAT(first("--memory 40 --type f32"), Catch::EndsWith(": fits in stages; in bf16 it fits at once"));
 }
@@ -91,25 +93,27 @@ TEST_CASE("plan says first whether it fits", "[cli]") {
 TEST_CASE("plan knows the published sizes without a file", "[cli]") {
   const Workdir desk;
   const auto plan = [&](const std::string& flags, int code) {
-    const Run ran = desk.shell("HF_HUB_CACHE=none seedstory plan --json " + flags);
+    const Run ran = desk.shell("HF_HUB_CACHE=none seedstory plan --cpu portable --json " + flags);
     INFO(ran.err);
     CHECK(ran.code == code);
     return nlohmann::json::parse(ran.out);
   };
   const auto f32 = plan("--model seed-story --type f32 --memory 80", 0);
   const auto bf16 = plan("--model seed-story --type bf16 --memory 80", 0);
-  // Parameters by the published shapes. A tensor begins at a multiple of 64 bytes; in bf16 vectors stay f32.
+  // Parameters by the published shapes, and those of upsampling kernels, which the CPU holds as four of 2x2 in f32. A
+  // tensor begins at a multiple of 256 bytes; in bf16 vectors stay f32.
   struct {
     const char *stage, *part;
-    double parameters;
-  } cases[] = {{"language", "llm", 6738956288},
-               {"diffusion", "unet", 2567463684},
-               {"diffusion", "vae", 49490199},
-               {"diffusion", "adapter", 61245696}};
-  for (const auto& [stage, part, parameters] : cases) {
+    double parameters, upsampling;
+  } cases[] = {{"language", "llm", 6738956288, 0},
+               {"diffusion", "unet", 2567463684, 9 * (1280 * 1280 + 640 * 640)},
+               {"diffusion", "vae", 49490199, 9 * (2 * 512 * 512 + 256 * 256)},
+               {"diffusion", "adapter", 61245696, 0}};
+  for (const auto& [stage, part, parameters, upsampling] : cases) {
     INFO(part);
-    CHECK(std::abs(f32["stages"][stage]["parts"][part].get<double>() / (4 * parameters) - 1) < 1e-3);
-    CHECK(std::abs(bf16["stages"][stage]["parts"][part].get<double>() / (2 * parameters) - 1) < 0.03);
+    const double folded = upsampling * 16 / 9, plain = parameters - upsampling;
+    CHECK(std::abs(f32["stages"][stage]["parts"][part].get<double>() / (4 * (plain + folded)) - 1) < 1e-3);
+    CHECK(std::abs(bf16["stages"][stage]["parts"][part].get<double>() / (2 * plain + 4 * folded) - 1) < 0.03);
   }
   for (const char* stage : {"vision", "language", "diffusion"}) {
     int64_t sum = 0;
@@ -119,6 +123,16 @@ TEST_CASE("plan knows the published sizes without a file", "[cli]") {
   }
   CHECK(f32["types"]["bf16"]["bytes_at_once"] == bf16["bytes_at_once"]);
   CHECK(bf16["types"]["f32"]["bytes_in_stages"] == f32["bytes_in_stages"]);
+  const auto q4 = plan("--model seed-story --type q4 --memory 80", 0);
+  CHECK(f32["types"]["q4"]["bytes_at_once"] == q4["bytes_at_once"]);
+  CHECK(q4["stays_f16"] ==
+        std::vector<std::string>{"vit conv1.weight", "unet conv_in.weight", "unet conv_out.weight", "vae"});
+  CHECK_FALSE(f32.contains("stays_f16"));
+  // 4.5 bits of every weight but the LLM's table of tokens, which is f32.
+  const double table = 32066.0 * 4096;
+  const double expected = 4 * table + 4.5 / 8 * (6738956288 - table);
+  CHECK(std::abs(q4["stages"]["language"]["parts"]["llm"].get<double>() / expected - 1) < 1e-3);
+  CHECK(std::abs(q4["stages"]["diffusion"]["parts"]["vae"].get<double>() / (2 * 49490199.0) - 1) < 0.01);
   // A repository that is not in the cache is planned for as well, and so is a dry run; smaller pictures take less.
   CHECK(plan("-hf TencentARC/SEED-Story --type f32 --memory 80", 0)["stages"]["diffusion"]["parts"] ==
         f32["stages"]["diffusion"]["parts"]);

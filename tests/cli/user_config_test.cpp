@@ -105,7 +105,7 @@ TEST_CASE("What is wrong in the file is one line with file, line and key, and ex
        "c.toml:2: policy windw: expected window, dense, sink, mm_sink or compat_vis; did you mean window?"},
       {"[plan]\nmemory = 0\n", "c.toml:2: memory 0: expected 1e-09 to 1000000"},
       {"[plan]\ndevice = 'tpu'\n", "c.toml:2: device tpu: expected auto, cpu, cuda or cuda:N"},
-      {"[plan]\ntype = 'w4'\n", "c.toml:2: type w4: is not built yet; today: f32 and bf16"},
+      {"[plan]\ntype = 'w4'\n", "c.toml:2: type w4: expected auto, f32, f16, bf16, q8 or q4"},
       {"[visualize]\ntemp = 1\n", "c.toml:2: temp: no such setting (see seedstory man)"},
       {"max-tokens = -1\n", "c.toml:1: max-tokens -1: expected 1 to 100000"},
       {"fit = 'of'\n", "c.toml:1: fit of: expected on or off; did you mean off?"},

@@ -1,11 +1,11 @@
-// What bf16 weights change: a hundred stories told in f32 and in bf16. For scripts/compare_types.
+// What a type of the weights changes: stories told in f32 and in that type. For scripts/compare_types.
 //
-//   compare_types MODEL-DIR [FRAMES] [CPU]
+//   compare_types MODEL-DIR [FRAMES] [CPU] [TYPE] [STORIES]      10, auto, bf16, 100
 //
 // CPU: the instructions, as in `seedstory --cpu`; or `emulate`, bf16 as processors with such products compute it, in
 // plain loops (ops/emulated_bf16.h). A story's texts are equal or they part at some token; there the gap is printed
-// between the two tokens' logits in f32: a small one is a toss-up. The last picture of a story is painted from both
-// types' own features.
+// between the two tokens' logits in f32: a small one is a toss-up. Pictures are painted from both types' own features:
+// the last one of a story with equal texts, and the first one where its text is equal.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -39,7 +39,7 @@ constexpr const char* kPlots[] = {"A little {} finds a red lantern in the snow."
 struct StoryResult {
   std::vector<Frame> frames;
   std::vector<std::vector<float>> logits;
-  Image last;
+  Image first, last;
 };
 
 StoryResult tell(Backend& backend, Engine& engine, const StoryRequest& request) {
@@ -53,7 +53,10 @@ StoryResult tell(Backend& backend, Engine& engine, const StoryRequest& request) 
   Storyteller teller = make_storyteller(engine, request, listener);
   while (auto frame = teller.next()) told.frames.push_back(std::move(*frame));
   backend.on_probe = nullptr;
-  if (!told.frames.empty()) told.last = Painter(engine, request, listener).paint(told.frames.back());
+  if (told.frames.empty()) return told;
+  Painter painter = make_painter(engine, request, listener);
+  told.first = painter.paint(told.frames.front());
+  told.last = painter.paint(told.frames.back());
   return told;
 }
 
@@ -74,11 +77,18 @@ double gap_where_they_part(const StoryResult& a, const StoryResult& b, const Tok
   return NAN;
 }
 
+void print_decibels(const char* pictures, const char* type, std::vector<double> decibels) {
+  std::sort(decibels.begin(), decibels.end());
+  if (!decibels.empty())
+    fmt::print("their {} pictures, {} against f32: PSNR least {:.1f} dB, median {:.1f} dB\n", pictures, type,
+               decibels.front(), decibels[decibels.size() / 2]);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    fmt::print(stderr, "compare_types MODEL-DIR [FRAMES] [CPU]\n");
+    fmt::print(stderr, "compare_types MODEL-DIR [FRAMES] [CPU] [TYPE] [STORIES]\n");
     return 2;
   }
   const ModelDir model = open_model({.dir = argv[1]});
@@ -86,28 +96,40 @@ int main(int argc, char** argv) {
   std::optional<cpu::EmulatedBf16> bf16x2;
   if (instructions == "emulate") bf16x2.emplace();
   const auto backend = make_cpu_backend(0, bf16x2 ? "auto" : instructions);
-  Engine f32(*backend, model), bf16(*backend, model, {.weight_type = DType::bf16});
+  const char* const type = argc > 4 ? argv[4] : "bf16";
+  const auto format = value_in(kWeightFormats, type);
+  if (!format) {
+    fmt::print(stderr, "compare_types: no type {}\n", type);
+    return 2;
+  }
+  const int most = argc > 5 ? std::atoi(argv[5]) : 100;
+  Engine f32(*backend, model), other(*backend, model, {.weight_format = *format});
   StoryRequest request = default_request(model.config);
   request.frames = argc > 2 ? std::atoi(argv[2]) : 10;
 
   int stories = 0, equal = 0;
-  std::vector<double> decibels;
+  int equal_first = 0;
+  std::vector<double> firsts, lasts;
   for (const char* hero : kHeroes)
     for (const char* plot : kPlots) {
+      if (stories == most) break;
       request.prompt = fmt::format(fmt::runtime(plot), hero);
-      const StoryResult a = tell(*backend, f32, request), b = tell(*backend, bf16, request);
+      const StoryResult a = tell(*backend, f32, request), b = tell(*backend, other, request);
       ++stories;
+      if (!a.frames.empty() && !b.frames.empty() && a.frames[0].text == b.frames[0].text) {
+        ++equal_first;
+        firsts.push_back(psnr(a.first, b.first));
+      }
       if (same_texts(a, b)) {
         ++equal;
-        decibels.push_back(psnr(a.last, b.last));
+        lasts.push_back(psnr(a.last, b.last));
       } else {
         fmt::print("other words: \"{}\" logit gap {:.4f}\n", request.prompt, gap_where_they_part(a, b, f32.tokenizer));
       }
       std::fflush(stdout);
     }
-  std::sort(decibels.begin(), decibels.end());
-  fmt::print("{} of {} stories of {} frames have equal words\n", equal, stories, request.frames);
-  if (!decibels.empty())
-    fmt::print("their last pictures, bf16 against f32: PSNR least {:.1f} dB, median {:.1f} dB\n", decibels.front(),
-               decibels[decibels.size() / 2]);
+  fmt::print("{} of {} stories of {} frames have equal words, {} the same first text\n", equal, stories, request.frames,
+             equal_first);
+  print_decibels("first", type, firsts);
+  print_decibels("last", type, lasts);
 }

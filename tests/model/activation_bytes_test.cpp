@@ -58,7 +58,7 @@ TEST_CASE("A dry run counts what the real run takes", "[model]") {
       const LlamaConfig c{.hidden = 8, .layers = layers, .heads = 2, .ffn = 12, .vocab = 9, .max_positions = 16};
       const MapSource source = made_source<LlamaWeights>(c);
       const Llama llm(c, WeightLoader(be, source, "llm"));
-      Arena cache_block(be, 2 * layers * 16 * 8 * 4 + 2 * 64);
+      Arena cache_block(be, 2 * layers * 16 * 8 * 4 + 2 * 256);
       const KvCache cache(cache_block, c, 16);
       const std::vector<int32_t> ids = {0, 3, 8}, slots = {4, 2, 9};
       const int32_t length = 3;

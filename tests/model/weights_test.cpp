@@ -26,25 +26,28 @@ namespace {
 class SilentBackend final : public Backend {
  public:
   std::string name() const override { return "silent"; }
-  void* allocate(int64_t bytes) override { return std::aligned_alloc(64, size_t((bytes + 63) / 64 * 64 + 64)); }
+  void* allocate(int64_t bytes) override { return std::aligned_alloc(kAlign, size_t(aligned(bytes + 1))); }
   void release(void* memory) override { std::free(memory); }
   void upload(const Tensor& t, const void* host) override { std::memcpy(t.data, host, size_t(t.bytes())); }
   void download(void* host, const Tensor& t) override { std::memcpy(host, t.data, size_t(t.bytes())); }
-  void pack(const Tensor& weight, WeightUse) override { packed.insert(weight.data); }
-  void unpack(const Tensor& weight) override { packed.erase(weight.data); }
-  std::set<void*> packed;
+  std::unique_ptr<PackedWeight> pack(const Weight&, WeightUse) override { return std::make_unique<Counted>(packed); }
+  int packed = 0;
 
  private:
+  struct Counted : PackedWeight {
+    explicit Counted(int& count) : count(count) { ++count; }
+    ~Counted() override { --count; }
+    int& count;
+  };
   void exec(OpRef ref) override {
     std::visit([](const auto* op) { fail(std::string("SilentBackend: ran ") + op->name); }, ref);
   }
 };
 
-std::vector<float> loaded(Backend& be, const TensorSource& source, std::vector<Stored> parts,
-                          WeightUse use = WeightUse::none) {
+std::vector<float> loaded(Backend& be, const TensorSource& source, std::vector<Stored> parts) {
   Tensor t;
   WeightTable table;
-  table.add(t, std::move(parts), use);
+  table.add(t, std::move(parts));
   const WeightBlock block = WeightLoader(be, source, "made").load(table);
   return download(be, t);
 }
@@ -108,7 +111,7 @@ TEST_CASE("Large weights come in pieces and on several threads, the same numbers
     table.add(whole, {"w.weight", {n, k}});
     table.add(cut, {.name = "w.weight", .shape = {n, k}, .begin = 1001});
     const WeightBlock block =
-        WeightLoader(*be, source, "made", {.weight_type = DType::f32, .lora_alpha = 6.0}).load(table);
+        WeightLoader(*be, source, "made", {.weight_format = WeightFormat::f32, .lora_alpha = 6.0}).load(table);
     CHECK((download(*be, whole) == merged));  // a million numbers: no need to print them
     CHECK((download(*be, cut) == Floats(merged.begin() + 1001 * k, merged.end())));
   }
@@ -160,8 +163,11 @@ TEST_CASE("A linear layer may go by another name and be stored as a 1x1 convolut
   SilentBackend be;
   MapSource source;
   source.add("query", {2, 2, 1, 1}, {1, 2, 3, 4});
-  CHECK(loaded(be, source, {{.name = "to_q", .shape = {2, 2}, .other_name = "query"}}, WeightUse::linear) ==
-        Floats{1, 2, 3, 4});
+  Weight w;
+  WeightTable table;
+  table.add(w, {.name = "to_q", .shape = {2, 2}, .other_name = "query"}, WeightUse::linear);
+  const WeightBlock block = WeightLoader(be, source, "made").load(table);
+  CHECK(download(be, w.values) == Floats{1, 2, 3, 4});
   CHECK_THROWS_WITH(loaded(be, source, {{.name = "to_q", .shape = {2, 2}, .other_name = "query"}}),
                     "made: tensors of made: 1 wrong: to_q is f32(2, 2, 1, 1), expected (2, 2)");
 }
@@ -233,18 +239,18 @@ TEST_CASE("What is missing, wrong or unexpected is reported at once", "[model]")
   }
 }
 
-TEST_CASE("What was prepared is forgotten when the weights go", "[model]") {
+TEST_CASE("What was packed goes with the weights", "[model]") {
   SilentBackend be;
   {
     const MapSource source = made_source<LlamaWeights>(
         LlamaConfig{.hidden = 8, .layers = 2, .heads = 2, .ffn = 12, .vocab = 9, .max_positions = 4});
     Llama llm(LlamaConfig{.hidden = 8, .layers = 2, .heads = 2, .ffn = 12, .vocab = 9, .max_positions = 4},
               WeightLoader(be, source, "llm"));
-    CHECK(be.packed.size() == 2 * 4 + 1);
+    CHECK(be.packed == 2 * 4 + 1);
     const Llama moved = std::move(llm);
-    CHECK(be.packed.size() == 2 * 4 + 1);
+    CHECK(be.packed == 2 * 4 + 1);
   }
-  CHECK(be.packed.empty());
+  CHECK(be.packed == 0);
 }
 
 TEST_CASE("Tables name what the published files hold", "[model]") {

@@ -43,20 +43,27 @@ void expect_takes_bf16_weights() {
 }
 
 void expect_reads_doubled() {
-  for (const auto& [h, w, in_c, out_c] : std::initializer_list<std::array<int64_t, 4>>{
-           {4, 4, 32, 32}, {1, 1, 8, 16}, {3, 5, 100, 20}, {9, 20, 12, 8}, {2, 17, 5, 3}, {8, 8, 24, 24}})
-    for (DType type : {DType::f32, DType::bf16}) {
-      INFO(h << " x " << w << ", " << in_c << " to " << out_c << " channels, weights in " << name_of(type));
+  for (const auto& [h, w, in_c, out_c] : std::initializer_list<std::array<int64_t, 4>>{{4, 4, 32, 32},
+                                                                                       {1, 3, 288, 40},
+                                                                                       {2, 17, 32, 24},
+                                                                                       {1, 1, 8, 16},
+                                                                                       {3, 5, 100, 20},
+                                                                                       {9, 20, 12, 8},
+                                                                                       {2, 17, 5, 3},
+                                                                                       {8, 8, 24, 24}})
+    for (const auto& format : kWeightFormats) {
+      if (format.value > WeightFormat::bf16 && in_c % kWeightBlock != 0) continue;
+      INFO(h << " x " << w << ", " << in_c << " to " << out_c << " channels, weights in " << format.name);
       Inputs in(1);
       const Conv2d op{.y = in.uninitialized(DType::f32, {2, 2 * h, 2 * w, out_c}),
                       .x = in.normal(DType::f32, {2, h, w, in_c}),
-                      .w = in.normal(type, {out_c, in_c, 3, 3}),
+                      .w = in.weight(format.value, {out_c, in_c, 3, 3}),
                       .bias = in.normal(DType::f32, {out_c}),
                       .residual = in.normal(DType::f32, {2, 2 * h, 2 * w, out_c}),
                       .pad_begin = 1,
                       .pad_end = 1,
                       .upsample2x = true};
-      expect_matches_oracle(op, type == DType::f32 ? tolerance(in_c * 9) : bf16_tolerance(in_c * 9));
+      expect_matches_oracle(op, format.value != WeightFormat::bf16 ? tolerance(in_c * 9) : bf16_tolerance(in_c * 9));
       const auto first = oracle::result(*backends()[0], op);
       for (const auto& backend : backends()) CHECK(oracle::result(*backend, op) == first);
     }
@@ -95,6 +102,19 @@ TEST_CASE("Conv2d matches the oracle", "[ops]") {
 
 TEST_CASE("Conv2d takes bf16 weights beside f32", "[ops]") {
   expect_takes_bf16_weights();
+}
+
+TEST_CASE("Conv2d takes weights of every format beside f32", "[ops]") {
+  for (const WeightFormat format : {WeightFormat::f16, WeightFormat::q8, WeightFormat::q4})
+    for (int64_t out_c : {64, 24, 3})
+      for (int64_t kernel : {1, 3})
+        for (int64_t size : {7, 16}) {
+          INFO(name_of(format) << ", " << out_c << " channels, kernel " << kernel << ", size " << size);
+          Inputs in(1);
+          Conv2d op = convolution(in, 2, size, 96, out_c, kernel, 1, kernel / 2, kernel / 2);
+          op.w = in.weight(format, {out_c, 96, kernel, kernel});
+          expect_matches_oracle(op, tolerance(96 * kernel * kernel));
+        }
 }
 
 TEST_CASE("Conv2d computes in bf16 where a machine does", "[ops]") {
@@ -161,15 +181,18 @@ TEST_CASE("Conv2d says what is wrong", "[ops]") {
                     .pad_end = 1};
   CHECK(complaint(good) == "");
   CHECK(complaint(good, &Conv2d::x, f32({8, 8, 5})) == "Conv2d: x is f32(8, 8, 5), expected (n, h, w, in_c)");
-  CHECK(complaint(good, &Conv2d::w, f32({6, 4, 3, 3})) == "Conv2d: w is f32(6, 4, 3, 3), expected (6, 5, 3, 3)");
-  CHECK(complaint(good, &Conv2d::w, f32({6, 5, 0, 3})) ==
+  CHECK(complaint(good, &Conv2d::w, Weight(f32({6, 4, 3, 3}))) ==
+        "Conv2d: w is f32(6, 4, 3, 3), expected (6, 5, 3, 3)");
+  CHECK(complaint(good, &Conv2d::w, Weight(f32({6, 5, 0, 3}))) ==
         "Conv2d: w is f32(6, 5, 0, 3), expected at least 1 in axis 2");
   CHECK(complaint(good, &Conv2d::y, f32({1, 8, 7, 6})) == "Conv2d: y is f32(1, 8, 7, 6), expected (1, 8, 8, 6)");
   CHECK(complaint(good, &Conv2d::bias, f32({5})) == "Conv2d: bias is f32(5), expected (6)");
   CHECK(complaint(good, &Conv2d::residual, f32({1, 8, 8, 5})) ==
         "Conv2d: residual is f32(1, 8, 8, 5), expected f32(1, 8, 8, 6)");
-  CHECK(complaint(good, &Conv2d::w, f32({6, 5, 11, 3})) ==
+  CHECK(complaint(good, &Conv2d::w, Weight(f32({6, 5, 11, 3}))) ==
         "Conv2d: x is f32(1, 8, 8, 5), expected at least 11x3 with its padding");
+  CHECK(complaint(good, &Conv2d::w, Weight(in.uninitialized(DType::i4, {6, 5, 3, 3}))) ==
+        "Conv2d: k of w is 5, expected a multiple of 32");
   Conv2d op = good;
   op.stride = 0;
   CHECK(complaint(op) == "Conv2d: stride is 0, expected at least 1");

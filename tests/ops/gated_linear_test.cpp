@@ -1,3 +1,5 @@
+#include <span>
+
 #include "ops/cases/linear.h"
 #include "ops/emulated_bf16.h"
 
@@ -19,20 +21,25 @@ constexpr Case kCases[] = {
     {3, 32, 1, "one column"},
     {0, 64, 64, "no rows"},
 };
+constexpr Case kInBlocks[] = {
+    {1, 64, 100, "one row, parts that end inside a panel"},
+    {33, 288, 40, "a depth of two pieces"},
+};
 
-void expect_matches(DType weights, DType compute_type) {
-  for (auto [rows, k, n, why] : kCases)
+void expect_matches(WeightFormat format, DType compute_type) {
+  const bool any_shape = format == WeightFormat::f32 || format == WeightFormat::bf16;
+  for (auto [rows, k, n, why] : any_shape ? std::span<const Case>(kCases) : kInBlocks)
     for (Activation act : {Activation::gelu, Activation::silu})
       for (bool bias : {false, true}) {
-        INFO(why << (bias ? ", bias" : "") << ", activation " << int(act) << ", w " << name_of(weights));
+        INFO(why << (bias ? ", bias" : "") << ", activation " << int(act) << ", w " << name_of(format));
         Inputs in(1);
         Tolerance tolerance = linear_tolerance(DType::f32, k);
         // x as the sum of two numbers in bf16, or as one
-        if (weights == DType::bf16 && cpu::kernels().bf16x2)
+        if (format == WeightFormat::bf16 && cpu::kernels().bf16x2)
           tolerance.sum += compute_type == DType::f32 ? 0x1p-16 : 0x1p-9;
         expect_matches_oracle(GatedLinear{.y = in.uninitialized(DType::f32, {rows, n}),
                                           .x = in.normal(DType::f32, {rows, k}),
-                                          .w = in.normal(weights, {2 * n, k}),
+                                          .w = in.weight(format, {2 * n, k}),
                                           .bias = bias ? in.normal(DType::f32, {2 * n}) : Tensor{},
                                           .act = act,
                                           .compute_type = compute_type},
@@ -43,8 +50,7 @@ void expect_matches(DType weights, DType compute_type) {
 }  // namespace
 
 TEST_CASE("GatedLinear matches the oracle", "[ops]") {
-  expect_matches(DType::f32, DType::f32);
-  expect_matches(DType::bf16, DType::f32);
+  for (const auto& format : kWeightFormats) expect_matches(format.value, DType::f32);
   INFO("parts of wider tensors");
   Inputs in(2);
   expect_matches_oracle(GatedLinear{.y = in.uninitialized(DType::f32, {9, 96}).slice(1, 16, 48),
@@ -55,7 +61,7 @@ TEST_CASE("GatedLinear matches the oracle", "[ops]") {
 
 TEST_CASE("GatedLinear computes in bf16 where a machine does", "[ops]") {
   const cpu::EmulatedBf16 bf16x2;
-  for (DType compute_type : {DType::f32, DType::bf16}) expect_matches(DType::bf16, compute_type);
+  for (DType compute_type : {DType::f32, DType::bf16}) expect_matches(WeightFormat::bf16, compute_type);
 }
 
 // Its sums are those of Linear: the model may be written with either.
@@ -90,10 +96,11 @@ TEST_CASE("GatedLinear says what is wrong", "[ops]") {
   const GatedLinear good{.y = f32({3, 8}), .x = f32({3, 16}), .w = f32({16, 16}), .bias = f32({16})};
   CHECK(complaint(good) == "");
   CHECK(complaint(good, &GatedLinear::x, f32({16})) == "GatedLinear: x is f32(16), expected (rows, k)");
-  CHECK(complaint(good, &GatedLinear::w, {}) == "GatedLinear: w is absent, expected (2 n, k)");
-  CHECK(complaint(good, &GatedLinear::w, f32({15, 16})) == "GatedLinear: rows of w is 15, expected a multiple of 2");
-  CHECK(complaint(good, &GatedLinear::w, f32({16, 15})) == "GatedLinear: w is f32(16, 15), expected (16, 16)");
-  CHECK(complaint(good, &GatedLinear::w, in.uninitialized(DType::bf16, {16, 16})) == "");
+  CHECK(complaint(good, &GatedLinear::w, Weight()) == "GatedLinear: w is absent, expected (2 n, k)");
+  CHECK(complaint(good, &GatedLinear::w, Weight(f32({15, 16}))) ==
+        "GatedLinear: rows of w is 15, expected a multiple of 2");
+  CHECK(complaint(good, &GatedLinear::w, Weight(f32({16, 15}))) == "GatedLinear: w is f32(16, 15), expected (16, 16)");
+  CHECK(complaint(good, &GatedLinear::w, Weight(in.uninitialized(DType::bf16, {16, 16}))) == "");
   CHECK(complaint(good, &GatedLinear::y, f32({3, 16})) == "GatedLinear: y is f32(3, 16), expected (3, 8)");
   CHECK(complaint(good, &GatedLinear::bias, f32({8})) == "GatedLinear: bias is f32(8), expected (16)");
 }

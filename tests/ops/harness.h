@@ -24,7 +24,7 @@ template <class Op>
 void expect_matches_oracle(Backend& backend, const Op& op, Tolerance tolerance) {
   using oracle::Weights;
   CHECK(oracle::mismatch(backend, op, tolerance) == "");
-  if (weight_use_of<Op>() != WeightUse::none) CHECK(oracle::mismatch(backend, op, tolerance, Weights::packed) == "");
+  if (HasWeight<Op>) CHECK(oracle::mismatch(backend, op, tolerance, Weights::packed) == "");
 }
 
 // Every output, on every backend.
@@ -44,9 +44,9 @@ std::string complaint(const Op& op) {
   return "";
 }
 
-// The same with one tensor exchanged.
-template <class Op>
-std::string complaint(Op op, Tensor Op::*field, const Tensor& t) {
+// The same with one tensor exchanged, or the weight.
+template <class Op, class Field>
+std::string complaint(Op op, Field Op::*field, const Field& t) {
   op.*field = t;
   return complaint(op);
 }

@@ -72,6 +72,8 @@ double get(DType type, const void* from) {
       return load<uint8_t>(from);
     case DType::i8:
       return load<int8_t>(from);
+    case DType::i4:
+      break;  // has no address of its own
   }
   return 0;
 }
@@ -90,6 +92,8 @@ void put(DType type, void* to, double value) {
       return store(to, uint8_t(value));
     case DType::i8:
       return store(to, int8_t(value));
+    case DType::i4:
+      break;
   }
 }
 
@@ -98,6 +102,7 @@ namespace {
 // f(linear index, address) for each element in row-major order.
 template <class F>
 void for_elements(const Tensor& t, F&& f) {
+  if (t.dtype == DType::i4) fail("Inputs: " + t.str() + " has no elements with an address");
   const int64_t size = size_of(t.dtype);
   for (int64_t i = 0; i < t.numel(); ++i) {
     int64_t offset = 0, rest = i;
@@ -115,6 +120,43 @@ std::vector<double> read(const Tensor& t) {
   std::vector<double> out(size_t(t.numel()));
   for_elements(t, [&](int64_t i, const char* at) { out[size_t(i)] = get(t.dtype, at); });
   return out;
+}
+
+std::vector<double> read(const Weight& w) {
+  if (!w.scales) return read(w.values);
+  const int64_t *d = w.values.dim, taps = w.values.rank == 4 ? d[2] * d[3] : 1, k = d[1];
+  const std::vector<double> scales = read(w.scales);
+  const auto* bytes = static_cast<const uint8_t*>(w.values.data);
+  std::vector<double> out;
+  for (int64_t row = 0; row < d[0]; ++row)
+    for (int64_t c = 0; c < k; ++c)
+      for (int64_t tap = 0; tap < taps; ++tap) {
+        const int64_t i = (row * k + c) * taps + tap;
+        int integer = bytes[w.format() == WeightFormat::q8 ? i : i / 2];
+        if (w.format() == WeightFormat::q8 && integer >= 128) integer -= 256;
+        if (w.format() == WeightFormat::q4) {
+          integer = i % 2 ? integer / 16 : integer % 16;
+          if (integer >= 8) integer -= 16;
+        }
+        out.push_back(integer * scales[size_t((row * (k / 32) + c / 32) * taps + tap)]);
+      }
+  return out;
+}
+
+Packed::Packed(Backend& backend, const Weight& here, WeightUse use)
+    : backend_(backend), block_(backend.allocate(backend.packed_bytes(here, use))) {
+  weight_ = Weight(block_, here.format(), here.values.dim, size_t(here.values.rank));
+  // Rows may lie apart here.
+  for (int64_t row = 0; row < here.values.dim[0]; ++row)
+    for (auto [to, from] : {std::pair{&weight_.values, &here.values}, {&weight_.scales, &here.scales}})
+      if (*to && to->numel() > 0) backend.upload(to->slice(0, row, row + 1), from->slice(0, row, row + 1).data);
+  packed_ = backend.pack(weight_, use);
+  weight_.packed = packed_.get();
+}
+
+Packed::~Packed() {
+  packed_.reset();
+  backend_.release(block_);
 }
 
 Inputs::~Inputs() {
@@ -139,7 +181,7 @@ Tensor Inputs::uninitialized(DType type, std::initializer_list<int64_t> dims) {
   Tensor t(nullptr, type, dims);
   // One byte at least: blocks are told apart by their addresses.
   const size_t bytes = size_t(std::max<int64_t>(t.bytes(), 1));
-  if (posix_memalign(&t.data, 64, bytes) != 0) fail_resource("Inputs: no memory");
+  if (posix_memalign(&t.data, kAlign, bytes) != 0) fail_resource("Inputs: no memory");
   std::memset(t.data, 0xff, bytes);
   blocks_.push_back(t.data);
   live_blocks()[static_cast<char*>(t.data)] = t.bytes();
@@ -174,6 +216,21 @@ Tensor Inputs::slots(int64_t count, int64_t capacity) {
   for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[next() % i]);
   order.resize(size_t(count));
   return values(DType::i32, {count}, order);
+}
+
+Weight Inputs::weight(WeightFormat format, std::initializer_list<int64_t> dims) {
+  const auto& row = row_of(format);
+  if (row.block == 0) return normal(row.values, dims);
+  std::vector<int64_t> of_scales(dims);
+  of_scales[1] /= row.block;
+  Weight w(uninitialized(row.values, dims), Tensor(nullptr, DType::f16, of_scales.data(), of_scales.size()));
+  auto* bytes = static_cast<uint8_t*>(w.values.data);
+  for (int64_t i = 0; i < w.values.bytes(); ++i) bytes[i] = uint8_t(next());
+  // A block's numbers are about as large as normal ones.
+  const int64_t* d = w.scales.dim;
+  const double scale = format == WeightFormat::q8 ? 1.0 / 73 : 1.0 / 4.6;
+  w.scales = d[2] == 0 ? normal(DType::f16, {d[0], d[1]}, scale) : normal(DType::f16, {d[0], d[1], d[2], d[3]}, scale);
+  return w;
 }
 
 Transfer::~Transfer() {

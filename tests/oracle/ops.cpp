@@ -57,7 +57,7 @@ Sum element_of(const Values& x, const Values& w, const Values& bias, int64_t k, 
 
 template <>
 Expected oracle(const Linear& op) {
-  const int64_t rows = op.x.dim[0], k = op.x.dim[1], n = op.w.dim[0];
+  const int64_t rows = op.x.dim[0], k = op.x.dim[1], n = op.w.values.dim[0];
   const Values x = read(op.x), w = read(op.w), bias = read(op.bias), residual = read(op.residual);
   Exact y;
   for (int64_t row = 0; row < rows; ++row)
@@ -73,7 +73,7 @@ Expected oracle(const Linear& op) {
 
 template <>
 Expected oracle(const GatedLinear& op) {
-  const int64_t rows = op.x.dim[0], k = op.x.dim[1], n = op.w.dim[0] / 2;
+  const int64_t rows = op.x.dim[0], k = op.x.dim[1], n = op.w.values.dim[0] / 2;
   const Values x = read(op.x), w = read(op.w), bias = read(op.bias);
   Exact y;
   for (int64_t row = 0; row < rows; ++row)
@@ -91,7 +91,7 @@ Expected oracle(const GatedLinear& op) {
 template <>
 Expected oracle(const Conv2d& op) {
   const int64_t h = op.x.dim[1], w = op.x.dim[2], in_c = op.x.dim[3], scale = op.upsample2x ? 2 : 1;
-  const int64_t out_c = op.w.dim[0], kh = op.w.dim[2], kw = op.w.dim[3];
+  const int64_t out_c = op.w.values.dim[0], kh = op.w.values.dim[2], kw = op.w.values.dim[3];
   const Values x = read(op.x), weights = read(op.w), bias = read(op.bias), residual = read(op.residual);
   Exact y;
   for (int64_t n = 0; n < op.y.dim[0]; ++n)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,8 +34,9 @@ Expected oracle(const Op& op);
 double get(DType type, const void* from);
 void put(DType type, void* to, double value);
 
-// All of a tensor in row-major order, whatever its strides.
+// All of a tensor in row-major order, whatever its strides; of a weight that is not packed, what its numbers stand for.
 std::vector<double> read(const Tensor& t);
+std::vector<double> read(const Weight& w);
 
 // Tensors for a test, in host memory, the same for the same seed. Each lies in a block of exactly its size, so that
 // a sanitizer sees a step outside.
@@ -48,8 +50,9 @@ class Inputs {
   Tensor uninitialized(DType type, std::initializer_list<int64_t> dims);  // all bits set, NaN for floats, until written
   Tensor normal(DType type, std::initializer_list<int64_t> dims, double scale = 1);
   Tensor values(DType type, std::initializer_list<int64_t> dims, const std::vector<double>& values);
-  Tensor integers(std::initializer_list<int64_t> dims, int64_t below);  // i32 in [0, below)
-  Tensor slots(int64_t count, int64_t capacity);                        // i32 (count), distinct, below capacity
+  Tensor integers(std::initializer_list<int64_t> dims, int64_t below);      // i32 in [0, below)
+  Tensor slots(int64_t count, int64_t capacity);                            // i32 (count), distinct, below capacity
+  Weight weight(WeightFormat format, std::initializer_list<int64_t> dims);  // normal numbers, or any in blocks
 
  private:
   uint64_t next();
@@ -87,6 +90,23 @@ class Transfer {
   std::vector<Block> blocks_;
 };
 
+// A weight as a loader makes it: uploaded into a block of its own, and packed.
+class Packed {
+ public:
+  Packed(Backend& backend, const Weight& here, WeightUse use);
+  ~Packed();
+  Packed(const Packed&) = delete;
+  Packed& operator=(const Packed&) = delete;
+
+  const Weight& weight() const { return weight_; }
+
+ private:
+  Backend& backend_;
+  void* block_;
+  Weight weight_;
+  std::unique_ptr<PackedWeight> packed_;
+};
+
 // Empty, or a description of the worst element.
 std::string compare(const char* field, const Tensor& got, const Exact& exact, Tolerance tolerance);
 
@@ -100,11 +120,17 @@ void run_copy(Backend& backend, const Op& op, Weights weights, Use&& use) {
   copy.each([&](const char*, const Tensor& t, Access) {
     if (t) const_cast<Tensor&>(t) = transfer.there(t);
   });
-  if constexpr (weight_use_of<Op>() != WeightUse::none)
-    if (weights == Weights::packed) backend.pack(copy.w, weight_use_of<Op>());
-  backend.run(copy);
-  if constexpr (weight_use_of<Op>() != WeightUse::none)
-    if (weights == Weights::packed) backend.unpack(copy.w);
+  if constexpr (HasWeight<Op>) {
+    if (weights == Weights::packed) {
+      const Packed packed(backend, op.w, op.weight_use());
+      copy.w = packed.weight();
+      backend.run(copy);
+    } else {
+      backend.run(copy);
+    }
+  } else {
+    backend.run(copy);
+  }
   transfer.fetch();
   use(transfer);
 }
@@ -129,8 +155,6 @@ std::string mismatch(Backend& backend, const Op& op, Tolerance tolerance, Weight
   run_copy(backend, op, weights, [&](const Transfer& transfer) {
     const Expected expected = oracle(op);
     std::vector<Tensor> outputs;
-    if constexpr (weight_use_of<Op>() != WeightUse::none)
-      if (weights == Weights::packed) outputs.push_back(op.w);  // the backend may have brought it into its own order
     op.each([&](const char* field, const Tensor& t, Access access) {
       if (!t || access == Access::in) return;
       outputs.push_back(t);

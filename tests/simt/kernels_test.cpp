@@ -18,7 +18,7 @@ void expect_matches_oracle_however_run(const Op& op, Tolerance tolerance) {
   simt::under_each_schedule([&] {
     INFO(simt::schedule.str());
     std::string wrong;
-    oracle::run_copy(*be, op, oracle::Weights::packed, [&](const oracle::Transfer& transfer) {
+    oracle::run_copy(*be, op, oracle::Weights::as_they_are, [&](const oracle::Transfer& transfer) {
       std::vector<Tensor> outputs;
       op.each([&](const char* field, const Tensor& t, Access access) {
         if (!t || access == Access::in) return;
@@ -139,11 +139,11 @@ TEST_CASE("A row of Linear has the same bits alone, in a prompt, in any alignmen
     Inputs in(6);
     const int64_t rows = 70, k = 100, n = 40, gap = 4;
     const Tensor x = in.normal(type, {rows, k + gap}).slice(1, 0, k), w = in.normal(type, {n, k + gap}).slice(1, 0, k);
-    const auto all = oracle::result(*be, Linear{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w});
+    const auto result = [&](const Linear& op) { return oracle::result(*be, op, "y", oracle::Weights::as_they_are); };
+    const auto all = result(Linear{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w});
     const auto part = [&](int64_t begin, int64_t end, int64_t y_width) {
-      return oracle::result(*be, Linear{.y = in.uninitialized(type, {end - begin, y_width}).slice(1, 0, n),
-                                        .x = x.slice(0, begin, end),
-                                        .w = w});
+      return result(Linear{
+          .y = in.uninitialized(type, {end - begin, y_width}).slice(1, 0, n), .x = x.slice(0, begin, end), .w = w});
     };
     const auto of_all = [&](int64_t begin, int64_t end) {
       return std::vector<double>(all.begin() + begin * n, all.begin() + end * n);
@@ -161,6 +161,13 @@ TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
   Inputs in(1);
   const Tensor t = in.uninitialized(DType::f32, {2, 8});
   CHECK(error_of([&] { be->run(Convert{.y = t, .x = t}); }, ErrorKind::failed) == "Convert: has no CUDA kernel yet");
+  for (const auto& [format, name] : {std::pair{WeightFormat::q8, "q8"}, {WeightFormat::q4, "q4"}}) {
+    const Linear op{.y = in.uninitialized(DType::f16, {2, 8}),
+                    .x = in.normal(DType::f16, {2, 64}),
+                    .w = in.weight(format, {8, 64})};
+    CHECK(error_of([&] { be->run(op); }, ErrorKind::failed) ==
+          std::string("Linear: w is ") + name + "(8, 64), the CUDA backend wants f16");
+  }
   CHECK(error_of([&] { be->upload(t.slice(1, 0, 4), t.data); }, ErrorKind::failed) ==
         "CudaBackend: upload of f32(2, 4), which is not contiguous");
 

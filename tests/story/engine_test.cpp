@@ -2,8 +2,10 @@
 #include "story/engine.h"
 
 #include <cmath>
+#include <optional>
 
 #include "catch.h"
+#include "cpu/runtime/memory.h"
 #include "load/default_request.h"
 #include "seedstory/recording.h"
 #include "story/plan.h"
@@ -56,7 +58,7 @@ TEST_CASE("In stages the story is the same and only one stage is in memory", "[e
   const ModelDir model = tiny(dir);
   const StoryRequest request = short_story(model);
   const auto backend = make_cpu_backend(1);
-  Engine whole(*backend, model), staged(*backend, model, {.weight_type = DType::f32, .staged = true});
+  Engine whole(*backend, model), staged(*backend, model, {.weight_format = WeightFormat::f32, .staged = true});
   CHECK(staged.vit);
   CHECK_FALSE(staged.language.llm);
   const Made expected = make(whole, request), got = make(staged, request);
@@ -77,7 +79,7 @@ TEST_CASE("Weights in bf16 stay near those in f32", "[engine]") {
   const ModelDir model = tiny(dir);
   const StoryRequest request = short_story(model);
   const auto backend = make_cpu_backend(1);
-  Engine f32(*backend, model), bf16(*backend, model, {.weight_type = DType::bf16});
+  Engine f32(*backend, model), bf16(*backend, model, {.weight_format = WeightFormat::bf16});
   const Made expected = make(f32, request), got = make(bf16, request), again = make(bf16, request);
   REQUIRE(got.frames.size() == expected.frames.size());
   double dot = 0, a2 = 0, b2 = 0;
@@ -110,7 +112,8 @@ TEST_CASE("Without guidance the UNet sees one half, and the picture is the same"
   const auto seconds = [&](double cfg, int64_t steps) {
     request.cfg = cfg;
     request.steps = steps;
-    return make_plan(model, request, DType::f32, {.flops = 1e9, .bytes = 1e9})[Stage::diffusion].seconds;
+    return make_plan(model, request, WeightFormat::f32, nullptr, {.flops = 1e9, .bytes = 1e9})[Stage::diffusion]
+        .seconds;
   };
   CHECK(seconds(1, 9) - seconds(1, 1) < 0.75 * (seconds(2, 9) - seconds(2, 1)));
 }
@@ -119,7 +122,7 @@ TEST_CASE("A plan says what the stages take before anything is read", "[engine]"
   TempDir dir;
   const ModelDir model = tiny(dir);
   const StoryRequest request = short_story(model);
-  const Plan f32 = make_plan(model, request, DType::f32), bf16 = make_plan(model, request, DType::bf16);
+  const Plan f32 = make_plan(model, request, WeightFormat::f32), bf16 = make_plan(model, request, WeightFormat::bf16);
   int64_t sum = 0, largest = 0;
   for (const auto& [stage, name, about] : kStages) {
     CHECK(f32[stage].weight_bytes > 0);
@@ -138,11 +141,14 @@ TEST_CASE("A plan says what the stages take before anything is read", "[engine]"
   StoryRequest longer = request, longest = request, base = request;
   base.steps = 4, longer.steps = 8, longest.steps = 12;
   const Rates rates{.flops = 1e9, .bytes = 1e9}, faster{.flops = 2e9, .bytes = 2e9};
-  const Plan timed = make_plan(model, request, DType::f32, rates), twice = make_plan(model, longer, DType::f32, rates),
-             thrice = make_plan(model, longest, DType::f32, rates), once = make_plan(model, base, DType::f32, rates);
+  const Plan timed = make_plan(model, request, WeightFormat::f32, nullptr, rates),
+             twice = make_plan(model, longer, WeightFormat::f32, nullptr, rates),
+             thrice = make_plan(model, longest, WeightFormat::f32, nullptr, rates),
+             once = make_plan(model, base, WeightFormat::f32, nullptr, rates);
   for (const auto& [stage, name, about] : kStages) {
     CHECK(timed[stage].seconds > 0);
-    CHECK(timed[stage].seconds == Approx(2 * make_plan(model, request, DType::f32, faster)[stage].seconds));
+    CHECK(timed[stage].seconds ==
+          Approx(2 * make_plan(model, request, WeightFormat::f32, nullptr, faster)[stage].seconds));
   }
   const double steps = twice[Stage::diffusion].seconds - once[Stage::diffusion].seconds;
   CHECK(steps > 0);
@@ -157,12 +163,48 @@ TEST_CASE("A plan's bytes are those that a backend hands out", "[engine]") {
   TempDir dir;
   const ModelDir model = tiny(dir);
   const StoryRequest request = short_story(model);
-  const Plan plan = make_plan(model, request, DType::bf16);
+  const Plan plan = make_plan(model, request, WeightFormat::bf16);
   RecordingBackend counting;
-  Engine engine(counting, model, {.weight_type = DType::bf16});
+  Engine engine(counting, model, {.weight_format = WeightFormat::bf16});
   StoryListener listener;
   const Storyteller teller = make_storyteller(engine, request, listener);
   const Painter painter = make_painter(engine, request, listener);
   const int64_t see = plan[Stage::vision].work_bytes;  // given back by now
   CHECK(counting.held_bytes() == plan.bytes_at_once() - see);
+}
+
+// With everything that the CPU backend takes for itself: packed weights, folded kernels, scratch.
+TEST_CASE("A plan's bytes are the CPU's at its peak", "[engine]") {
+  TempDir dir;
+  const ModelDir small = tiny(dir);
+  const ModelDir nano = open_model({.dir = SEEDSTORY_SOURCE_DIR "/weights/nano"});
+  struct {
+    const ModelDir* model;
+    WeightFormat format;
+    bool staged;
+    int64_t size;
+  } cases[] = {{&small, WeightFormat::f32, false, 64}, {&nano, WeightFormat::f32, false, 128},
+               {&nano, WeightFormat::bf16, false, 64}, {&nano, WeightFormat::q8, true, 64},
+               {&nano, WeightFormat::q4, false, 256},  {&nano, WeightFormat::f16, true, 192}};
+  for (const auto& [model, format, staged, size] : cases) {
+    INFO(model->config.name << " in " << name_of(format) << (staged ? ", in stages, " : ", ") << size << " pixels");
+    StoryRequest request = short_story(*model);
+    request.frames = 1, request.steps = 2, request.width = request.height = size;
+    const auto backend = make_cpu_backend(2);
+    const Plan plan = make_plan(*model, request, format, backend.get());
+    cpu::take_peak_bytes();
+    {
+      Engine engine(*backend, *model, {.weight_format = format, .staged = staged});
+      StoryListener listener;
+      std::optional<Storyteller> teller(make_storyteller(engine, request, listener));
+      const std::optional<Frame> frame = teller->next();
+      REQUIRE(frame);
+      if (staged) teller.reset();  // told before anything is painted
+      make_painter(engine, request, listener).paint(*frame);
+    }
+    const double measured = double(cpu::take_peak_bytes());
+    const int64_t planned = staged ? plan.bytes_in_stages() : plan.bytes_at_once();
+    CHECK(measured <= 1.05 * double(planned));
+    CHECK(measured >= 0.95 * double(planned));
+  }
 }

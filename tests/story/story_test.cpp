@@ -262,7 +262,7 @@ TEST_CASE("a story has room for all that its policy keeps, and a plan counts no 
   const auto model = script.load();
   const ModelConfig& config = model->engine.config;
   const auto work_bytes = [&](const StoryRequest& request) {
-    return make_plan(open_model({.dir = script.dir.path()}), request, DType::f32)[Stage::language].work_bytes;
+    return make_plan(open_model({.dir = script.dir.path()}), request, WeightFormat::f32)[Stage::language].work_bytes;
   };
   for (const Policy policy : {Policy::window, Policy::dense, Policy::sink, Policy::mm_sink})
     for (const bool given : {false, true}) {

@@ -40,8 +40,9 @@ struct PanelRange {
   int64_t first, count, parts, step;
 };
 
-// sums <- or += piece times some panels at depth k, which are in pairs. Where the op does not say that its input may be
-// multiplied as bf16, each number of the piece is split into the sum of two, which together have 16 of its 24 bits.
+// sums <- or += piece times panels of every part at depth k, which are in pairs. Where the op does not say that its
+// input may be multiplied as bf16, each number of the piece is split into the sum of two, which together have 16 of its
+// 24 bits.
 inline void gemm_panels_bf16x2(const Panels& w, PanelRange range, int64_t k, int64_t depth, TileA a, int64_t rows,
                                DType compute_type, TileC sums, float* buffer) {
   const Bf16Kernels& run = *kernels().bf16x2;
@@ -49,55 +50,48 @@ inline void gemm_panels_bf16x2(const Panels& w, PanelRange range, int64_t k, int
   uint16_t* low = compute_type == DType::bf16 ? nullptr : terms + kMC * kKC;
   for (int64_t row = 0; row < rows; ++row)
     run.split(depth, a.data + row * a.stride, terms + row * kKC, low ? low + row * kKC : nullptr);
-  const auto multiply = [&](int64_t panels, const void* data, int64_t panel, float* to) {
-    if (panels == 0) return;
-    const auto* b = static_cast<const uint16_t*>(data) + (panel * w.depth + k) * kNR;
-    run.multiply(rows, panels, depth, terms, kKC, b, w.depth * kNR, to, sums.stride, k > 0);
-    if (low) run.multiply(rows, panels, depth, low, kKC, b, w.depth * kNR, to, sums.stride, true);
-  };
   for (int64_t part = 0; part < range.parts; ++part) {
     const int64_t first = range.first + part * range.step;
+    const auto* b = static_cast<const uint16_t*>(w.values) + (first * w.depth + k) * kNR;
     float* to = sums.data + part * sums.part_stride;
-    const int64_t whole = std::clamp<int64_t>(w.whole_count - first, 0, range.count);
-    multiply(whole, w.whole, first, to);
-    multiply(range.count - whole, w.last, 0, to + whole * kNR);
+    run.multiply(rows, range.count, depth, terms, kKC, b, w.depth * kNR, to, sums.stride, k > 0);
+    if (low) run.multiply(rows, range.count, depth, low, kKC, b, w.depth * kNR, to, sums.stride, true);
   }
 }
 
-// The same for panels [first, first + count) that are not in pairs. bf16 ones are widened into `buffer` where enough
-// rows come to pay for it, else as they are read: the same bits.
-inline void gemm_panels(const Panels& w, int64_t first, int64_t count, int64_t k, int64_t depth, TileA a, int64_t rows,
-                        float* sums, int64_t sums_stride, float* buffer) {
+// The same for panels [first, first + count) that are not in pairs. What is not f32 is widened into `buffer`, a few
+// panels at a time; bf16 only where enough rows come to pay for it, else as it is read: the same bits.
+inline void gemm_whole_panels(const Panels& w, int64_t first, int64_t count, int64_t k, int64_t depth, TileA a,
+                              int64_t rows, float* sums, int64_t sums_stride, float* buffer) {
   const Kernels& run = kernels();
-  const int64_t whole = std::clamp<int64_t>(w.whole_count - first, 0, count), stride = w.depth * kNR;
-  const int64_t at = first * stride + k * kNR;
-  if (w.type == DType::f32) {
-    run.multiply(rows, whole, depth, a.data, a.stride, static_cast<const float*>(w.whole) + at, stride, sums,
-                 sums_stride, k > 0);
-  } else if (const auto* b = static_cast<const uint16_t*>(w.whole) + at; rows < kRowsToWiden) {
-    run.gemm_bf16(rows, whole, depth, a.data, a.stride, b, stride, sums, sums_stride, k > 0);
-  } else {
-    for (int64_t i = 0; i < whole; i += kPanelsToWiden) {
-      const int64_t some = std::min(kPanelsToWiden, whole - i);
-      for (int64_t j = 0; j < some; ++j) run.widen_bf16(depth * kNR, b + (i + j) * stride, buffer + j * depth * kNR);
-      run.multiply(rows, some, depth, a.data, a.stride, buffer, depth * kNR, sums + i * kNR, sums_stride, k > 0);
-    }
+  const int64_t stride = w.depth * kNR, at = first * stride + k * kNR;
+  if (w.format == WeightFormat::f32)
+    return run.multiply(rows, count, depth, a.data, a.stride, static_cast<const float*>(w.values) + at, stride, sums,
+                        sums_stride, k > 0);
+  if (w.format == WeightFormat::bf16 && rows < kRowsToWiden)
+    return run.gemm_bf16(rows, count, depth, a.data, a.stride, static_cast<const uint16_t*>(w.values) + at, stride,
+                         sums, sums_stride, k > 0);
+  for (int64_t i = 0; i < count; i += kPanelsToWiden) {
+    const int64_t some = std::min(kPanelsToWiden, count - i);
+    for (int64_t j = 0; j < some; ++j) w.in_f32(first + i + j, k, depth, buffer + j * depth * kNR);
+    run.multiply(rows, some, depth, a.data, a.stride, buffer, depth * kNR, sums + i * kNR, sums_stride, k > 0);
   }
-  if (whole == count) return;
-  const float* last = static_cast<const float*>(w.last) + k * kNR;
-  float* to = sums + whole * kNR;
-  if (w.last_count <= kNR / 2)
-    run.gemm_half_width(rows, depth, a.data, a.stride, last, to, sums_stride, k > 0);
-  else
-    run.multiply(rows, 1, depth, a.data, a.stride, last, 0, to, sums_stride, k > 0);
 }
 
 inline void gemm_panels(const Panels& w, PanelRange range, int64_t k, int64_t depth, TileA a, int64_t rows,
                         DType compute_type, TileC sums, float* buffer) {
   if (w.bf16x2) return gemm_panels_bf16x2(w, range, k, depth, a, rows, compute_type, sums, buffer);
-  for (int64_t part = 0; part < range.parts; ++part)
-    gemm_panels(w, range.first + part * range.step, range.count, k, depth, a, rows, sums.data + part * sums.part_stride,
-                sums.stride, buffer);
+  // A last panel that is half empty takes half the time.
+  const int64_t last_rows = w.rows % kNR;
+  const bool ends_in_half = last_rows > 0 && last_rows <= kNR / 2 && range.first + range.count == range.step;
+  for (int64_t part = 0; part < range.parts; ++part) {
+    const int64_t first = range.first + part * range.step, whole = range.count - ends_in_half;
+    float* to = sums.data + part * sums.part_stride;
+    gemm_whole_panels(w, first, whole, k, depth, a, rows, to, sums.stride, buffer);
+    if (ends_in_half)
+      kernels().gemm_half_width(rows, depth, a.data, a.stride, w.in_f32(first + whole, k, depth, buffer),
+                                to + whole * kNR, sums.stride, k > 0);
+  }
 }
 
 // Rows of a task and its panels of each part, the last ones smaller.
@@ -127,32 +121,46 @@ inline TileSizes choose_tiles(int64_t rows, int64_t panels, int64_t parts, bool 
   return best;
 }
 
-// The rows times a matrix of `parts` parts, each of n columns and beginning a panel.
-//
-// load_a(first_row, rows, k, depth, thread) -> TileA; epilogue(first_row, rows, first_column, columns, TileC) for a
-// task.
-template <class LoadA, class Epilogue>
-void gemm(int64_t rows, int64_t n, const Panels& w, int64_t parts, DType compute_type, ExecContext& context,
-          LoadA&& load_a, Epilogue&& epilogue) {
-  const int threads = threads_for(double(rows) * double(w.depth) * double(n) * double(parts), context.pool.threads());
-  const int64_t part_panels = ceil_div(n, kNR);
-  const TileSizes task_size = choose_tiles(rows, part_panels, parts, w.bf16x2, threads);
-  const int64_t task_cols = task_size.panels * kNR, tasks_across = ceil_div(n, task_cols);
-  const int64_t tasks = ceil_div(rows, task_size.rows) * tasks_across;
-  const int64_t task_floats = kMC * parts * task_cols + kBufferFloats;
-  float* scratch = context.scratch.floats(threads * task_floats);
+// The tasks of a product, and the scratch of each thread: sums, a buffer, and the rows of a piece where they are
+// gathered.
+struct GemmTasks {
+  TileSizes size;
+  int threads;
+  int64_t sums_floats, task_floats;
 
-  context.pool.run(tasks, threads, [&](int64_t task, int thread) {
-    const int64_t first_row = task / tasks_across * task_size.rows;
-    const int64_t block_rows = std::min(task_size.rows, rows - first_row);
-    const int64_t first_col = task % tasks_across * task_cols, cols = std::min(task_cols, n - first_col);
-    const TileC sums{.data = scratch + thread * task_floats, .stride = parts * task_cols, .part_stride = task_cols};
-    float* buffer = sums.data + kMC * sums.stride;
+  GemmTasks(int64_t rows, const Panels& w, bool gathers, int most_threads)
+      : threads(threads_for(double(rows) * double(w.depth) * double(w.rows) * double(w.parts), most_threads)) {
+    size = choose_tiles(rows, w.part_panels(), w.parts, w.bf16x2, threads);
+    sums_floats = kMC * w.parts * size.panels * kNR;
+    task_floats = sums_floats + kBufferFloats + (gathers ? kMC * kKC : 0);
+  }
+  int64_t scratch_floats() const { return threads * task_floats; }
+};
+
+// The rows times a matrix.
+//
+// load_a(first_row, rows, k, depth, room) -> TileA, in `room` where it gathers, else null; epilogue(first_row, rows,
+// first_column, columns, TileC) for a task.
+template <class LoadA, class Epilogue>
+void gemm(int64_t rows, const Panels& w, DType compute_type, bool gathers, ExecContext& context, LoadA&& load_a,
+          Epilogue&& epilogue) {
+  const GemmTasks tasks(rows, w, gathers, context.pool.threads());
+  const int64_t task_cols = tasks.size.panels * kNR, tasks_across = ceil_div(w.rows, task_cols);
+  float* scratch = context.scratch.floats(tasks.scratch_floats());
+
+  context.pool.run(ceil_div(rows, tasks.size.rows) * tasks_across, tasks.threads, [&](int64_t task, int thread) {
+    const int64_t first_row = task / tasks_across * tasks.size.rows;
+    const int64_t block_rows = std::min(tasks.size.rows, rows - first_row);
+    const int64_t first_col = task % tasks_across * task_cols, cols = std::min(task_cols, w.rows - first_col);
+    const TileC sums{
+        .data = scratch + thread * tasks.task_floats, .stride = w.parts * task_cols, .part_stride = task_cols};
+    float* buffer = sums.data + tasks.sums_floats;
+    float* room = gathers ? buffer + kBufferFloats : nullptr;
     const PanelRange panels{
-        .first = first_col / kNR, .count = ceil_div(cols, kNR), .parts = parts, .step = part_panels};
+        .first = first_col / kNR, .count = ceil_div(cols, kNR), .parts = w.parts, .step = w.part_panels()};
     for (int64_t k = 0; k < w.depth || k == 0; k += kKC) {
       const int64_t depth = std::min(kKC, w.depth - k);
-      gemm_panels(w, panels, k, depth, load_a(first_row, block_rows, k, depth, thread), block_rows, compute_type, sums,
+      gemm_panels(w, panels, k, depth, load_a(first_row, block_rows, k, depth, room), block_rows, compute_type, sums,
                   buffer);
     }
     epilogue(first_row, block_rows, first_col, cols, sums);

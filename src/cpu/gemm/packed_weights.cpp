@@ -1,5 +1,6 @@
 #include "cpu/gemm/packed_weights.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <vector>
@@ -9,23 +10,54 @@
 namespace seedstory::cpu {
 namespace {
 
-int64_t depth_of(const Tensor& w) {
-  return w.dim[0] == 0 ? 0 : w.numel() / w.dim[0];
+constexpr int64_t kMostTaps = 256;  // of k that sum_taps() widens at a time: 16 KiB on the stack
+
+int64_t depth_of(const Weight& w) {
+  return w.values.dim[0] == 0 ? 0 : w.values.numel() / w.values.dim[0];
 }
 
-// to[k] <- row[order.stored(k)]
-template <class From, class To>
-void reorder(const From* row, DepthOrder order, int64_t depth, To* to) {
-  const int64_t channels = order.taps == 1 ? depth : order.channels;
+// A stored row is (channels, taps); the sum of Conv2d has taps outside, channels inside. A Linear has one tap.
+struct DepthOrder {
+  int64_t taps, channels;
+
+  explicit DepthOrder(const Tensor& t) : taps(t.rank == 4 ? t.dim[2] * t.dim[3] : 1), channels(t.dim[1]) {}
+};
+
+template <class T>
+void reorder(const T* row, DepthOrder order, T* to) {
   for (int64_t tap = 0; tap < order.taps; ++tap)
-    for (int64_t c = 0; c < channels; ++c)
-      if constexpr (std::is_same_v<From, To>)
-        to[tap * channels + c] = row[c * order.taps + tap];
-      else
-        to[tap * channels + c] = bf16_to_f32(row[c * order.taps + tap]);
+    for (int64_t c = 0; c < order.channels; ++c) *to++ = row[c * order.taps + tap];
 }
 
-// The place of (k, row) in a panel.
+// The panels of a weight without their memory, and how many bytes they take.
+struct Layout {
+  Panels panels;
+  bool sums_taps;  // the four kernels of an upsampling one
+  int64_t value_bytes, scale_bytes;
+
+  int64_t bytes() const { return scale_bytes == 0 ? value_bytes : aligned(value_bytes) + scale_bytes; }
+};
+
+Layout layout_of(const Weight& w, WeightUse use) {
+  const int64_t depth = depth_of(w);
+  Layout out{};
+  Panels& p = out.panels;
+  p.format = w.format();
+  p.bf16x2 = p.format == WeightFormat::bf16 && kernels().bf16x2 && depth % 2 == 0;
+  p.parts = use == WeightUse::gated_linear ? 2 : 1;
+  p.rows = w.values.dim[0] / p.parts, p.depth = depth;
+  out.sums_taps = use == WeightUse::upsample_conv && (p.format == WeightFormat::f32 || p.format == WeightFormat::bf16);
+  if (out.sums_taps) {
+    p.parts = 4, p.depth = depth / 9 * 4;
+    if (!p.bf16x2) p.format = WeightFormat::f32;
+  }
+  const int64_t numbers = p.panels() * kNR * p.depth, block = row_of(p.format).block;
+  out.value_bytes = numbers * bits_of(row_of(p.format).values) / 8;
+  out.scale_bytes = block == 0 ? 0 : numbers / block * size_of(DType::f16);
+  return out;
+}
+
+// The place of (k, row) in a panel: f32, halves and bytes as they are, or in pairs.
 struct PanelOrder {
   bool bf16x2;
 
@@ -34,61 +66,195 @@ struct PanelOrder {
   }
 };
 
-bool is_bf16x2(DType type, int64_t depth) {
-  return type == DType::bf16 && kernels().bf16x2 && depth % 2 == 0;
+// A panel of rows of T; rows from `count` on are zeros.
+template <class T>
+void write_panel(const T* rows, int64_t count, int64_t depth, PanelOrder place, T* panel) {
+  for (int64_t k = 0; k < depth; ++k)
+    for (int64_t r = 0; r < kNR; ++r) panel[place(k, r)] = r < count ? rows[r * depth + k] : T{};
 }
 
+// Two k a byte, the first in the lower half.
+void write_panel_i4(const uint8_t* rows, int64_t count, int64_t depth, uint8_t* panel) {
+  for (int64_t k = 0; k < depth; k += 2, panel += kNR)
+    for (int64_t r = 0; r < kNR; ++r)
+      panel[r] = r < count ? uint8_t(rows[r * depth + k] | rows[r * depth + k + 1] << 4) : uint8_t(0);
+}
+
+// Stored rows of a weight that is not packed, one number an element, in the order of the sum.
 template <class T>
-void pack_in_place(T* w, int64_t n, int64_t depth, DepthOrder order, PanelOrder place, ThreadPool& pool) {
-  parallel(pool, ceil_div(n, kNR), 1 + 16 * 1024 / (kNR * depth + 1), [&](int64_t begin, int64_t end) {
-    std::vector<T> rows(size_t(kNR * depth));
-    for (int64_t panel = begin; panel < end; ++panel) {
-      T* at = w + panel * kNR * depth;
-      const int64_t count = std::min(kNR, n - panel * kNR);
-      for (int64_t r = 0; r < count; ++r) reorder(at + r * depth, order, depth, &rows[size_t(r * depth)]);
-      if (count < kNR) {
-        std::copy_n(rows.data(), count * depth, at);
-        continue;
-      }
-      for (int64_t k = 0; k < depth; ++k)
-        for (int64_t r = 0; r < kNR; ++r) at[place(k, r)] = rows[size_t(r * depth + k)];
+void read_rows(const Tensor& t, int64_t first, int64_t count, T* to) {
+  const DepthOrder order(t);
+  const int64_t depth = order.taps * order.channels;
+  std::vector<T> numbers;
+  for (int64_t row = first; row < first + count; ++row, to += depth) {
+    const char* at = static_cast<const char*>(t.data) + row * t.stride[0] * bits_of(t.dtype) / 8;
+    if (t.dtype == DType::i4) {
+      numbers.resize(size_t(depth));
+      for (int64_t i = 0; i < depth; ++i) numbers[size_t(i)] = T(uint8_t(at[i / 2]) >> (i % 2 * 4) & 15);
+      reorder(numbers.data(), order, to);
+    } else {
+      reorder(reinterpret_cast<const T*>(at), order, to);
+    }
+  }
+}
+
+// f(part, panel of it, its first stored row, how many rows it has) for every panel, on all threads.
+template <class F>
+void for_panels(const Panels& p, int64_t stored_parts, ThreadPool& pool, F&& f) {
+  const int64_t a_part = p.part_panels();
+  parallel(pool, stored_parts * a_part, 1 + 16 * 1024 / (kNR * p.depth + 1), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t part = i / a_part, first = i % a_part * kNR;
+      f(i, part * p.rows + first, std::min(kNR, p.rows - first));
     }
   });
 }
 
-// The number at (row, k) of a prepared matrix (n, depth).
 template <class T>
-T packed_at(const T* w, int64_t n, int64_t depth, PanelOrder place, int64_t row, int64_t k) {
-  const int64_t panel = row / kNR;
-  if (row >= n / kNR * kNR) return w[row * depth + k];
-  return w[panel * kNR * depth + place(k, row % kNR)];
+void fill(const Tensor& from, const Panels& p, int64_t depth, T* to, ThreadPool& pool) {
+  for_panels(p, p.parts, pool, [&](int64_t panel, int64_t first, int64_t count) {
+    std::vector<T> rows(size_t(kNR * depth));
+    read_rows(from, first, count, rows.data());
+    write_panel(rows.data(), count, depth, PanelOrder{p.bf16x2}, to + panel * kNR * depth);
+  });
 }
+
+void fill_i4(const Tensor& from, const Panels& p, uint8_t* to, ThreadPool& pool) {
+  for_panels(p, p.parts, pool, [&](int64_t panel, int64_t first, int64_t count) {
+    std::vector<uint8_t> rows(size_t(kNR * p.depth));
+    read_rows(from, first, count, rows.data());
+    write_panel_i4(rows.data(), count, p.depth, to + panel * kNR * p.depth / 2);
+  });
+}
+
+// Panel (9 channels) of a 3x3 kernel -> one of its four, (4 channels), tap after tap.
+template <class TapPanel>
+void sum_places(int64_t channels, int parity, float* sums, TapPanel&& tap_panel) {
+  const int64_t tap = channels * kNR;
+  std::fill_n(sums, 4 * tap, 0.0f);
+  for (int64_t place = 0; place < 4; ++place, sums += tap) {
+    const Taps rows(parity / 2, place / 2), columns(parity % 2, place % 2);
+    for (int64_t row = rows.begin; row < rows.end; ++row)
+      for (int64_t column = columns.begin; column < columns.end; ++column)
+        kernels().add(tap, sums, tap_panel(row * 3 + column), sums);
+  }
+}
+
+// [parity][panel]
+void fill_upsample(const Tensor& from, const Panels& p, void* to, ThreadPool& pool) {
+  const int64_t channels = p.depth / 4, depth = 9 * channels, panel_numbers = kNR * p.depth;
+  for_panels(p, 1, pool, [&](int64_t panel, int64_t first, int64_t count) {
+    std::vector<float> rows(size_t(kNR * depth)), whole(size_t(kNR * depth)), sums(static_cast<size_t>(panel_numbers));
+    if (from.dtype == DType::f32) {
+      read_rows(from, first, count, rows.data());
+    } else {
+      std::vector<uint16_t> halves(size_t(kNR * depth));
+      read_rows(from, first, count, halves.data());
+      std::transform(halves.begin(), halves.end(), rows.begin(), bf16_to_f32);
+    }
+    write_panel(rows.data(), count, depth, PanelOrder{false}, whole.data());
+    for (int parity = 0; parity < 4; ++parity) {
+      sum_places(channels, parity, sums.data(), [&](int64_t tap) { return &whole[size_t(tap * channels * kNR)]; });
+      const int64_t at = (parity * p.part_panels() + panel) * panel_numbers;
+      if (p.bf16x2)
+        interleave_k2(p.depth, sums.data(), static_cast<uint16_t*>(to) + at);
+      else
+        std::copy(sums.begin(), sums.end(), static_cast<float*>(to) + at);
+    }
+  });
+}
+
+// Where panels and stored rows lie at the same places, `to` may be the weight's own memory.
+void fill(const Weight& from, const Layout& layout, void* to, uint16_t* scales, ThreadPool& pool) {
+  const Panels& p = layout.panels;
+  if (layout.sums_taps) return fill_upsample(from.values, p, to, pool);
+  switch (from.values.dtype) {
+    case DType::f32:
+      fill(from.values, p, p.depth, static_cast<float*>(to), pool);
+      break;
+    case DType::i4:
+      fill_i4(from.values, p, static_cast<uint8_t*>(to), pool);
+      break;
+    case DType::i8:
+      fill(from.values, p, p.depth, static_cast<uint8_t*>(to), pool);
+      break;
+    default:
+      fill(from.values, p, p.depth, static_cast<uint16_t*>(to), pool);
+  }
+  if (scales) fill(from.scales, p, p.depth / kWeightBlock, scales, pool);
+}
+
+Panels filled(const Weight& from, const Layout& layout, void* block, ThreadPool& pool) {
+  Panels out = layout.panels;
+  out.values = block;
+  if (layout.scale_bytes > 0) {
+    auto* scales = reinterpret_cast<uint16_t*>(static_cast<char*>(block) + aligned(layout.value_bytes));
+    out.scales = scales;
+    fill(from, layout, block, scales, pool);
+  } else {
+    fill(from, layout, block, nullptr, pool);
+  }
+  return out;
+}
+
+std::vector<char> copied(Tensor& t) {
+  std::vector<char> bytes(size_t(t.bytes()));
+  if (!bytes.empty()) std::memcpy(bytes.data(), t.data, bytes.size());
+  t.data = bytes.data();
+  return bytes;
+}
+
+struct CpuPackedWeight final : PackedWeight {
+  Panels panels;
+};
 
 }  // namespace
 
-DepthOrder depth_order(const Tensor& w) {
-  return w.rank == 4 ? DepthOrder{.taps = w.dim[2] * w.dim[3], .channels = w.dim[1]}
-                     : DepthOrder{.taps = 1, .channels = w.dim[1]};
+const float* Panels::in_f32(int64_t panel, int64_t k, int64_t count, float* buffer) const {
+  if (format == WeightFormat::f32) return static_cast<const float*>(values) + (panel * depth + k) * kNR;
+  if (parity < 0)
+    widen(panel, k, count, buffer);
+  else
+    sum_taps(panel, k, count, buffer);
+  return buffer;
 }
 
-const float* Panels::in_f32(int64_t panel, int64_t k, int64_t count, float* buffer) const {
-  const bool left_over = panel == whole_count;
-  const void* from = left_over ? last : whole;
-  const int64_t at = ((left_over ? 0 : panel) * this->depth + k) * kNR;
-  if (type == DType::f32 || (left_over && !bf16x2)) return static_cast<const float*>(from) + at;
-  const auto* bits = static_cast<const uint16_t*>(from) + at;
-  if (!bf16x2) {
-    kernels().widen_bf16(count * kNR, bits, buffer);
-    return buffer;
+// Of the panel as it is in memory.
+void Panels::widen(int64_t panel, int64_t k, int64_t count, float* to) const {
+  const int64_t at = (panel * stored_depth() + k) * kNR;
+  const auto* block_scales = scales ? scales + at / kWeightBlock : nullptr;
+  const auto* halves = static_cast<const uint16_t*>(values) + (scales ? 0 : at);
+  switch (format) {
+    case WeightFormat::f32:
+      break;  // needs none
+    case WeightFormat::f16:
+      return kernels().widen_f16(count * kNR, halves, to);
+    case WeightFormat::q8:
+      return kernels().widen_q8(count, static_cast<const int8_t*>(values) + at, block_scales, to);
+    case WeightFormat::q4:
+      return kernels().widen_q4(count, static_cast<const uint8_t*>(values) + at / 2, block_scales, to);
+    case WeightFormat::bf16:
+      if (!bf16x2) return kernels().widen_bf16(count * kNR, halves, to);
+      for (int64_t i = 0; i < count; ++i)
+        for (int64_t row = 0; row < kNR; ++row) to[i * kNR + row] = bf16_to_f32(halves[PanelOrder{true}(i, row)]);
   }
-  for (int64_t pair = 0; pair < count / 2; ++pair, bits += 2 * kNR)
-    for (int64_t row = 0; row < kNR; ++row) {
-      uint32_t both;
-      std::memcpy(&both, bits + 2 * row, sizeof both);
-      buffer[2 * pair * kNR + row] = std::bit_cast<float>(both << 16);
-      buffer[(2 * pair + 1) * kNR + row] = std::bit_cast<float>(both & 0xffff0000);
-    }
-  return buffer;
+}
+
+void Panels::sum_taps(int64_t panel, int64_t k, int64_t count, float* to) const {
+  const int64_t channels = depth / 4;
+  alignas(64) float widened[kMostTaps * kNR];
+  for (const int64_t end = k + count; k < end;) {
+    const int64_t place = k / channels, c = k % channels;
+    const int64_t some = std::min({channels - c, end - k, kMostTaps});
+    const Taps rows(parity / 2, place / 2), columns(parity % 2, place % 2);
+    std::fill_n(to, some * kNR, 0.0f);
+    for (int64_t row = rows.begin; row < rows.end; ++row)
+      for (int64_t column = columns.begin; column < columns.end; ++column) {
+        widen(panel, (row * 3 + column) * channels + c, some, widened);
+        kernels().add(some * kNR, to, widened, to);
+      }
+    k += some, to += some * kNR;
+  }
 }
 
 void interleave_k2(int64_t depth, const float* panel, uint16_t* to) {
@@ -99,113 +265,54 @@ void interleave_k2(int64_t depth, const float* panel, uint16_t* to) {
     }
 }
 
-void PackedWeights::pack(const Tensor& w, ExecContext& context) {
-  if (!w.contiguous() || w.numel() == 0) return;
-  const PanelOrder place{is_bf16x2(w.dtype, depth_of(w))};
-  if (w.dtype == DType::f32)
-    pack_in_place(static_cast<float*>(w.data), w.dim[0], depth_of(w), depth_order(w), place, context.pool);
-  else if (w.dtype == DType::bf16)
-    pack_in_place(static_cast<uint16_t*>(w.data), w.dim[0], depth_of(w), depth_order(w), place, context.pool);
-  else
-    return;
-  packed_[static_cast<const char*>(w.data)] = w;
+int64_t packed_bytes(const Weight& weight, WeightUse use) {
+  return std::max(weight.bytes(), layout_of(weight, use).bytes());
 }
 
-void PackedWeights::unpack(const Tensor& w) {
-  packed_.erase(static_cast<const char*>(w.data));
-  derived_.erase(static_cast<const char*>(w.data));
+std::unique_ptr<PackedWeight> pack_weight(const Weight& weight, WeightUse use, ExecContext& context) {
+  if (weight.values.numel() == 0) return nullptr;
+  const Layout layout = layout_of(weight, use);
+  Weight from = weight;
+  std::vector<char> values, scales;
+  const bool in_place = !layout.sums_taps && (layout.panels.parts == 1 || layout.panels.rows % kNR == 0);
+  if (!in_place) values = copied(from.values);
+  if (from.scales) scales = copied(from.scales);  // the last panel's zeros may reach where they lie
+  auto made = std::make_unique<CpuPackedWeight>();
+  made->panels = filled(from, layout, weight.values.data, context.pool);
+  return made;
 }
 
-PackedWeights::Derived PackedWeights::derived(const Tensor& w, int64_t bytes) {
-  const char* address = static_cast<const char*>(w.data);
-  const auto packed = packed_.find(address);
-  const bool is_whole = packed != packed_.end() && packed->second.bytes() == w.bytes();
-  if (!is_whole) return {derived_of_unpacked_.bytes(bytes), true};
-  const auto [made, is_new] = derived_.try_emplace(address);
-  return {made->second.bytes(bytes), is_new};
+Panels panel_shape(const Weight& weight, WeightUse use) {
+  return layout_of(weight, use).panels;
 }
 
-const Tensor* PackedWeights::whole_of(const Tensor& w, int64_t& first) const {
-  const char* address = static_cast<const char*>(w.data);
-  auto found = packed_.upper_bound(address);
-  if (found == packed_.begin()) return nullptr;
-  const Tensor& whole = (--found)->second;
-  const int64_t offset = address - found->first;
-  if (offset >= whole.bytes()) return nullptr;
-  const int64_t row_bytes = depth_of(whole) * size_of(whole.dtype);
-  first = offset / row_bytes;
-  if (offset % row_bytes != 0 || !w.contiguous() || w.dtype != whole.dtype || depth_of(w) != depth_of(whole) ||
-      first + w.dim[0] > whole.dim[0])
-    fail("cpu: " + w.str() + " is not whole rows of the prepared " + whole.str());
-  return &whole;
+int64_t room_bytes(const Weight& weight, WeightUse use) {
+  return weight.packed ? 0 : layout_of(weight, use).bytes();
 }
 
-Panels PackedWeights::panels(const Tensor& w, int64_t parts, ExecContext& context) {
-  const int64_t n = w.dim[0], depth = depth_of(w);
-  int64_t first = 0;
-  const Tensor* whole = whole_of(w, first);
-  const bool f32 = w.dtype == DType::f32;
-  const auto at = [&](int64_t offset) { return static_cast<const char*>(w.data) + offset * size_of(w.dtype); };
-  const PanelOrder place{is_bf16x2(w.dtype, depth)};
-  const DepthOrder order = depth_order(w);
-  const auto stored_row = [&](int64_t row, float* to) {
-    if (f32)
-      reorder(reinterpret_cast<const float*>(at(row * w.stride[0])), order, depth, to);
-    else
-      reorder(reinterpret_cast<const uint16_t*>(at(row * w.stride[0])), order, depth, to);
-  };
-  const auto packed_row = [&](int64_t row, float* to) {
-    const auto at = [&](const auto* data, int64_t k) {
-      return packed_at(data, whole->dim[0], depth, place, first + row, k);
-    };
-    for (int64_t k = 0; k < depth; ++k)
-      to[k] = f32 ? at(static_cast<const float*>(whole->data), k)
-                  : bf16_to_f32(at(static_cast<const uint16_t*>(whole->data), k));
-  };
-  if (const int64_t part = n / parts, padded = ceil_div(part, kNR) * kNR; parts > 1 && part != padded)
-    return copied(
-        parts * padded, depth, 0, place.bf16x2,
-        [&](int64_t row, float* to) {
-          if (row % padded >= part)
-            std::fill_n(to, depth, 0.0f);
-          else if (const int64_t from = row / padded * part + row % padded; whole)
-            packed_row(from, to);
-          else
-            stored_row(from, to);
-        },
-        context);
-  if (!whole) return copied(n, depth, 0, place.bf16x2, stored_row, context);
-  if (first % kNR != 0) return copied(n, depth, 0, place.bf16x2, packed_row, context);
-  const int64_t whole_panels = std::min(ceil_div(n, kNR), (whole->dim[0] - first) / kNR);
-  Panels out{.whole = w.data, .type = w.dtype, .whole_count = whole_panels, .bf16x2 = place.bf16x2, .depth = depth};
-  if (whole_panels * kNR < n) {
-    out.last = copied(n, depth, whole_panels, place.bf16x2, packed_row, context).whole;
-    out.last_count = n - whole_panels * kNR;
-  }
+Panels panels_of(const Weight& weight, WeightUse use, Scratch& room, ThreadPool& pool) {
+  if (!weight.packed) return filled(weight, layout_of(weight, use), room.bytes(room_bytes(weight, use)), pool);
+  Panels out = static_cast<const CpuPackedWeight*>(weight.packed)->panels;
+  const int64_t rows = weight.values.dim[0], all = out.rows * (use == WeightUse::gated_linear ? 2 : 1);
+  if (weight.first_row == 0 && rows == all) return out;
+  if (out.parts > 1) fail("cpu: rows of " + weight.str() + ", which is packed as a whole");
+  const int64_t at = weight.first_row / kNR * kNR * out.stored_depth();
+  out.values = static_cast<const char*>(out.values) + at * bits_of(row_of(out.format).values) / 8;
+  if (out.scales) out.scales += at / kWeightBlock;
+  out.rows = rows;
   return out;
 }
 
-// Panels from the first-th on, copied.
-Panels PackedWeights::copied(int64_t n, int64_t depth, int64_t first, bool bf16x2,
-                             const std::function<void(int64_t row, float* to)>& read, ExecContext& context) {
-  const int64_t panels = ceil_div(n, kNR) - first, numbers = kNR * depth;
-  float* to = copy_.floats(panels * numbers + 1);
-  parallel(context.pool, panels, 1 + 16 * 1024 / (numbers + 1), [&](int64_t begin, int64_t end) {
-    std::vector<float> buffer(size_t(2 * numbers));
-    for (int64_t panel = begin; panel < end; ++panel) {
-      const int64_t count = std::min(kNR, n - (first + panel) * kNR);
-      const float* rows[kNR];
-      for (int64_t r = 0; r < count; ++r) {
-        rows[r] = &buffer[size_t(r * depth)];
-        read((first + panel) * kNR + r, &buffer[size_t(r * depth)]);
-      }
-      float* packed = bf16x2 ? buffer.data() + numbers : to + panel * numbers;
-      kernels().pack_panel(rows, count, depth, packed);
-      if (bf16x2) interleave_k2(depth, packed, reinterpret_cast<uint16_t*>(to) + panel * numbers);
-    }
-  });
-  return {
-      .whole = to, .type = bf16x2 ? DType::bf16 : DType::f32, .whole_count = panels, .bf16x2 = bf16x2, .depth = depth};
+Panels parity_panels(const Panels& upsample, int parity) {
+  Panels out = upsample;
+  if (upsample.parts == 1) {
+    out.parity = parity, out.depth = upsample.depth / 9 * 4;
+    return out;
+  }
+  const int64_t numbers = upsample.part_panels() * kNR * upsample.depth;
+  out.parts = 1;
+  out.values = static_cast<const char*>(upsample.values) + parity * numbers * bits_of(row_of(out.format).values) / 8;
+  return out;
 }
 
 }  // namespace seedstory::cpu

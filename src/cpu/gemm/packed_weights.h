@@ -1,75 +1,66 @@
-// The weights of Linear and Conv2d as matrices in panels (microkernel.h), in the memory where they were uploaded.
+// The weights of Linear, GatedLinear and Conv2d as matrices in panels (microkernel.h), in the memory where they were
+// uploaded.
 #pragma once
 
-#include <functional>
-#include <map>
+#include <memory>
 
 #include "cpu/runtime/exec_context.h"
 #include "cpu/runtime/parallel.h"
 #include "cpu/simd/kernels.h"
-#include "seedstory/tensor.h"
+#include "seedstory/weight.h"
 
 namespace seedstory::cpu {
 
-// A matrix (n, depth) as sixteen of its rows side by side: panel i is [k][16], rows 16 i to 16 i + 15.
+// A matrix of `parts` parts, each (rows, depth), as sixteen rows side by side: a panel is [k][16], and each part begins
+// one. The last panel of a part is filled up with zeros, or with what lies behind some rows of a matrix.
 struct Panels {
-  const void* whole = nullptr;  // the panels whose sixteen rows are all there, one after another
-  DType type = DType::f32;      // of `whole`: f32 or bf16
-  int64_t whole_count = 0;
-  bool bf16x2 = false;         // bf16 in the order of Bf16Kernels
-  const void* last = nullptr;  // the panel of the rows left over, the others 0, in pairs or f32; null where none are
-  int64_t last_count = 0;      // how many those are
-  int64_t depth = 0;
+  WeightFormat format = WeightFormat::f32;
+  bool bf16x2 = false;  // bf16 in the order of Bf16Kernels
+  const void* values = nullptr;
+  const uint16_t* scales = nullptr;  // f16 [panel][block of k][16], for q8 and q4
+  int64_t rows = 0, parts = 1, depth = 0;
+  // Of a 3x3 kernel over a doubled picture, whose panels are not summed yet: which of the four kernels of 2x2 this is
+  // (Taps). `depth` is what they have, 4 channels; a panel in memory has 9 channels.
+  int parity = -1;
 
-  int64_t count() const { return whole_count + (last ? 1 : 0); }
+  int64_t part_panels() const { return ceil_div(rows, kNR); }
+  int64_t panels() const { return parts * part_panels(); }
+  int64_t stored_depth() const { return parity < 0 ? depth : depth / 4 * 9; }
 
-  // Numbers [k, k + depth) of a panel in f32, [k][16]: where they lie, or in `buffer`. k and depth even where pairs
-  // are.
-  const float* in_f32(int64_t panel, int64_t k, int64_t depth, float* buffer) const;
+  // Numbers [k, k + count) of a panel in f32, [k][16]: where they lie, or in `buffer`. k and count are multiples of 2
+  // where pairs are, of 32 where blocks are.
+  const float* in_f32(int64_t panel, int64_t k, int64_t count, float* buffer) const;
+
+ private:
+  void widen(int64_t panel, int64_t k, int64_t count, float* to) const;
+  void sum_taps(int64_t panel, int64_t k, int64_t count, float* to) const;
+};
+
+// Of a kernel's three rows over a doubled picture those that fall on the first (0) or second (1) row of x that an
+// output row sees; even output rows and odd ones differ. Columns the same. A kernel of 3x3 is so one of four kernels of
+// 2x2, [parity of the row][of the column].
+struct Taps {
+  int64_t begin, end;
+  Taps(int64_t parity, int64_t place) : begin(place == 0 ? 0 : 1 + parity), end(place == 0 ? 1 + parity : 3) {}
 };
 
 // A panel's numbers in the order of Bf16Kernels, rounded to bf16; depth even.
 void interleave_k2(int64_t depth, const float* panel, uint16_t* to);
 
-// Where a weight (n, ..) has its depth in the order of Conv2d's sum: taps outside, channels inside. A Linear has one
-// tap.
-struct DepthOrder {
-  int64_t taps = 1, channels = 0;
+// What a packed weight takes. The upsampling kernel of f32 or bf16 is held as the four kernels that it becomes; of the
+// other formats their sums are made piece by piece in the product.
+int64_t packed_bytes(const Weight& weight, WeightUse use);
 
-  // The place in a stored row (channels, taps) of the k-th number of the sum.
-  int64_t stored(int64_t k) const { return k % channels * taps + k / channels; }
-};
-DepthOrder depth_order(const Tensor& w);
+// In place, see Backend::pack.
+std::unique_ptr<PackedWeight> pack_weight(const Weight& weight, WeightUse use, ExecContext& context);
 
-// Brings weights into panels in place: a prepared weight takes no memory but its own. The rows past the last whole
-// panel stay rows (their depth in the order of the sum), since a panel of them would be longer.
-class PackedWeights {
- public:
-  void pack(const Tensor& w, ExecContext&);
-  void unpack(const Tensor& w);
+// The panels of a weight, or of some rows of one; of one that is not packed they are made in `room`. An upsampling
+// kernel gives its four by parity_panels().
+Panels panels_of(const Weight& weight, WeightUse use, Scratch& room, ThreadPool& pool);
+Panels parity_panels(const Panels& upsample, int parity);
 
-  // Memory for what an op makes of a weight: of a whole prepared one it stays, and is new once; else it stays until the
-  // next call.
-  struct Derived {
-    void* memory;
-    bool is_new;
-  };
-  Derived derived(const Tensor& w, int64_t bytes);
-
-  // The panels of a weight, or of some rows of one, prepared or not. Each of its `parts`, which lie one above the
-  // other, begins a panel. What has to be copied for it stays until the next call: all of a weight that is not prepared
-  // or whose parts are no multiple of a panel.
-  Panels panels(const Tensor& w, int64_t parts, ExecContext&);
-
- private:
-  // The prepared weight that w is rows of, and the first of them; else null.
-  const Tensor* whole_of(const Tensor& w, int64_t& first) const;
-  Panels copied(int64_t n, int64_t depth, int64_t first, bool bf16x2,
-                const std::function<void(int64_t row, float* to)>& read, ExecContext&);
-
-  std::map<const char*, Tensor> packed_;    // by the address of the weight
-  std::map<const char*, Scratch> derived_;  // the same
-  Scratch copy_, derived_of_unpacked_;
-};
+// Without their memory, and the room that they take.
+Panels panel_shape(const Weight& weight, WeightUse use);
+int64_t room_bytes(const Weight& weight, WeightUse use);
 
 }  // namespace seedstory::cpu

@@ -10,7 +10,7 @@
 namespace seedstory::cpu {
 
 template <>
-void execute(const AddRmsNorm& op, OpContext& context) {
+void execute(const AddRmsNorm& op, ExecContext& context) {
   const int64_t dim = op.h.dim[1];
   const auto* w = op.w.as<float>();
   parallel_rows(context.pool, op.h.dim[0], dim, [&](int64_t begin, int64_t end) {

@@ -65,21 +65,40 @@ void pack_bf16x2(int64_t count, const float* const* k, const float* const* v, co
     }
 }
 
+// Without its memory.
+Packed packed_shape(const Attention& op) {
+  const int64_t keys = op.k.dim[1], dim = op.q.dim[3];
+  const bool bf16x2 = op.compute_type == DType::bf16 && kernels().bf16x2 && dim % 2 == 0;
+  return {.bf16x2 = bf16x2,
+          .dim = dim,
+          .padded_dim = ceil_div(dim, kNR) * kNR,
+          .padded_keys = bf16x2 ? keys + keys % 2 : keys};
+}
+
+// Floats of a thread's block of queries.
+int64_t block_floats(const Packed& packed) {
+  return kScoresSize + kQueryBlock * (packed.padded_dim + 2) + (packed.bf16x2 ? kQueryBlock * packed.dim / 2 : 0);
+}
+
 }  // namespace
 
 template <>
-void execute(const Attention& op, OpContext& context) {
+int64_t scratch_bytes(const Attention& op, int threads) {
+  const Packed packed = packed_shape(op);
+  const int64_t of_heads = op.q.dim[0] * op.q.dim[2] * (packed.k_size() + packed.v_size());
+  return (of_heads + threads * block_floats(packed)) * int64_t(sizeof(float));
+}
+
+template <>
+void execute(const Attention& op, ExecContext& context) {
   const int64_t pictures = op.q.dim[0], queries = op.q.dim[1], heads = op.q.dim[2], dim = op.q.dim[3];
   const int64_t keys = op.k.dim[1], padded_dim = ceil_div(dim, kNR) * kNR;
   if (op.q.numel() == 0) return;
   const Kernels& run = kernels();
-  const bool bf16x2 = op.compute_type == DType::bf16 && run.bf16x2 && dim % 2 == 0;
-  Packed packed{.bf16x2 = bf16x2, .dim = dim, .padded_dim = padded_dim, .padded_keys = bf16x2 ? keys + keys % 2 : keys};
-  const int64_t q_size = bf16x2 ? kQueryBlock * dim / 2 : 0;
-  const int64_t block_size = kScoresSize + kQueryBlock * (padded_dim + 2) + q_size;
-  const int64_t all_heads = pictures * heads;
-  packed.k =
-      context.scratch.floats(all_heads * (packed.k_size() + packed.v_size()) + context.pool.threads() * block_size);
+  Packed packed = packed_shape(op);
+  const bool bf16x2 = packed.bf16x2;
+  const int64_t block_size = block_floats(packed), all_heads = pictures * heads;
+  packed.k = static_cast<float*>(context.scratch.bytes(scratch_bytes(op, context.pool.threads())));
   packed.v = packed.k + all_heads * packed.k_size();
   float* blocks = packed.v + all_heads * packed.v_size();
 

@@ -89,7 +89,13 @@ void pack_values(const float* const* rows, int64_t keys, int64_t dim, int64_t pa
 }  // namespace
 
 template <>
-void execute(const CacheAttention& op, OpContext& context) {
+int64_t scratch_bytes(const CacheAttention& op, int threads) {
+  const int64_t dim = op.q.dim[2], padded_dim = ceil_div(dim, kNR) * kNR;
+  return threads * Buffers::size(op.q.dim[0], dim, padded_dim) * int64_t(sizeof(float));
+}
+
+template <>
+void execute(const CacheAttention& op, ExecContext& context) {
   const int64_t rows = op.q.dim[0], heads = op.q.dim[1], dim = op.q.dim[2], length = *op.length.as<int32_t>();
   if (length < rows || length > op.slots.dim[0])
     fail(fmt::format("CacheAttention: length is {}, expected {} to {}", length, rows, op.slots.dim[0]));

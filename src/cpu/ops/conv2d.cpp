@@ -7,22 +7,17 @@
 //         one rounding more.
 // Bits    An element is one chain: docs/decisions/0005-own-convolution.md
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <vector>
 
 #include "cpu/ops/convolution.h"
-#include "cpu/runtime/parallel.h"
 
 namespace seedstory::cpu {
 namespace {
 
-void convolve(std::span<const Convolution> convs, OpContext& context) {
-  const Convolution& first = convs[0];
-  const int64_t columns = first.y.dim[3];
+bool in_pixels(const Convolution& conv) {
+  const int64_t columns = conv.y.dim[3];
   const bool few = columns < 2 * kNR && columns % kNR != 0;
-  if (few && first.stride == 1 && first.y.dim[2] >= kNR) return conv_direct_pixels(convs, context);
-  for (const Convolution& conv : convs) conv_im2col(conv, context);
+  return few && conv.stride == 1 && conv.y.dim[2] >= kNR;
 }
 
 // Every second row and column of t, from the given ones on.
@@ -34,82 +29,57 @@ Tensor every_second(Tensor t, int64_t row, int64_t column) {
   return t;
 }
 
-// Of a kernel's three rows over a doubled picture those that fall on the first (0) or second (1) row of x that an
-// output row sees; even output rows and odd ones differ. Columns the same.
-struct Taps {
-  int64_t begin, end;
-  Taps(int64_t parity, int64_t place) : begin(place == 0 ? 0 : 1 + parity), end(place == 0 ? 1 + parity : 3) {}
-};
-
-// The 3x3 kernel of a doubled picture as the four kernels of 2x2 that output rows and columns of each parity see:
-// [row][column], the panels of each [place][channel][16].
-std::array<Panels, 4> fold_upsample(const Tensor& kernel, const Panels& w, OpContext& context) {
-  const int64_t channels = kernel.dim[1], tap = channels * kNR, numbers = 4 * tap;
-  std::array<Panels, 4> out;
-  out.fill(w);
-  const DType type = w.bf16x2 ? DType::bf16 : DType::f32;
-  const int64_t panel_bytes = numbers * size_of(type), bytes = w.count() * panel_bytes;
-  const PackedWeights::Derived made = context.weights.derived(kernel, 4 * bytes);
-  for (int64_t i = 0; i < 4; ++i) {
-    char* at = static_cast<char*>(made.memory) + i * bytes;
-    out[size_t(i)].whole = at, out[size_t(i)].type = type, out[size_t(i)].depth = 4 * channels;
-    if (w.last) out[size_t(i)].last = at + w.whole_count * panel_bytes;
+// One, or the four of a doubled x.
+std::vector<Convolution> convolutions(const Conv2d& op, const Panels& panels) {
+  const Convolution conv{.y = op.y,
+                         .x = op.x,
+                         .residual = op.residual,
+                         .bias = op.bias ? op.bias.as<float>() : nullptr,
+                         .w = panels,
+                         .kernel_h = op.w.values.dim[2],
+                         .kernel_w = op.w.values.dim[3],
+                         .stride = op.stride,
+                         .above = op.pad_begin,
+                         .left = op.pad_begin};
+  if (!op.upsample2x) return {conv};
+  std::vector<Convolution> parts;
+  for (int parity = 0; parity < 4; ++parity) {
+    const int64_t row = parity / 2, column = parity % 2;
+    parts.push_back({.y = every_second(op.y, row, column),
+                     .x = op.x,
+                     .residual = every_second(op.residual, row, column),
+                     .bias = conv.bias,
+                     .w = parity_panels(panels, parity),
+                     .kernel_h = 2,
+                     .kernel_w = 2,
+                     .stride = 1,
+                     .above = 1 - row,
+                     .left = 1 - column});
   }
-  if (!made.is_new) return out;
-  parallel(context.pool, 4 * w.count(), 1 + 4096 / tap, [&](int64_t begin, int64_t end) {
-    std::vector<float> sums(static_cast<size_t>(numbers)), wide(static_cast<size_t>(tap));
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t parity = i / w.count(), panel = i % w.count();
-      std::fill(sums.begin(), sums.end(), 0.0f);
-      for (int64_t place = 0; place < 4; ++place) {
-        const Taps rows(parity / 2, place / 2), columns(parity % 2, place % 2);
-        float* sum = &sums[size_t(place * tap)];
-        for (int64_t row = rows.begin; row < rows.end; ++row)
-          for (int64_t column = columns.begin; column < columns.end; ++column)
-            kernels().add(tap, sum, w.in_f32(panel, (row * 3 + column) * channels, channels, wide.data()), sum);
-      }
-      char* to = static_cast<char*>(made.memory) + i * panel_bytes;
-      if (w.bf16x2)
-        interleave_k2(4 * channels, sums.data(), reinterpret_cast<uint16_t*>(to));
-      else
-        std::memcpy(to, sums.data(), size_t(panel_bytes));
-    }
-  });
-  return out;
+  return parts;
 }
 
 }  // namespace
 
 template <>
-void execute(const Conv2d& op, OpContext& context) {
+int64_t scratch_bytes(const Conv2d& op, int threads) {
+  if (op.y.numel() == 0) return 0;
+  const std::vector<Convolution> convs = convolutions(op, panel_shape(op.w, op.weight_use()));
+  int64_t floats = 0;
+  if (in_pixels(convs[0]))
+    floats = direct_floats(convs, threads);
+  else
+    for (const Convolution& conv : convs) floats = std::max(floats, im2col_floats(conv, threads));
+  return floats * int64_t(sizeof(float)) + room_bytes(op.w, op.weight_use());
+}
+
+template <>
+void execute(const Conv2d& op, ExecContext& context) {
   if (op.y.numel() == 0) return;
-  Convolution conv{.y = op.y,
-                   .x = op.x,
-                   .residual = op.residual,
-                   .bias = op.bias ? op.bias.as<float>() : nullptr,
-                   .w = context.weights.panels(op.w, 1, context),
-                   .kernel_h = op.w.dim[2],
-                   .kernel_w = op.w.dim[3],
-                   .stride = op.stride,
-                   .above = op.pad_begin,
-                   .left = op.pad_begin};
-  if (!op.upsample2x) return convolve({&conv, 1}, context);
-  const std::array<Panels, 4> sums = fold_upsample(op.w, conv.w, context);
-  std::array<Convolution, 4> parts;
-  for (int64_t i = 0; i < 4; ++i) {
-    const int64_t row = i / 2, column = i % 2;
-    parts[size_t(i)] = {.y = every_second(op.y, row, column),
-                        .x = op.x,
-                        .residual = every_second(op.residual, row, column),
-                        .bias = conv.bias,
-                        .w = sums[size_t(i)],
-                        .kernel_h = 2,
-                        .kernel_w = 2,
-                        .stride = 1,
-                        .above = 1 - row,
-                        .left = 1 - column};
-  }
-  convolve(parts, context);
+  Scratch room;
+  const auto convs = convolutions(op, panels_of(op.w, op.weight_use(), room, context.pool));
+  if (in_pixels(convs[0])) return conv_direct_pixels(convs, context);
+  for (const Convolution& conv : convs) conv_im2col(conv, context);
 }
 
 }  // namespace seedstory::cpu

@@ -56,7 +56,7 @@ class Lines {
       for (int64_t at = 0; at < width; at += kMostPixels)
         for (size_t i = 0; i < convs_.size(); ++i)
           pixels(i, (picture * conv_.y.dim[1] + y + line) * conv_.y.dim[2] + x + at, std::min(kMostPixels, width - at),
-                 panels + int64_t(i) * conv_.w.count(), buffer + line * channels_ * stride_ + at);
+                 panels + int64_t(i) * conv_.w.panels(), buffer + line * channels_ * stride_ + at);
   }
 
  private:
@@ -104,12 +104,17 @@ class Lines {
 
 }  // namespace
 
-void conv_direct_pixels(std::span<const Convolution> convs, OpContext& context) {
+int64_t direct_floats(std::span<const Convolution> convs, int threads) {
+  const Panels& w = convs[0].w;
+  return threads * Lines(convs).tile_floats() + w.panels() * int64_t(convs.size()) * w.depth * kNR;
+}
+
+void conv_direct_pixels(std::span<const Convolution> convs, ExecContext& context) {
   const Lines lines(convs);
   const Panels& w = convs[0].w;
-  const int64_t panel_floats = w.depth * kNR, buffer_floats = lines.tile_floats(), of_each = w.count();
+  const int64_t panel_floats = w.depth * kNR, buffer_floats = lines.tile_floats(), of_each = w.panels();
   const int64_t all = of_each * int64_t(convs.size());
-  float* wide = context.scratch.floats(context.pool.threads() * buffer_floats + all * panel_floats);
+  float* wide = context.scratch.floats(direct_floats(convs, context.pool.threads()));
   float* buffers = wide + all * panel_floats;
   std::vector<const float*> panels;
   for (int64_t i = 0; i < all; ++i)

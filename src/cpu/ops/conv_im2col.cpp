@@ -79,17 +79,18 @@ bool is_linear(const Convolution& conv) {
 
 }  // namespace
 
-void conv_im2col(const Convolution& conv, OpContext& context) {
+int64_t im2col_floats(const Convolution& conv, int threads) {
+  return GemmTasks(conv.y.rows(), conv.w, !is_linear(conv), threads).scratch_floats();
+}
+
+void conv_im2col(const Convolution& conv, ExecContext& context) {
   const int64_t step = conv.x.stride[2], width = conv.y.dim[2];  // step: from a pixel to the next
   const bool linear = is_linear(conv);
   const Im2col gather(conv);
-  constexpr int64_t kRoom = kMC * kKC;
-  float* buffer = linear ? nullptr : context.im2col.floats(context.pool.threads() * kRoom);
   gemm(
-      conv.y.rows(), conv.y.dim[3], conv.w, 1, DType::bf16, context,
-      [&](int64_t first, int64_t rows, int64_t k, int64_t depth, int thread) {
+      conv.y.rows(), conv.w, DType::bf16, !linear, context,
+      [&](int64_t first, int64_t rows, int64_t k, int64_t depth, float* to) {
         if (linear) return TileA{static_cast<const float*>(conv.x.data) + first * step + k, step};
-        float* to = buffer + thread * kRoom;
         gather(first, rows, k, depth, to);
         return TileA{to, depth};
       },

@@ -31,7 +31,7 @@ void store(DType type, char* row, int64_t i, float value) {
 }  // namespace
 
 template <>
-void execute(const Convert& op, OpContext& context) {
+void execute(const Convert& op, ExecContext& context) {
   const int64_t cols = op.x.cols();
   const bool moves = op.x.dtype == op.y.dtype && op.scale == 1;
   if (moves && op.x.contiguous() && op.y.contiguous()) {
@@ -52,7 +52,7 @@ void execute(const Convert& op, OpContext& context) {
 }
 
 template <>
-void execute(const Embed& op, OpContext&) {
+void execute(const Embed& op, ExecContext&) {
   const auto* ids = op.ids.as<int32_t>();
   const size_t row_bytes = size_t(op.y.cols() * size_of(op.y.dtype));
   for (int64_t row = 0; row < op.y.dim[0]; ++row)

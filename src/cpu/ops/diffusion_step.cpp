@@ -17,7 +17,7 @@
 namespace seedstory::cpu {
 
 template <>
-void execute(const Sinusoid& op, OpContext&) {
+void execute(const Sinusoid& op, ExecContext&) {
   const auto* times = op.t.as<float>();
   const int64_t half = op.y.dim[1] / 2;
   const float log_period = float(-std::log(10000.0));
@@ -50,7 +50,7 @@ void weighted_sum(const Row& c, int64_t cols, const float* x, const float* uncon
 }  // namespace
 
 template <>
-void execute(const ScaleInput& op, OpContext& context) {
+void execute(const ScaleInput& op, ExecContext& context) {
   const float input = row_of_step(op.coefficients, op.step).input;
   Tensor x = op.x, y = op.y;
   join_pixels({&x, &y});
@@ -66,7 +66,7 @@ void execute(const ScaleInput& op, OpContext& context) {
 }
 
 template <>
-void execute(const SchedulerStep& op, OpContext& context) {
+void execute(const SchedulerStep& op, ExecContext& context) {
   const StepCoefficients& c = row_of_step(op.coefficients, op.step);
   Tensor latent = op.x, m = op.m, history = op.history;
   join_pixels({&latent, &m, &history});

@@ -9,7 +9,7 @@
 namespace seedstory::cpu {
 
 template <>
-void execute(const Add& op, OpContext& context) {
+void execute(const Add& op, ExecContext& context) {
   // A repeated axis is one with stride 0.
   Tensor b = op.b;
   for (int axis = 0; axis < b.rank; ++axis) {
@@ -31,7 +31,7 @@ void execute(const Add& op, OpContext& context) {
 }
 
 template <>
-void execute(const Activate& op, OpContext& context) {
+void execute(const Activate& op, ExecContext& context) {
   const int64_t cols = op.y.cols();
   parallel_rows(context.pool, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) kernels().activate(cols, op.act, row_of(op.x, row), row_of(op.y, row));

@@ -6,16 +6,29 @@
 
 namespace seedstory::cpu {
 
-// The threads and scratch that a matrix product needs are ExecContext's; an op has the packed weights as well.
-struct OpContext : ExecContext {
-  explicit OpContext(int threads) : ExecContext(threads) {}
-  PackedWeights weights;
-};
-
 // Runs an op whose tensors are of types that the CPU has. Defined for each op of ops.h, in the file of its name or of
 // its kind: elementwise.cpp, convert_gather.cpp, token_reductions.cpp, diffusion_step.cpp. The linker names what is
 // missing.
 template <class Op>
-void execute(const Op& op, OpContext& context);
+void execute(const Op& op, ExecContext& context);
+
+// What it takes of ExecContext::scratch, and beside it, on so many threads. A function of types and shapes alone: no
+// tensor's memory is looked at.
+template <class Op>
+int64_t scratch_bytes(const Op&, int /*threads*/) {
+  return 0;
+}
+template <>
+int64_t scratch_bytes(const Linear& op, int threads);
+template <>
+int64_t scratch_bytes(const GatedLinear& op, int threads);
+template <>
+int64_t scratch_bytes(const Conv2d& op, int threads);
+template <>
+int64_t scratch_bytes(const GroupNorm& op, int threads);
+template <>
+int64_t scratch_bytes(const Attention& op, int threads);
+template <>
+int64_t scratch_bytes(const CacheAttention& op, int threads);
 
 }  // namespace seedstory::cpu

@@ -26,21 +26,40 @@ int64_t pixels_in_one(const GroupNorm& op, int64_t run) {
   return run % fold == 0 && op.x.stride[2] == channels && op.y.stride[2] == channels ? fold : 1;
 }
 
+// A picture cut into pieces.
+struct Pieces {
+  int64_t pixels, run, fold, lanes, places, pieces_a_run, pieces;
+
+  explicit Pieces(const GroupNorm& op) {
+    const int64_t width = op.x.dim[2];
+    // Pixels are one run of lines where the views allow it, else one a row of the picture.
+    const auto is_run = [&](const Tensor& t) { return t.dim[1] == 1 || t.stride[1] == width * t.stride[2]; };
+    pixels = op.x.dim[1] * width, run = is_run(op.x) && is_run(op.y) ? pixels : width;
+    fold = pixels_in_one(op, run), lanes = op.x.dim[3] * fold, places = run / fold;
+    pieces_a_run = (places + kPixels - 1) / kPixels, pieces = pixels / run * pieces_a_run;
+  }
+};
+
 }  // namespace
 
 template <>
-void execute(const GroupNorm& op, OpContext& context) {
-  const int64_t pictures = op.x.dim[0], width = op.x.dim[2], channels = op.x.dim[3];
+int64_t scratch_bytes(const GroupNorm& op, int /*threads*/) {
+  if (op.x.numel() == 0) return 0;
+  const Pieces cut(op);
+  return op.x.dim[0] * (cut.pieces * 3 + 2) * cut.lanes * int64_t(sizeof(float));
+}
+
+template <>
+void execute(const GroupNorm& op, ExecContext& context) {
+  const int64_t pictures = op.x.dim[0], channels = op.x.dim[3];
   if (op.x.numel() == 0) return;
   const auto *w = op.w.as<float>(), *b = op.b.as<float>();
-  // Pixels are one run of lines where the views allow it, else one a row of the picture.
-  const auto is_run = [&](const Tensor& t) { return t.dim[1] == 1 || t.stride[1] == width * t.stride[2]; };
-  const int64_t pixels = op.x.dim[1] * width, run = is_run(op.x) && is_run(op.y) ? pixels : width;
-  const int64_t fold = pixels_in_one(op, run), lanes = channels * fold, places = run / fold;
-  const int64_t pieces_a_run = (places + kPixels - 1) / kPixels, pieces = pixels / run * pieces_a_run;
+  const Pieces cut(op);
+  const int64_t pixels = cut.pixels, run = cut.run, fold = cut.fold, lanes = cut.lanes, places = cut.places;
+  const int64_t pieces_a_run = cut.pieces_a_run, pieces = cut.pieces;
 
   // sums: [picture][piece][centre, first, second][lane]
-  float* sums = context.scratch.floats(pictures * (pieces * 3 + 2) * lanes);
+  auto* sums = static_cast<float*>(context.scratch.bytes(scratch_bytes(op, context.pool.threads())));
   float* affine = sums + pictures * pieces * 3 * lanes;  // [picture][scale, offset][lane]
   const auto places_of = [&](int64_t piece) { return std::min(kPixels, places - piece % pieces_a_run * kPixels); };
 

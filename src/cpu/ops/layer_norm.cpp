@@ -10,7 +10,7 @@
 namespace seedstory::cpu {
 
 template <>
-void execute(const LayerNorm& op, OpContext& context) {
+void execute(const LayerNorm& op, ExecContext& context) {
   const int64_t dim = op.x.cols();
   const auto *w = op.w.as<float>(), *b = op.b.as<float>();
   parallel_rows(context.pool, op.x.rows(), dim, [&](int64_t begin, int64_t end) {

@@ -14,13 +14,34 @@
 
 namespace seedstory::cpu {
 
+namespace {
+
+template <class Op>
+int64_t product_bytes(const Op& op, int threads) {
+  if (op.y.numel() == 0) return 0;
+  const GemmTasks tasks(op.x.dim[0], panel_shape(op.w, op.weight_use()), false, threads);
+  return tasks.scratch_floats() * int64_t(sizeof(float)) + room_bytes(op.w, op.weight_use());
+}
+
+}  // namespace
+
 template <>
-void execute(const Linear& op, OpContext& context) {
-  const int64_t rows = op.x.dim[0], n = op.w.dim[0];
-  if (rows == 0 || n == 0) return;
+int64_t scratch_bytes(const Linear& op, int threads) {
+  return product_bytes(op, threads);
+}
+template <>
+int64_t scratch_bytes(const GatedLinear& op, int threads) {
+  return product_bytes(op, threads);
+}
+
+template <>
+void execute(const Linear& op, ExecContext& context) {
+  const int64_t rows = op.x.dim[0];
+  if (op.y.numel() == 0) return;
+  Scratch room;
   gemm(
-      rows, n, context.weights.panels(op.w, 1, context), 1, op.compute_type, context,
-      [&](int64_t first, int64_t, int64_t k, int64_t, int) {
+      rows, panels_of(op.w, op.weight_use(), room, context.pool), op.compute_type, false, context,
+      [&](int64_t first, int64_t, int64_t k, int64_t, float*) {
         return TileA{row_of(op.x, first) + k, op.x.stride[0]};
       },
       [&](int64_t row, int64_t count, int64_t column, int64_t columns, TileC sums) {
@@ -30,13 +51,14 @@ void execute(const Linear& op, OpContext& context) {
 }
 
 template <>
-void execute(const GatedLinear& op, OpContext& context) {
+void execute(const GatedLinear& op, ExecContext& context) {
   const int64_t rows = op.x.dim[0], n = op.y.dim[1];
   if (rows == 0 || n == 0) return;
   const float* bias = op.bias ? op.bias.as<float>() : nullptr;
+  Scratch room;
   gemm(
-      rows, n, context.weights.panels(op.w, 2, context), 2, op.compute_type, context,
-      [&](int64_t first, int64_t, int64_t k, int64_t, int) {
+      rows, panels_of(op.w, op.weight_use(), room, context.pool), op.compute_type, false, context,
+      [&](int64_t first, int64_t, int64_t k, int64_t, float*) {
         return TileA{row_of(op.x, first) + k, op.x.stride[0]};
       },
       [&](int64_t row, int64_t count, int64_t column, int64_t columns, TileC sums) {

@@ -36,7 +36,7 @@ std::vector<int32_t> ids_with_rules(const PickToken& op) {
 }  // namespace
 
 template <>
-void execute(const PickToken& op, OpContext&) {
+void execute(const PickToken& op, ExecContext&) {
   const auto* logits = op.logits.as<float>();
   const int64_t vocab = op.logits.dim[1];
   Best best;

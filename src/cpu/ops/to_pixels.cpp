@@ -21,7 +21,7 @@ uint8_t rounded(float v) {
 }  // namespace
 
 template <>
-void execute(const ToPixels& op, OpContext& context) {
+void execute(const ToPixels& op, ExecContext& context) {
   Tensor x = op.x, y = op.y;
   join_pixels({&x, &y});
   std::atomic<int32_t> bad = 0;

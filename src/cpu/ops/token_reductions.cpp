@@ -17,7 +17,7 @@ constexpr int64_t kColumns = 32;  // a task: two cache lines of each token, 32 s
 
 // body(n, first, count): columns [first, first + count) of picture n.
 template <class Body>
-void for_columns(const Tensor& x, OpContext& context, Body&& body) {
+void for_columns(const Tensor& x, ExecContext& context, Body&& body) {
   const int64_t dim = x.dim[2], parts = (dim + kColumns - 1) / kColumns;
   const int64_t grain = 16 * 1024 / std::max<int64_t>(x.dim[1] * kColumns, 1) + 1;
   parallel(context.pool, x.dim[0] * parts, grain, [&](int64_t begin, int64_t end) {
@@ -31,7 +31,7 @@ void for_columns(const Tensor& x, OpContext& context, Body&& body) {
 }  // namespace
 
 template <>
-void execute(const NormalizeTokens& op, OpContext& context) {
+void execute(const NormalizeTokens& op, ExecContext& context) {
   const int64_t tokens = op.x.dim[1];
   for_columns(op.x, context, [&](int64_t n, int64_t first, int64_t count) {
     double squares[kColumns] = {};
@@ -53,7 +53,7 @@ void execute(const NormalizeTokens& op, OpContext& context) {
 }
 
 template <>
-void execute(const MeanTokens& op, OpContext& context) {
+void execute(const MeanTokens& op, ExecContext& context) {
   const int64_t tokens = op.x.dim[1];
   for_columns(op.x, context, [&](int64_t n, int64_t first, int64_t count) {
     double sum[kColumns] = {};

@@ -11,7 +11,6 @@ struct ExecContext {
 
   ThreadPool pool;
   Scratch scratch;
-  Scratch im2col;  // Conv2d's rows, beside the product's sums in `scratch`
 };
 
 }  // namespace seedstory::cpu

@@ -9,8 +9,12 @@ namespace seedstory::cpu {
 // /proc/meminfo's MemAvailable and what its groups leave. The largest int64_t where neither says.
 int64_t free_memory();
 
-// 64-byte aligned, contents undefined, for std::free(); null where there is none. Large ones lie on large pages if the
-// system has some: a model's weights are millions of small ones.
+// At a multiple of kAlign (seedstory/weight.h), contents undefined; null where there is none. Large ones lie on large
+// pages if the system has some: a model's weights are millions of small ones.
 void* allocate(int64_t bytes);
+void release(void* memory);
+
+// The most that was allocated and not released at once since the last call, by all of the process.
+int64_t take_peak_bytes();
 
 }  // namespace seedstory::cpu

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 
 #include "cpu/runtime/memory.h"
@@ -28,7 +27,7 @@ class Scratch {
 
  private:
   struct Free {
-    void operator()(void* p) const { std::free(p); }
+    void operator()(void* p) const { release(p); }
   };
   std::unique_ptr<void, Free> memory_;
   int64_t size_ = 0;

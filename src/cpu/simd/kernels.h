@@ -43,6 +43,11 @@ struct Kernels {
                       int64_t places, float* c);
   void (*copy_rows)(int64_t rows, int64_t count, const float* from, int64_t from_stride, float* to, int64_t to_stride);
   void (*widen_bf16)(int64_t count, const uint16_t* x, float* y);
+  void (*widen_f16)(int64_t count, const uint16_t* x, float* y);
+  // y [k][16] <- a panel's numbers [k][16], each times its block's scale, f16 [k / 32][16]; exact. depth is a multiple
+  // of 32. Of q4 a byte holds k and k + 1.
+  void (*widen_q8)(int64_t depth, const int8_t* x, const uint16_t* scales, float* y);
+  void (*widen_q4)(int64_t depth, const uint8_t* x, const uint16_t* scales, float* y);
   void (*weighted_sum)(int64_t count, const float* weights, const float* const* rows, int64_t n, float* out);
   // y <- act(c + bias) + residual, row by row; bias and residual may be null.
   void (*epilogue)(int64_t rows, int64_t n, const float* c, int64_t c_stride, const float* bias, Activation act,

@@ -33,6 +33,17 @@ struct Lanes {
     };
     return {wide(p), wide(p + 8)};
   }
+  static Lanes load_f16(const uint16_t* p) {
+    const auto* at = reinterpret_cast<const __m128i*>(p);
+    return {_mm256_cvtph_ps(_mm_loadu_si128(at)), _mm256_cvtph_ps(_mm_loadu_si128(at + 1))};
+  }
+  static Lanes load_i8(const int8_t* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+  }
+  static Lanes load_low_i4(const uint8_t* p) { return load_i4<28>(p); }
+  static Lanes load_high_i4(const uint8_t* p) { return load_i4<24>(p); }
   static Lanes load(const float* p, int64_t count) {
     return {_mm256_maskload_ps(p, first(count)), _mm256_maskload_ps(p + 8, first(count - 8))};
   }
@@ -51,6 +62,14 @@ struct Lanes {
   }
 
  private:
+  template <int kShift>
+  static Lanes load_i4(const uint8_t* p) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const auto wide = [](__m128i b) {
+      return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(_mm256_cvtepu8_epi32(b), kShift), 28));
+    };
+    return {wide(bytes), wide(_mm_srli_si128(bytes, 8))};
+  }
   static __m256i first(int64_t count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }

@@ -30,6 +30,14 @@ struct Lanes {
     const __m512i bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
     return {_mm512_castsi512_ps(_mm512_slli_epi32(bits, 16))};
   }
+  static Lanes load_f16(const uint16_t* p) {
+    return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+  }
+  static Lanes load_i8(const int8_t* p) {
+    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+  }
+  static Lanes load_low_i4(const uint8_t* p) { return load_i4<28>(p); }
+  static Lanes load_high_i4(const uint8_t* p) { return load_i4<24>(p); }
   static Lanes load(const float* p, int64_t count) { return {_mm512_maskz_loadu_ps(first(count), p)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   void store(float* p, int64_t count) const { _mm512_mask_storeu_ps(p, first(count), v); }
@@ -39,6 +47,11 @@ struct Lanes {
   }
 
  private:
+  template <int kShift>
+  static Lanes load_i4(const uint8_t* p) {
+    const __m512i wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return {_mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(wide, kShift), 28))};
+  }
   static __mmask16 first(int64_t count) {
     return count >= kCount ? __mmask16(0xffff) : count <= 0 ? __mmask16(0) : __mmask16((1 << count) - 1);
   }

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "seedstory/float16.h"
+
 namespace seedstory::cpu::portable {
 
 // Sixteen floats that go through the same operations side by side. The three Lanes (portable, AVX2, AVX-512) have the
@@ -53,6 +55,19 @@ struct Lanes {
   }
   static Lanes load(const uint16_t* p) {  // bf16
     return each([&](int i) { return std::bit_cast<float>(uint32_t{p[i]} << 16); });
+  }
+  static Lanes load_f16(const uint16_t* p) {
+    return each([&](int i) { return f16_to_f32(p[i]); });
+  }
+  static Lanes load_i8(const int8_t* p) {
+    return each([&](int i) { return float(p[i]); });
+  }
+  // Two's complement in half a byte: the lower or the higher half of sixteen bytes.
+  static Lanes load_low_i4(const uint8_t* p) {
+    return each([&](int i) { return float((p[i] & 15) - (p[i] << 1 & 16)); });
+  }
+  static Lanes load_high_i4(const uint8_t* p) {
+    return each([&](int i) { return float((p[i] >> 4) - (p[i] >> 3 & 16)); });
   }
   // The first `count` of them; the others are 0 and their memory is not touched.
   static Lanes load(const float* p, int64_t count) {

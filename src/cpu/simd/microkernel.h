@@ -151,6 +151,27 @@ void widen_bf16(int64_t count, const uint16_t* x, float* y) {
   for (int64_t i = 0; i < count; i += kNR) Lanes::load(x + i).store(y + i);
 }
 
+template <class Lanes>
+void widen_f16(int64_t count, const uint16_t* x, float* y) {
+  for (int64_t i = 0; i < count; i += kNR) Lanes::load_f16(x + i).store(y + i);
+}
+
+// An integer of 8 bits times 11 bits fits f32's 24.
+template <class Lanes>
+void widen_q8(int64_t depth, const int8_t* x, const uint16_t* scales, float* y) {
+  for (int64_t k = 0; k < depth; ++k, x += kNR, y += kNR)
+    (Lanes::load_i8(x) * Lanes::load_f16(scales + k / kWeightBlock * kNR)).store(y);
+}
+
+template <class Lanes>
+void widen_q4(int64_t depth, const uint8_t* x, const uint16_t* scales, float* y) {
+  for (int64_t k = 0; k < depth; k += 2, x += kNR, y += 2 * kNR) {
+    const Lanes scale = Lanes::load_f16(scales + k / kWeightBlock * kNR);
+    (Lanes::load_low_i4(x) * scale).store(y);
+    (Lanes::load_high_i4(x) * scale).store(y + kNR);
+  }
+}
+
 // out[c] <- out[c] + sum over r of weights[r] rows[r][c]: one row of a product with a matrix that is not packed, with
 // the bits of multiply().
 template <class Lanes, int W, class... Count>

@@ -1,0 +1,149 @@
+// The formats that weights are held in: rounding, and what the loader makes of a file.
+#include "model/quantize.h"
+
+#include <cmath>
+
+#include "catch.h"
+#include "cpu/cpu_backend.h"
+#include "made_model.h"
+#include "model/llama.h"
+#include "model/vae.h"
+#include "run.h"
+#include "seedstory/float16.h"
+
+using namespace seedstory;
+
+namespace {
+
+// A weight in host memory.
+struct Rounded {
+  Rounded(WeightFormat format, std::vector<int64_t> shape, const std::vector<float>& numbers)
+      : memory(4096 + numbers.size() * 4), weight(memory.data(), format, shape.data(), shape.size()) {
+    wrong = round_weight(numbers.data(), weight);
+  }
+  int integer(int64_t i) const {
+    const auto* bytes = static_cast<const int8_t*>(weight.values.data);
+    if (weight.format() == WeightFormat::q8) return bytes[i];
+    const int half = (uint8_t(bytes[i / 2]) >> (i % 2 * 4)) & 15;
+    return half < 8 ? half : half - 16;
+  }
+  float scale(int64_t block) const { return f16_to_f32(static_cast<const uint16_t*>(weight.scales.data)[block]); }
+
+  std::vector<char> memory;
+  Weight weight;
+  std::string wrong;
+};
+
+}  // namespace
+
+TEST_CASE("Blocks are rounded as Q8_0 and Q4_0 are", "[model]") {
+  std::vector<float> numbers(64);
+  numbers[0] = 1, numbers[1] = -4, numbers[2] = 3.9f, numbers[3] = 0.26f, numbers[4] = 0.24f, numbers[5] = -0.5f;
+  numbers[32] = 254;
+  const Rounded q4(WeightFormat::q4, {1, 64}, numbers);
+  REQUIRE(q4.wrong.empty());
+  // The number of the largest size is -8 scales: its sign is the scale's.
+  CHECK(q4.scale(0) == 0.5f);
+  for (const auto& [i, expected] :
+       std::vector<std::pair<int, int>>{{0, 2}, {1, -8}, {2, 7}, {3, 1}, {4, 0}, {5, -1}, {6, 0}})
+    CHECK(q4.integer(i) == expected);
+  CHECK(q4.scale(1) == -31.75f);
+  CHECK(q4.integer(32) == -8);
+
+  const Rounded q8(WeightFormat::q8, {1, 64}, numbers);
+  REQUIRE(q8.wrong.empty());
+  CHECK(q8.scale(1) == 2.0f);
+  CHECK(q8.integer(32) == 127);
+  CHECK(q8.scale(0) == f16_to_f32(f32_to_f16(4.0f / 127)));
+  CHECK(q8.integer(1) == -127);
+  CHECK(q8.integer(0) == 32);
+
+  INFO("a block of zeros, and one that is too small for a scale");
+  numbers.assign(64, 0);
+  numbers[40] = 1e-9f;
+  for (const WeightFormat format : {WeightFormat::q8, WeightFormat::q4}) {
+    const Rounded zeros(format, {1, 64}, numbers);
+    CHECK(zeros.wrong.empty());
+    for (int i = 0; i < 64; ++i) CHECK(float(zeros.integer(i)) * zeros.scale(i / 32) == 0);
+  }
+}
+
+TEST_CASE("A rounded weight is off by at most half a step, along k at each place of a kernel", "[model]") {
+  const int64_t n = 3, k = 64, taps = 9;
+  const std::vector<float> numbers = made_values(n * k * taps, 7);
+  for (const WeightFormat format : {WeightFormat::q8, WeightFormat::q4}) {
+    const Rounded w(format, {n, k, 3, 3}, numbers);
+    REQUIRE(w.wrong.empty());
+    CHECK(w.weight.scales.str() == "f16(3, 2, 3, 3)");
+    for (int64_t row = 0; row < n; ++row)
+      for (int64_t c = 0; c < k; ++c)
+        for (int64_t tap = 0; tap < taps; ++tap) {
+          const int64_t i = (row * k + c) * taps + tap;
+          const float scale = w.scale((row * 2 + c / 32) * taps + tap);
+          // Q4_0 has no +8: there a number may be off by a whole step.
+          const double most = (format == WeightFormat::q8 ? 0.51 : 1.01) * std::fabs(scale);
+          REQUIRE(std::fabs(numbers[size_t(i)] - float(w.integer(i)) * scale) <= most);
+        }
+  }
+}
+
+TEST_CASE("What a format cannot hold is said", "[model]") {
+  std::vector<float> numbers(32, 1.0f);
+  numbers[9] = 70000;
+  CHECK(Rounded(WeightFormat::f16, {1, 32}, numbers).wrong == "70000, more than f16 holds");
+  CHECK(Rounded(WeightFormat::q8, {1, 32}, numbers).wrong.empty());
+  numbers[9] = -1e9f;
+  CHECK(Rounded(WeightFormat::q8, {1, 32}, numbers).wrong == "-1000000000, more than q8 holds");
+  CHECK(Rounded(WeightFormat::q4, {1, 32}, numbers).wrong == "-1000000000, more than q4 holds");
+  for (const float bad : {NAN, INFINITY}) {
+    numbers[9] = bad;
+    CHECK(Rounded(WeightFormat::q8, {1, 32}, numbers).wrong == "a number that is not finite");
+    CHECK(Rounded(WeightFormat::q4, {1, 32}, numbers).wrong == "a number that is not finite");
+    CHECK(Rounded(WeightFormat::f16, {1, 32}, numbers).wrong.empty());
+    CHECK(Rounded(WeightFormat::f32, {1, 32}, numbers).wrong.empty());
+  }
+}
+
+TEST_CASE("The loader holds weights in the format that is asked for, and the rest as it is", "[model]") {
+  const LlamaConfig config{.hidden = 64, .layers = 1, .heads = 2, .ffn = 96, .vocab = 40, .max_positions = 8};
+  const MapSource source = made_source<LlamaWeights>(config);
+  const auto be = make_cpu_backend(2);
+  for (const auto& format : kWeightFormats) {
+    INFO(format.name);
+    LlamaWeights w;
+    WeightTable table;
+    w.list(table, config);
+    const WeightBlock block =
+        WeightLoader(*be, source, "llm", {.weight_format = format.value, .lora_alpha = {}}).load(table);
+    CHECK(w.layers[0].qkv.str() == std::string(format.name) + "(192, 64)");
+    CHECK(w.layers[0].up_gate.str() == std::string(format.name) + "(192, 64)");
+    CHECK(w.lm_head.format() == format.value);
+    CHECK(w.embed.dtype == DType::f32);
+    CHECK(w.norm.dtype == DType::f32);
+  }
+  CHECK(format_of(WeightFormat::q4, "unet", "conv_in.weight") == WeightFormat::f16);
+  CHECK(format_of(WeightFormat::q4, "unet", "mid_block.resnets.0.conv1.weight") == WeightFormat::q4);
+  CHECK(format_of(WeightFormat::q8, "vae", "decoder.mid_block.resnets.0.conv1.weight") == WeightFormat::f16);
+  CHECK(format_of(WeightFormat::bf16, "vae", "decoder.conv_in.weight") == WeightFormat::bf16);
+}
+
+TEST_CASE("A k that is no multiple of 32 is no weight in blocks", "[model]") {
+  const LlamaConfig config{.hidden = 64, .layers = 1, .heads = 2, .ffn = 72, .vocab = 40, .max_positions = 8};
+  const auto be = make_cpu_backend(1);
+  const MapSource source = made_source<LlamaWeights>(config);
+  LlamaWeights w;
+  WeightTable table;
+  w.list(table, config);
+  CHECK_THROWS_WITH(WeightLoader(*be, source, "llm", {.weight_format = WeightFormat::q4, .lora_alpha = {}}).load(table),
+                    "llm: tensors of made: 1 wrong: model.layers.0.mlp.down_proj.weight has a k of 72, q4 wants a "
+                    "multiple of 32 (f16 takes any)");
+  MapSource large;
+  std::vector<float> numbers(64, 1.0f);
+  numbers[33] = 1e9f;
+  large.add("w", {1, 64}, std::move(numbers));
+  Weight weight;
+  WeightTable one;
+  one.add(weight, {"w", {1, 64}}, WeightUse::linear);
+  CHECK_THROWS_WITH(WeightLoader(*be, large, "llm", {.weight_format = WeightFormat::q8, .lora_alpha = {}}).load(one),
+                    "llm: w has 1000000000, more than q8 holds");
+}
