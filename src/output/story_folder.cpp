@@ -384,6 +384,20 @@ bool StoryFolder::is_foreign(const Stored& stored, const std::string& file, cons
   return is_somebodys(bytes_of(dir_ / file), file);
 }
 
+// A whole picture with this frame's own data that is not what was written: somebody went on working with it.
+bool StoryFolder::is_edited(const StoredFrame& frame) const {
+  using namespace std::string_view_literals;
+  constexpr std::string_view kEnd = "\0\0\0\0IEND\xae\x42\x60\x82"sv;  // of a PNG: what damage seldom leaves whole
+  const fs::path path = dir_ / frame.file;
+  return frame.digest && or_nothing([&] {
+           const auto data = data_of(frame.file);
+           if (!data || data->at("frame").at("index") != frame.index || file_digest(path) == *frame.digest)
+             return false;
+           read_image(path);
+           return bytes_of(path).ends_with(kEnd);
+         });
+}
+
 bool StoryFolder::is_foreign_page() const {
   constexpr size_t kHead = 120;  // bytes, the same in every page
   const std::string head = story_page("", {}, {}).substr(0, kHead), there = bytes_of(dir_ / kPage);
@@ -472,7 +486,7 @@ std::vector<std::string> StoryFolder::damage() const {
     int64_t next = 0;
     for (const StoredFrame& frame : there->frames) {
       const auto data = data_of(frame.file);
-      const bool is_ours = !is_foreign(*there, frame.file, kPngKey);  // else begin() refuses it
+      const bool is_ours = !is_foreign(*there, frame.file, kPngKey) && !is_edited(frame);  // else begin() refuses it
       if (is_ours && (!is_whole(frame) || !data || !difference(record_, *data).empty()))
         add(frame.file);
       else if (is_ours && !is_of(*data, frame))
@@ -602,6 +616,13 @@ void StoryFolder::begin(bool force) {
     fail_input(fmt::format("{}: holds another story ({} {}); --force replaces it, -o DIR goes elsewhere", dir_.string(),
                            is_read ? "its" : "whose story.json", why));
   need_no_strangers(own);
+  if (there && !force)
+    for (const StoredFrame& frame : there->frames)
+      if (is_edited(frame))
+        fail_input(
+            fmt::format("{}: was changed since this story wrote it, and is not overwritten; move it away, or "
+                        "--force makes the story again",
+                        (dir_ / frame.file).string()));
   remove_stale_temporaries(dir_);
   // Shows that a frame has room, at its largest; gone again at once.
   AtomicFile(dir_ / kStory).write(std::string(size_t(record_.request.width * record_.request.height * 3), '\0'));

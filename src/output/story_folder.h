@@ -110,6 +110,7 @@ class StoryFolder {
   std::optional<nlohmann::json> data_of(const std::string& file) const;
   bool is_one(const Stored& stored, const nlohmann::json& story) const;
   bool is_foreign(const Stored& stored, const std::string& file, const char* key) const;
+  bool is_edited(const StoredFrame& frame) const;
   bool is_foreign_page() const;
   [[noreturn]] void refuse_stranger(const std::string& file) const;
   bool is_of(const nlohmann::json& story, const StoredFrame& frame) const;

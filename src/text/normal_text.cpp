@@ -18,7 +18,13 @@ struct Range {
 };
 // What word processors, telephones and web pages write for a key.
 constexpr Range kRanges[] = {
+    {0x01, 0x08, ""},         // control characters, but for tab and line feed
+    {0x0b, 0x0c, " "},        // vertical tab, form feed
+    {0x0e, 0x1f, ""},         //
+    {0x7f, 0x7f, ""},         //
+    {0x80, 0x84, ""},         //
     {0x85, 0x85, "\n"},       // next line
+    {0x86, 0x9f, ""},         //
     {0xa0, 0xa0, " "},        // no-break space
     {0xad, 0xad, ""},         // soft hyphen
     {0xb4, 0xb4, "'"},        // acute accent, typed for an apostrophe
@@ -27,7 +33,7 @@ constexpr Range kRanges[] = {
     {0x1680, 0x1680, " "},    // ogham space mark
     {0x180e, 0x180e, ""},     // Mongolian vowel separator
     {0x2000, 0x200a, " "},    // spaces by width
-    {0x200b, 0x200b, ""},     // zero width space
+    {0x200b, 0x200b, ""},     // zero width space, which copies leave inside words
     {0x200e, 0x200f, ""},     // marks of direction
     {0x2010, 0x2015, "-"},    // hyphens and dashes
     {0x2018, 0x201b, "'"},    // single quotes

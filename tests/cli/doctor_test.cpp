@@ -244,3 +244,15 @@ TEST_CASE("doctor says what is wrong with a place, a device and a whole model") 
   CHECK(absent["fix"] == "hf download me/none");
   CHECK(whole.shell("seedstory doctor --device tpu").code == 2);
 }
+
+TEST_CASE("doctor says what is wrong with the configuration file, as a story would") {
+  const Workdir desk;
+  desk.shell("mkdir -p config/seedstory");
+  desk.write("config/seedstory/config.toml", "bogus = 2\n");
+  const Run run = desk.shell("seedstory doctor --model model");
+  CHECK(run.code == 3);
+  CHECK_THAT(run.out, Catch::Contains("config.toml:1: bogus: no such setting"));
+  CHECK_THAT(run.out, !Catch::Contains("A story can be told"));
+  desk.write("config/seedstory/config.toml", "steps = 2\n");
+  CHECK(desk.shell("seedstory doctor --model model").code == 0);
+}

@@ -17,6 +17,9 @@ TEST_CASE("The same text is the same text however it was typed", "[text]") {
       {"and then\u2026", "and then..."},
       {"a\u00a0little\u2009fox\u3000runs\u202f!", "a little fox runs !"},
       {"\ufeffa fo\u00adx\u200b ru\u2060ns\u200d", "a fox runs"},
+      {"A \x01"
+       "f\x1box\x7f ru\u009bns\fby\v.",
+       "A fox runs by ."},
       {"\u202ea fox\u202c \u2066runs\u2069\u200e", "a fox runs"},
       {"cafe\u0301", "caf\u00e9"},
       {"\u212bngstro\u0308m", "\u00c5ngstr\u00f6m"},
