@@ -86,10 +86,13 @@ class Average:
                 self.weights[k].lerp_(v.detach(), 1 - keep)
 
 
+CLOCKS = {"wall": time.time, "cpu": time.process_time}
+
+
 class Run:
     """A stage's budget of minutes: learning-rate scale, log lines, checkpoints from which the same command goes on."""
 
-    def __init__(self, args, name, parts, warmup=0.02, averaged=(), clock=time.time):
+    def __init__(self, args, name, parts, warmup=0.02, averaged=()):
         self.path = os.path.join(args.work, name + ".pt")
         self.minutes, self.parts, self.warmup = args.minutes, parts, warmup
         self.step, self.spent, self.averages = 0, 0.0, {}
@@ -105,7 +108,8 @@ class Run:
                 if "average." + k in state:
                     average.weights, average.steps = state["average." + k]
             self.step, self.spent = state["step"], 0.0 if args.extend else state["spent"]
-        self.clock, self.mark = clock, clock()  # what a minute is: time.process_time keeps a stage's steps on a busy machine
+        self.clock = CLOCKS[args.clock]
+        self.mark = self.clock()
         self.saved = self.logged = time.time()
         self.sums, self.count = {}, 0
 

@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import random
-import time
 from collections import Counter
 
 import numpy as np
@@ -127,7 +126,7 @@ def train(args):
     rng = random.Random(args.seed)
     reader = Reader().to(memory_format=torch.channels_last)
     optimizer = Optimizer(reader, 2e-3, skip=("stem", "look", "pos_embed"))
-    run = Run(args, "reader", {"reader": reader, "optimizer": optimizer}, averaged=("reader",), clock=time.process_time)
+    run = Run(args, "reader", {"reader": reader, "optimizer": optimizer}, averaged=("reader",))
     drawings = Drawings(args.icons, args.seed + 1000003 * (1 + run.step))  # a run that goes on draws others
     drawings.draw(args.batch * 8)
     figures = {}
@@ -208,7 +207,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--fresh", action="store_true", help="from the beginning, not from reader.pt")
     parser.add_argument("--extend", action="store_true", help="new minutes for a run that has had its own")
-    parser.set_defaults(device="cpu")
+    parser.set_defaults(device="cpu", clock="cpu")
     args = parser.parse_args()
     needed = "data" if args.what == "folder" else "icons"
     if getattr(args, needed) is None:

@@ -21,6 +21,7 @@ import os
 
 import torch
 
+from common import CLOCKS
 from models import CONFIG
 
 STAGES = {"vae": "train_vae", "vit": "train_vit", "tokenizer": "train_llm", "llm-text": "train_llm", "llm": "train_llm", "cache": "train_detokenizer",
@@ -35,6 +36,7 @@ def main():
     parser.add_argument("--held", help="the same, of stories held out (default: DIR/../held)")
     parser.add_argument("--work", required=True, help="checkpoints and caches")
     parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="what --minutes counts: on a busy machine `cpu` keeps the number of steps")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--rate", type=float, help="peak learning rate")
     parser.add_argument("--device", default="cpu")

@@ -6,7 +6,6 @@ adapt         the same on features that the language model regresses, which are 
 """
 import os
 import random
-import time
 
 import numpy as np
 import torch
@@ -148,7 +147,7 @@ def train(args, config):
         held_latents, held_features = held_latents[known], held_features[known]
         regressed_at = torch.nonzero(own_known)[:, 0]
         run.say(f"{len(regressed_at)} features regressed")
-        run.mark = time.time()  # that was not training
+        run.mark = run.clock()  # that was not training
     noise = Noise(config, device)
     rng = np.random.default_rng(run.step + args.seed)
     pick = np.linspace(0, len(held_latents) - 1, 192).astype(int)

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Self-check of scripts/nano: half a minute, no icon set, no checkpoint. Run it with the environment scripts/nano/README.md describes."""
+import argparse
 import os
 import random
 import re
 import sys
 import tempfile
+import time
 from collections import Counter
 
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "nano"))
 import judge
+from common import Run
 from draw import APART, MOODS, PIPING, POSES, RAISED, SHADES, SHOTS, SPECIES, WORN, Painter, any_scene, distance, seen, shirt_shade
 from export import dequantise, quantise
 from faces import line_of_closed_eye
@@ -189,6 +192,21 @@ def check_blocks():
     assert (dequantise(q, scale) - w).abs().max() <= 0.51 * float(scale.float().max())
 
 
+def check_clock():
+    """--clock cpu counts what the process worked, not what it waited."""
+    with tempfile.TemporaryDirectory() as work:
+        args = argparse.Namespace(work=work, minutes=1, fresh=True, extend=False, device="cpu", clock="cpu")
+        run = Run(args, "idle", {})
+        time.sleep(0.5)
+        run.more()
+        assert run.spent < 0.3, run.spent
+        args.clock = "wall"
+        run = Run(args, "idle", {})
+        time.sleep(0.5)
+        run.more()
+        assert run.spent >= 0.5, run.spent
+
+
 def check_tokens():
     with tempfile.TemporaryDirectory() as work:
         train_tokenizer(work, 1)
@@ -249,6 +267,6 @@ def check_batches(tok):
         assert torch.allclose(agent.llm(x, pos[:2], mask)[real], agent.llm(x, pos[:2], table)[real], atol=1e-4)
 
 
-for check in (check_stories, check_prompts, check_judge, check_pictures, check_shirts, check_faces, check_things, check_scenes, check_corner, check_reader, check_blocks, check_tokens):
+for check in (check_stories, check_prompts, check_judge, check_pictures, check_shirts, check_faces, check_things, check_scenes, check_corner, check_reader, check_blocks, check_clock, check_tokens):
     check()
     print(check.__name__, "ok", flush=True)
