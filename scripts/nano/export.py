@@ -2,6 +2,7 @@
 """Writes a model directory from the checkpoints in --work, and reads one back.
 
     export.py --work DIR --out weights/nano [--card figures.md]
+    export.py --work DIR --base weights/nano --out OUT         # a new language model for the pictures of an exported model
 
 Matrices and kernels of 1,024 elements or more are stored as I8 in blocks of 32 consecutive elements of the flattened tensor, with a
 companion NAME.scale (F16, one a block, a power of two); value = int8 * scale, which bf16 holds exactly: an engine whose products take
@@ -138,17 +139,50 @@ def newest(work, *stages):
     return None, None
 
 
+def trained(work, stages):
+    """{stage: its minutes and steps} of the checkpoints that are there."""
+    found = ((stage, newest(work, stage)[1]) for stage in stages)
+    return {stage: dict(minutes=round(state["spent"] / 60, 1), steps=state["step"]) for stage, state in found if state}
+
+
+def write_words(out):
+    with open(os.path.join(out, "words.txt"), "w") as f:
+        f.write("\n".join(words_of_the_world()) + "\n")
+
+
+def export_language(work, base, out):
+    """The model in `base` with the LLM, tokenizer and words of `work`. ViT, de-tokenizer, VAE and what model.json says of them stay:
+    the de-tokenizer knows the features of this ViT and the latents at this scale alone."""
+    _, state = newest(work, "llm")
+    if state is None:
+        raise SystemExit(f"{work} has no llm.pt")
+    shutil.copytree(base, out, dirs_exist_ok=True)
+    agent = Agent(CONFIG)
+    agent.load_state_dict(state["average.agent"][0])
+    save_file(pack(rename("llm", agent.state_dict(), True)), os.path.join(out, FILES["llm"]), metadata={"format": "pt"})
+    shutil.copy(os.path.join(work, "tokenizer.model"), out)
+    write_words(out)
+    path = os.path.join(out, "model.json")
+    card = json.load(open(path))
+    card["provenance"]["stages"].update(trained(work, ("llm-text", "llm")))
+    card["provenance"]["date"] = time.strftime("%Y-%m-%d")
+    json.dump(card, open(path, "w"), indent=1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--base", help="an exported model, of which all but the language model stays")
     parser.add_argument("--card", help="Markdown with figures for the model card, written by evaluate.py")
     parser.add_argument("--seed", type=int, default=1, help="seed of the training data, for the record")
     args = parser.parse_args()
+    if args.base:
+        return export_language(args.work, args.base, args.out)
     os.makedirs(args.out, exist_ok=True)
     torch.manual_seed(0)
     made = {"vit": ViT(**CONFIG["vit"]), "llm": Agent(CONFIG), "detokenizer": Detokenizer(CONFIG), "vae": make_vae(CONFIG)}
-    minutes, used = {}, {}
+    used = {}
     for part, stages, key in (("vit", ("vit",), "vit"), ("llm", ("llm", "llm-text"), "agent"), ("detokenizer", ("adapt", "detokenizer"), "model"),
                               ("vae", ("decoder", "vae"), "vae")):
         stage, state = newest(args.work, *stages)
@@ -157,11 +191,7 @@ def main():
             continue
         made[part].load_state_dict(state["average." + key][0] if "average." + key in state else state[key])
         used[part] = stage
-    for stage in ("vae", "decoder", "vit", "llm-text", "llm", "detokenizer", "adapt"):
-        path = os.path.join(args.work, stage + ".pt")
-        if os.path.exists(path):
-            state = torch.load(path, map_location="cpu", weights_only=False)
-            minutes[stage] = dict(minutes=round(state["spent"] / 60, 1), steps=state["step"])
+    minutes = trained(args.work, ("vae", "decoder", "vit", "llm-text", "llm", "detokenizer", "adapt"))
     config = json.loads(json.dumps(CONFIG))
     latents = os.path.join(args.work, "latents.npy")
     if os.path.exists(latents):
@@ -172,8 +202,7 @@ def main():
     for name in ("tokenizer.model", ):
         shutil.copy(os.path.join(args.work, name), os.path.join(args.out, name))
     json.dump(ADDED, open(os.path.join(args.out, "added_tokens.json"), "w"), indent=1)
-    with open(os.path.join(args.out, "words.txt"), "w") as f:
-        f.write("\n".join(words_of_the_world()) + "\n")
+    write_words(args.out)
     vit_hash = sha256(os.path.join(args.out, FILES["vit"]))
     card = {"format": "seedstory", "version": 1, "name": "nano", "licence": "Apache-2.0",
             "provenance": {"trained_by": "scripts/nano", "data_seed": args.seed, "stages": minutes, "parts_from": used, "date": time.strftime("%Y-%m-%d")},

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Self-check of scripts/nano: half a minute, no icon set, no checkpoint. Run it with the environment scripts/nano/README.md describes."""
 import argparse
+import json
 import os
 import random
 import re
@@ -17,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import judge
 from common import Run
 from draw import APART, MOODS, PIPING, POSES, RAISED, SHADES, SHOTS, SPECIES, WORN, Painter, any_scene, distance, seen, shirt_shade
-from export import dequantise, quantise
+from export import dequantise, export_language, quantise, rename, unpack
 from faces import line_of_closed_eye
 from models import CONFIG, Agent
 from places import BACKDROPS, GROUND, PLACES, TIMES, WEATHERS, ground_colour
@@ -192,6 +193,31 @@ def check_blocks():
     assert (dequantise(q, scale) - w).abs().max() <= 0.51 * float(scale.float().max())
 
 
+def check_language():
+    """A language model exported alone leaves the pictures of its base, and what model.json says of them, byte for byte."""
+    with tempfile.TemporaryDirectory() as folder:
+        work, base, out = (os.path.join(folder, name) for name in ("work", "base", "out"))
+        os.mkdir(work), os.mkdir(base)
+        agent = Agent(CONFIG).state_dict()
+        torch.save({"average.agent": (agent, 7), "step": 7, "spent": 90.0}, os.path.join(work, "llm.pt"))
+        for path, text in ((work, "new"), (base, "old")):
+            with open(os.path.join(path, "tokenizer.model"), "w") as f:
+                f.write(text)
+        with open(os.path.join(base, "vae.safetensors"), "w") as f:
+            f.write("pictures")
+        with open(os.path.join(base, "model.json"), "w") as f:
+            json.dump({"vae": {"scaling_factor": 0.5}, "provenance": {"stages": {"vae": {"steps": 3}, "llm": {"steps": 1}}, "date": ""}}, f)
+        export_language(work, base, out)
+        read = lambda name: open(os.path.join(out, name)).read()
+        assert read("tokenizer.model") == "new" and read("vae.safetensors") == "pictures" and "lantern" in read("words.txt")
+        card = json.loads(read("model.json"))
+        assert card["vae"]["scaling_factor"] == 0.5
+        assert card["provenance"]["stages"] == {"vae": {"steps": 3}, "llm": {"minutes": 1.5, "steps": 7}}
+        got, want = unpack(os.path.join(out, "llm.safetensors")), rename("llm", agent, True)
+        assert got.keys() == want.keys()
+        assert all((got[n] - w).abs().max() <= w.abs().max() / 64 for n, w in want.items())
+
+
 def check_clock():
     """--clock cpu counts what the process worked, not what it waited."""
     with tempfile.TemporaryDirectory() as work:
@@ -267,6 +293,6 @@ def check_batches(tok):
         assert torch.allclose(agent.llm(x, pos[:2], mask)[real], agent.llm(x, pos[:2], table)[real], atol=1e-4)
 
 
-for check in (check_stories, check_prompts, check_judge, check_pictures, check_shirts, check_faces, check_things, check_scenes, check_corner, check_reader, check_blocks, check_clock, check_tokens):
+for check in (check_stories, check_prompts, check_judge, check_pictures, check_shirts, check_faces, check_things, check_scenes, check_corner, check_reader, check_blocks, check_language, check_clock, check_tokens):
     check()
     print(check.__name__, "ok", flush=True)
