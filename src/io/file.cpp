@@ -269,7 +269,7 @@ std::string try_writing(const fs::path& folder) {
 }
 
 AtomicFile::AtomicFile(const fs::path& path, const std::optional<FileState>& expected, GivesUp gives_up)
-    : path_(path), expected_(expected), gives_up_(gives_up) {
+    : path_(path), expected_(expected), gives_up_(std::move(gives_up)) {
   const Target target = find_target(path);
   target_ = target.path;
   if (target.descriptor >= 0) {
@@ -389,7 +389,7 @@ int open_to_append(const fs::path& path) {
 }
 
 void write_file_atomically(const fs::path& path, std::string_view bytes, const std::optional<FileState>& expected,
-                           GivesUp gives_up) {
+                           const GivesUp& gives_up) {
   AtomicFile file(path, expected, gives_up);
   file.write(bytes);
   file.commit();

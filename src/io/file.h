@@ -114,7 +114,7 @@ class AtomicFile {
 
 // The same for bytes that are all there.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes,
-                           const std::optional<FileState>& expected = {}, GivesUp gives_up = nullptr);
+                           const std::optional<FileState>& expected = {}, const GivesUp& gives_up = nullptr);
 
 // Shows that AtomicFile will find its place writable, and changes nothing. A pipe's reader is held until then: it would
 // see the end if nobody had the pipe open. ErrorKind::input if the place is not writable.

@@ -45,7 +45,7 @@ bool wait_for_reader(int fd, int ms) {
   }
 }
 
-bool write_to_reader(int fd, std::string_view bytes, GivesUp gives_up) {
+bool write_to_reader(int fd, std::string_view bytes, const GivesUp& gives_up) {
   constexpr int kSecond = 1000;
   while (!bytes.empty()) {
     const auto n = write_some(fd, bytes);

@@ -19,6 +19,6 @@ bool wait_for_reader(int fd, int ms);
 using GivesUp = std::function<bool()>;
 
 // All of it. False: an error, in errno; ECANCELED where it was given up.
-bool write_to_reader(int fd, std::string_view bytes, GivesUp gives_up);
+bool write_to_reader(int fd, std::string_view bytes, const GivesUp& gives_up);
 
 }  // namespace seedstory

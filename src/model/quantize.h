@@ -11,7 +11,7 @@ namespace seedstory {
 // the format has blocks. To the nearest; q8 by the largest size in a block over 127, q4 as llama.cpp's Q4_0 by the
 // number of the largest size over -8. Scales are f16, and numbers are divided by what is left of them there.
 //
-// Returns what the format cannot hold, empty if nothing: "a number that is not finite", "1e+09, more than f16 holds".
+// Returns what the format cannot hold, empty if nothing: "a number that is not finite", "100000, more than f16 holds".
 std::string round_weight(const float* numbers, const Weight& to);
 
 // Of a part's weights those that stay in f16 where the others are q8 or q4: they are few, or k is no multiple of 32.

@@ -766,7 +766,7 @@ std::string StoryFolder::png(const StoredFrame& frame) const {
 }
 
 std::string StoryFolder::write_sheet(const fs::path& file, const FileState& expected,
-                                     const std::vector<StoredFrame>& frames, GivesUp gives_up) const {
+                                     const std::vector<StoredFrame>& frames, const GivesUp& gives_up) const {
   std::vector<SheetFrame> sheet;
   sheet.reserve(frames.size());
   for (const StoredFrame& frame : frames)

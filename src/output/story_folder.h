@@ -94,7 +94,7 @@ class StoryFolder {
   // All of them and their texts on one picture, over what is expected to be there: see AtomicFile. What of the texts is
   // not on it, for a person.
   std::string write_sheet(const std::filesystem::path& file, const FileState& expected,
-                          const std::vector<StoredFrame>& frames, GivesUp gives_up) const;
+                          const std::vector<StoredFrame>& frames, const GivesUp& gives_up) const;
 
   const std::vector<StoredFrame>& frames() const { return frames_; }
 
