@@ -54,12 +54,14 @@ section { display: flex; justify-content: center; align-items: center; padding: 
 img, svg { display: block; width: 100%; height: 100%; object-fit: contain; }
 
 .board { display: flex; flex-direction: column; width: min(100%, 46rem, max(18rem, 0.86 * var(--room)));
-  height: max(22rem, min(var(--room), 100vw + 12rem)); padding: 1.2rem; border-radius: 0.3rem 0.8rem 0.8rem 0.3rem;
+  height: max(16rem, min(var(--room), 100vw + 12rem)); padding: min(1.2rem, 0.04 * var(--room)); border-radius: 0.3rem 0.8rem 0.8rem 0.3rem;
   background: linear-gradient(90deg, var(--shade), transparent 0.5rem, transparent 1.2rem, var(--fold) 1.5rem,
     transparent 1.8rem), var(--cloth); color: var(--gilt); text-align: center; box-shadow: 0 0.5rem 1.6rem var(--shade); }
-.frame { flex: 1; min-height: 0; display: flex; flex-direction: column; padding: 1.2rem; border: 2px solid;
+.frame { flex: 1; min-height: 0; display: flex; flex-direction: column;
+  padding: min(1.2rem, 0.04 * var(--room)); border: 2px solid;
   border-radius: 0.2rem; outline: 1px solid; outline-offset: -0.45rem; }
-h1, h2 { margin: 0 0 1.2rem; font-size: clamp(1.6rem, 1.1rem + 2vw, 2.75rem); line-height: 1.15; font-weight: normal;
+h1, h2 { margin: 0 0 min(1.2rem, 0.04 * var(--room));
+  font-size: min(clamp(1.6rem, 1.1rem + 2vw, 2.75rem), 0.08 * var(--room)); line-height: 1.15; font-weight: normal;
   text-wrap: balance; }
 .cover h1 { max-height: 50%; overflow: hidden auto; flex: none; }
 .cover .plate { flex: 1; min-height: 0; }
@@ -87,13 +89,14 @@ code { font: inherit; }
 code span { white-space: nowrap; }
 
 @media screen and (min-width: 44rem) and (min-aspect-ratio: 1/1) {
-  :root { --type: clamp(2.25rem, 1.5rem + 1vw, 2.75rem); }
+  :root { --type: max(1.25rem, min(clamp(2.25rem, 1.5rem + 1vw, 2.75rem), 0.08 * var(--room))); }
   .spread .sheet { width: min(100%, max(40rem, 2 * var(--room))); grid-template-columns: 1fr 1fr;
     min-height: min(var(--room), 50vw - 1rem); }
   .spread .plate { height: min(var(--room), 50vw - 1rem); }
   .spread .text { padding-top: 1.6rem; background: linear-gradient(90deg, var(--fold), transparent 2.5rem); } }
 
 @media screen {
+  .about .sheet { width: min(100%, 46rem, max(26rem, var(--room))); }
   .paged, .paged body { height: 100%; overflow: hidden; }
   .paged body { display: flex; flex-direction: column; }
   .paged main { flex: 1; min-height: 0; display: flex; overflow: auto hidden; scroll-snap-type: x mandatory;
@@ -262,7 +265,7 @@ addEventListener("DOMContentLoaded", () => {
 )js";
 
 // SHA-256 of the two, as a Content-Security-Policy wants it. tests/cli/page_test.cpp says the right ones.
-constexpr const char* kStyleHash = "ZJyIJyI7/ghA9YkLIS/vwwfA4vhL5h0IawbfEH107/k=";
+constexpr const char* kStyleHash = "5AriYctLTejiWNTqyZdKYcdvuj28CNvjJ9s3pJLfnYU=";
 constexpr const char* kScriptHash = "+fFa9vfnyNmFtiEZzEMwEYJoVf0IfegCsv84WcGpnG8=";
 
 // A text in the type of `long` and `longer` fits beside its picture in most windows; what does not fit scrolls.

@@ -10,7 +10,7 @@ import sys
 
 import chromium
 
-SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desktop": (1440, 900),
+SIZES = {"phone": (390, 844), "lying-phone": (844, 390), "tablet": (820, 1180), "desktop": (1440, 900),
          "small-desktop": (1180, 820), "large-desktop": (1920, 1080)}
 failures = []
 
@@ -204,9 +204,14 @@ def listening(browser):
 def type_sizes(browser, name):
     size = browser.value("parseFloat(getComputedStyle(document.querySelector('.spread:not(.long, .longer) p') || "
                          "document.body).fontSize)")
-    least, most = {"phone": (20, 30), "tablet": (28, 40)}.get(name, (36, 44))
+    least, most = {"phone": (20, 30), "lying-phone": (20, 26), "tablet": (28, 40)}.get(name, (36, 44))
     if browser.value("document.querySelector('.spread:not(.long, .longer) p') !== null") and not least <= size <= most:
         failures.append("%s: type of %g px, expected %g to %g" % (name, size, least, most))
+
+
+# A title, and a text of usual length, that one has to scroll to read.
+CUT = """[...document.querySelectorAll('h1, .spread:not(.long, .longer) .text')]
+  .filter((box) => box.scrollHeight > box.clientHeight + 1).map((box) => box.textContent)"""
 
 
 def swiping(browser):
@@ -265,7 +270,7 @@ def outsiders(browser):
             pass
 
 
-def main(page, sizes="phone,tablet,desktop", folder=None):
+def main(page, sizes="phone,lying-phone,tablet,desktop", folder=None):
     url = pathlib.Path(page).resolve().as_uri()
     with chromium.Chromium() as browser:
         for name in sizes.split(","):
@@ -277,6 +282,7 @@ def main(page, sizes="phone,tablet,desktop", folder=None):
                     failures.append("%s: %s" % (at, wrong))
                 last = browser.value("document.querySelector('main').children.length - 1")
                 type_sizes(browser, name)
+                expect("%s: texts that are cut" % name, browser.value(CUT), [])
                 expect(at + ": words of the last page's command that are broken", browser.value(
                     "[...document.querySelectorAll('code span')].filter((word) => new Set([...word.getClientRects()]"
                     ".map((box) => Math.round(box.top / 8))).size > 1).map((word) => word.textContent)"), [])

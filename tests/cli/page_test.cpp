@@ -67,7 +67,7 @@ TEST_CASE("A browser shows the book: sizes, keys, swipes, contrast, print, no sc
   desk.write("captions.json", R"(["A little fox finds a red lantern in the snow. She takes it home.",
     "The fox\nand her friends.", "The lantern glows.", "\"Good night...\" -- it's late.", "A", "The end."])");
   REQUIRE(desk.shell("seedstory visualize --model model --captions captions.json -o out").code == 0);
-  check_page(desk, "phone,tablet,desktop,small-desktop,large-desktop");
+  check_page(desk, "phone,lying-phone,tablet,desktop,small-desktop,large-desktop");
   CHECK_THAT(desk.read("out/story.html"),
              Catch::Contains("<p dir=\"auto\">\u201cGood night\u2026\u201d \u2014 it\u2019s late.</p>"));
 }
@@ -85,7 +85,7 @@ TEST_CASE("A browser shows long texts and pictures of every shape whole") {
         desk.shell("seedstory visualize --model model --captions captions.json --window 1 -i start.png --force -o out");
     INFO(run.err);
     REQUIRE(run.code == 0);
-    if (!check_page(desk, "phone,tablet,desktop")) return;
+    if (!check_page(desk, "phone,lying-phone,tablet,desktop")) return;
   }
 }
 
