@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   for (const char* prompt : kPrompts) {
     if (frames.size() == stories) break;
     request.prompt = prompt;
-    if (auto frame = Storyteller(engine, request, listener).next()) frames.push_back(std::move(*frame));
+    if (auto frame = make_storyteller(engine, request, listener).next()) frames.push_back(std::move(*frame));
   }
   const auto paint = [&](int64_t steps, SamplingMethod method, SigmaSchedule scheduler) {
     StoryRequest r = request;

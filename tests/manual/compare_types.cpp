@@ -124,7 +124,8 @@ int main(int argc, char** argv) {
         ++equal;
         lasts.push_back(psnr(a.last, b.last));
       } else {
-        fmt::print("other words: \"{}\" logit gap {:.4f}\n", request.prompt, gap_where_they_part(a, b, f32.tokenizer));
+        fmt::print("other words: \"{}\" logit gap {:.4f}\n", request.prompt,
+                   gap_where_they_part(a, b, f32.language.tokenizer));
       }
       std::fflush(stdout);
     }
