@@ -41,4 +41,22 @@ class TensorSource {
   virtual UnreadTensors unread() const { return {}; }                 // what find() does not give
 };
 
+// A source that holds its tensors by name; whose bytes they are is for those who fill it to say.
+class TensorMap : public TensorSource {
+ public:
+  std::vector<std::string> names() const override {
+    std::vector<std::string> out;
+    for (const auto& [name, tensor] : tensors) out.push_back(name);
+    return out;
+  }
+  const StoredTensor* find(std::string_view name) const override {
+    const auto it = tensors.find(name);
+    return it == tensors.end() ? nullptr : &it->second;
+  }
+  UnreadTensors unread() const override { return unread_tensors; }
+
+  std::map<std::string, StoredTensor, std::less<>> tensors;
+  UnreadTensors unread_tensors;
+};
+
 }  // namespace seedstory

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstring>
-#include <map>
 #include <memory>
 #include <set>
 #include <span>
@@ -14,21 +13,9 @@
 
 namespace seedstory {
 
-class MappedSource : public TensorSource {
+class MappedSource : public TensorMap {
  public:
   explicit MappedSource(std::unique_ptr<MappedFile> file) : file_(std::move(file)) {}
-
-  std::vector<std::string> names() const override {
-    std::vector<std::string> out;
-    for (const auto& [name, tensor] : tensors) out.push_back(name);
-    return out;
-  }
-  const StoredTensor* find(std::string_view name) const override {
-    const auto it = tensors.find(name);
-    return it == tensors.end() ? nullptr : &it->second;
-  }
-
-  UnreadTensors unread() const override { return unread_tensors; }
 
   const MappedFile& file() const { return *file_; }
   std::string path() const { return file_->path().string(); }
@@ -42,9 +29,7 @@ class MappedSource : public TensorSource {
     return copies_.back().get();
   }
 
-  std::map<std::string, StoredTensor, std::less<>> tensors;
   std::set<std::string> scales;  // of i8 tensors, which have them
-  UnreadTensors unread_tensors;
 
   bool has(const std::string& name) const {
     return tensors.contains(name) || scales.contains(name) || unread_tensors.contains(name);

@@ -23,7 +23,7 @@ struct ModelDir {
   ModelConfig config;
   bool published = false;  // the layout of TencentARC/SEED-Story, else ours
   std::string licence, training_data;
-  std::filesystem::path tokenizer_model, added_tokens;  // empty: only its sizes are known (story/published.h)
+  std::filesystem::path tokenizer_model, added_tokens;  // empty: only its sizes are known (load/published.h)
   bool legacy = false;                                  // the tokeniser's prefix rule
   std::vector<std::string> words;                       // the words the model was trained on, sorted; empty: unknown
   double lora_alpha = 32;                               // of LoRA factors that are not merged yet

@@ -1,8 +1,6 @@
 // A source of tensors that are names and shapes only.
 #include "load/published.h"
 
-#include <map>
-
 #include "model/adapter.h"
 #include "model/llama.h"
 #include "model/resampler.h"
@@ -14,7 +12,7 @@ namespace seedstory {
 namespace {
 
 // What a network's table asks for.
-class Shapes final : public TensorSource {
+class Shapes final : public TensorMap {
  public:
   Shapes(const WeightTable& table, const std::string& file) {
     constexpr int64_t kAnyRowsHere = 256;  // positions of the ViT's published grid
@@ -22,23 +20,10 @@ class Shapes final : public TensorSource {
       for (const Stored& part : entry.parts) {
         std::vector<int64_t> shape = part.shape;
         if (shape[0] == kAnyRows) shape[0] = kAnyRowsHere;
-        stored_[part.name] = {
+        tensors[part.name] = {
             .values = Tensor(nullptr, DType::bf16, shape.data(), shape.size()), .scale = {}, .file = file};
       }
   }
-
-  std::vector<std::string> names() const override {
-    std::vector<std::string> all;
-    for (const auto& [name, stored] : stored_) all.push_back(name);
-    return all;
-  }
-  const StoredTensor* find(std::string_view name) const override {
-    const auto at = stored_.find(name);
-    return at == stored_.end() ? nullptr : &at->second;
-  }
-
- private:
-  std::map<std::string, StoredTensor, std::less<>> stored_;
 };
 
 template <class List>

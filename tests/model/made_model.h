@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <deque>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -12,32 +11,18 @@
 namespace seedstory {
 
 // Tensors by name in memory.
-class MapSource final : public TensorSource {
+class MapSource final : public TensorMap {
  public:
   void add(const std::string& name, const std::vector<int64_t>& shape, std::vector<float> values) {
     std::vector<float>& kept = values_.emplace_back(std::move(values));
-    stored_[name] = {
+    tensors[name] = {
         .values = Tensor(kept.data(), DType::f32, shape.data(), shape.size()), .scale = {}, .file = "made"};
   }
-  void add(const std::string& name, StoredTensor stored) { stored_[name] = stored; }
-  void remove(const std::string& name) { stored_.erase(name); }
-
-  std::vector<std::string> names() const override {
-    std::vector<std::string> all;
-    for (const auto& [name, stored] : stored_) all.push_back(name);
-    return all;
-  }
-  const StoredTensor* find(std::string_view name) const override {
-    const auto at = stored_.find(name);
-    return at == stored_.end() ? nullptr : &at->second;
-  }
-
-  UnreadTensors unread() const override { return unread_tensors; }
-  UnreadTensors unread_tensors;
+  void add(const std::string& name, StoredTensor stored) { tensors[name] = stored; }
+  void remove(const std::string& name) { tensors.erase(name); }
 
  private:
   std::deque<std::vector<float>> values_;
-  std::map<std::string, StoredTensor, std::less<>> stored_;
 };
 
 // Numbers in [-1, 1] that look random and are the same everywhere.
