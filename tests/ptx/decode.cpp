@@ -88,6 +88,7 @@ class Decoder {
 
   void mov();
   void memory();
+  void vector_of_registers(const std::string& operand);
   void ld();
   void st();
   void cvt();
@@ -151,18 +152,23 @@ void Decoder::memory() {
   class_of_access();
 }
 
+// The registers that an access reads or writes.
+void Decoder::vector_of_registers(const std::string& operand) {
+  const Operands all = elements_of(operand);
+  if (all.size() != s_.count) throw simt::Error("a vector of another length");
+  for (size_t i = 0; i < all.size(); ++i) {
+    const Register found = names_.find(all[i], bytes_of(s_.type));
+    s_.r[i] = found.at;
+    s_.register_bytes = uint8_t(found.bytes);
+    if (found.bytes < bytes_of(s_.type)) throw simt::Error("operand " + all[i] + " is too small");
+  }
+}
+
 void Decoder::ld() {
   need_operands(2, 2);
   s_.op = Op::ld;
   memory();
-  const Operands to = elements_of(operands_[0]);
-  if (to.size() != s_.count) throw simt::Error("a vector of another length");
-  for (size_t i = 0; i < to.size(); ++i) {
-    const Register found = names_.find(to[i], bytes_of(s_.type));
-    s_.r[i] = found.at;
-    s_.register_bytes = uint8_t(found.bytes);
-    if (found.bytes < bytes_of(s_.type)) throw simt::Error("operand " + to[i] + " is too small");
-  }
+  vector_of_registers(operands_[0]);
   address(operands_[1], 4);
 }
 
@@ -170,14 +176,7 @@ void Decoder::st() {
   need_operands(2, 2);
   s_.op = Op::st;
   memory();
-  const Operands from = elements_of(operands_[1]);
-  if (from.size() != s_.count) throw simt::Error("a vector of another length");
-  for (size_t i = 0; i < from.size(); ++i) {
-    const Register found = names_.find(from[i], bytes_of(s_.type));
-    s_.r[i] = found.at;
-    s_.register_bytes = uint8_t(found.bytes);
-    if (found.bytes < bytes_of(s_.type)) throw simt::Error("operand " + from[i] + " is too small");
-  }
+  vector_of_registers(operands_[1]);
   address(operands_[0], 4);
 }
 

@@ -77,13 +77,4 @@ uint64_t result(const std::string& body, uint64_t a, uint64_t b, uint64_t c) {
   return results(body, {{a, b, c}})[0];
 }
 
-std::string said(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const simt::Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
 }  // namespace ptx

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <array>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "ptx.h"
+#include "said.h"
 
 namespace ptx {
 
@@ -20,7 +20,6 @@ std::vector<uint64_t> results(const std::string& body, const std::vector<Brought
 // The same for one thread.
 uint64_t result(const std::string& body, uint64_t a = 0, uint64_t b = 0, uint64_t c = 0);
 
-// What f says: the error's text, or "".
-std::string said(const std::function<void()>& f);
+using simt::said;
 
 }  // namespace ptx

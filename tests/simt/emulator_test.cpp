@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gpu.cuh"
+#include "said.h"
 
 namespace seedstory {
 namespace {
@@ -33,15 +34,8 @@ class Buffer {
 
 struct Nothing {};
 
-// What launching `f` says: the error's text, or "" if all went well.
-std::string said(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const simt::Error& error) {
-    return error.what();
-  }
-  return "";
-}
+using simt::said;
+
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
