@@ -1,6 +1,8 @@
 // Every flag's name and one-line meaning. The only file that includes CLI11, which costs seconds a file.
 #include "cli/flags.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -14,7 +16,6 @@
 #include <map>
 #include <new>
 #include <set>
-#include <sstream>
 
 #include "cli/build_info.h"
 #include "cli/cards.h"
@@ -73,14 +74,17 @@ CLI::Option* add_hf_repo(CLI::App& app, std::optional<std::string>& repo) {
       ->type_name("USER/MODEL");
 }
 
+// "a|b|c"
+std::string alternatives(const std::vector<std::string>& names) {
+  return fmt::format("{}", fmt::join(names, "|"));
+}
+
 // One of a table's names.
 template <class Field, class Table>
 CLI::Option* add_choice(CLI::App& app, const std::string& flag, Field& field, const Table& table,
                         const std::string& about) {
   const auto take = [&field, &table, flag](const std::string& text) { field = parse_choice(flag, text, table); };
-  std::string names;
-  for (const std::string& name : names_in(table)) names += (names.empty() ? "" : "|") + name;
-  return app.add_option_function<std::string>(flag, take, about)->type_name(names);
+  return app.add_option_function<std::string>(flag, take, about)->type_name(alternatives(names_in(table)));
 }
 
 void add_model_flags(CLI::App& app, ModelFlags& f) {
@@ -214,7 +218,7 @@ CLI::Option* add_type(CLI::App& app, std::string& type) {
       .add_option("--type", type,
                   "How the weights of products are held: f16 and bf16 take half the memory, q8 and q4 a quarter and an "
                   "eighth; auto is bf16 where the CPU multiplies faster in it, else f32")
-      ->type_name("auto|f32|f16|bf16|q8|q4");
+      ->type_name("auto|" + alternatives(names_in(kWeightFormats)));
 }
 
 void add_machine_flags(CLI::App& app, StoryFlags& f) {
@@ -747,13 +751,6 @@ void refuse_flags_as_values(const CLI::App& command) {
   fail_usage(message + " (see " + command + " --help)");
 }
 
-// 0.95, not 0.950000.
-std::string shortest(double value) {
-  std::ostringstream text;
-  text << value;
-  return text.str();
-}
-
 // Of a full disk the C library speaks only when its buffer is written.
 void need_printed() {
   std::cout.flush();
@@ -772,15 +769,15 @@ void show_model_defaults(CLI::App& app) {
   }
   const Defaults& d = model.defaults;
   const std::pair<const char*, std::string> defaults[] = {{"--policy", std::string(name_of(kPolicies, d.policy))},
-                                                          {"--window", shortest(double(d.window))},
-                                                          {"--steps", shortest(double(d.steps))},
-                                                          {"--cfg-scale", shortest(d.cfg)},
-                                                          {"--width", shortest(double(d.width))},
-                                                          {"--height", shortest(double(d.height))},
-                                                          {"--temp", shortest(d.temperature)},
-                                                          {"--top-k", shortest(double(d.top_k))},
-                                                          {"--top-p", shortest(d.top_p)},
-                                                          {"--min-p", shortest(d.min_p)}};
+                                                          {"--window", std::to_string(d.window)},
+                                                          {"--steps", std::to_string(d.steps)},
+                                                          {"--cfg-scale", fmt::format("{}", d.cfg)},
+                                                          {"--width", std::to_string(d.width)},
+                                                          {"--height", std::to_string(d.height)},
+                                                          {"--temp", fmt::format("{}", d.temperature)},
+                                                          {"--top-k", std::to_string(d.top_k)},
+                                                          {"--top-p", fmt::format("{}", d.top_p)},
+                                                          {"--min-p", fmt::format("{}", d.min_p)}};
   for (CLI::App* command : app.get_subcommands([](CLI::App* a) { return a->get_option_no_throw("--config"); }))
     for (const auto& [name, value] : defaults)
       if (CLI::Option* option = command->get_option_no_throw(name))

@@ -68,8 +68,6 @@ ModelDir open_model_or_sizes(const StoryFlags& flags) {
   return published_sizes();
 }
 
-const char* kParts[] = {"ViT", "LLM, resamplers", "adapter, UNet, VAE"};
-
 std::string part_list(const Plan& plan) {
   std::string list;
   for (const StagePlan& stage : plan.stages)
@@ -87,7 +85,7 @@ void print_table(const Plan& plan, const StoryRequest& request, const Machine& m
              "time");
   for (size_t i = 0; i < plan.stages.size(); ++i) {
     const StagePlan& stage = plan.stages[i];
-    fmt::print("{:<9} {:<19} {:>12.3f} {:>12.3f} {:>12.3f}   {} {}\n", kStages[i].name, kParts[i],
+    fmt::print("{:<9} {:<19} {:>12.3f} {:>12.3f} {:>12.3f}   {} {}\n", kStages[i].name, kStages[i].about,
                gib(stage.weight_bytes), gib(stage.work_bytes + stage.scratch_bytes), gib(stage.bytes()),
                duration(stage.seconds), i == 0 ? "a picture" : "a frame");
   }

@@ -244,13 +244,13 @@ StoredFrame stored_frame(const nlohmann::json& json) {
           .digest = stored_digest(json)};
 }
 
-// Something is there that has a content to lose; a link that leads nowhere has none.
-// Or a link to one: reading it does not wait for somebody.
+// A regular file, or a link to one: reading it does not wait for somebody.
 bool is_file(const fs::path& path) {
   std::error_code none;
   return fs::is_regular_file(path, none);
 }
 
+// Something is there that has a content to lose; a link that leads nowhere has none.
 bool is_there(const fs::path& path) {
   std::error_code none;
   return fs::exists(path, none);
@@ -390,9 +390,9 @@ bool StoryFolder::is_edited(const StoredFrame& frame) const {
   constexpr std::string_view kEnd = "\0\0\0\0IEND\xae\x42\x60\x82"sv;  // of a PNG: what damage seldom leaves whole
   const fs::path path = dir_ / frame.file;
   return frame.digest && or_nothing([&] {
+           if (file_digest(path) == *frame.digest) return false;
            const auto data = data_of(frame.file);
-           if (!data || data->at("frame").at("index") != frame.index || file_digest(path) == *frame.digest)
-             return false;
+           if (!data || data->at("frame").at("index") != frame.index) return false;
            read_image(path);
            return bytes_of(path).ends_with(kEnd);
          });
@@ -486,11 +486,14 @@ std::vector<std::string> StoryFolder::damage() const {
     int64_t next = 0;
     for (const StoredFrame& frame : there->frames) {
       const auto data = data_of(frame.file);
-      const bool is_ours = !is_foreign(*there, frame.file, kPngKey) && !is_edited(frame);  // else begin() refuses it
-      if (is_ours && (!is_whole(frame) || !data || !difference(record_, *data).empty()))
-        add(frame.file);
-      else if (is_ours && !is_of(*data, frame))
-        changed(fmt::format("{} says otherwise", (dir_ / frame.file).string()));
+      const bool is_ours = is_whole(frame) && data && difference(record_, *data).empty();
+      // What is somebody's, begin() refuses.
+      if (!(is_ours && is_of(*data, frame)) && !is_foreign(*there, frame.file, kPngKey) && !is_edited(frame)) {
+        if (is_ours)
+          changed(fmt::format("{} says otherwise", (dir_ / frame.file).string()));
+        else
+          add(frame.file);
+      }
       const bool is_unlisted = frame.index > next && there->json.value("complete", false) && there->changed.empty();
       if (is_unlisted) changed(frame_file(next) + " is not in it");
       next = frame.index + 1;
@@ -692,7 +695,7 @@ std::optional<StoredFrame> StoryFolder::keep(const Frame& frame) {
   // The same pixels, but of a story that asked for fewer frames, or found its model at another place.
   if (read_frame_json(dir_ / stored.file) != frame_text(stored, false))
     return add(frame, read_image(dir_ / stored.file));
-  stored.digest = file_digest(dir_ / stored.file);
+  if (!stored.digest) stored.digest = file_digest(dir_ / stored.file);
   frames_.push_back(stored);
   prepare(stored, std::nullopt);
   write_json(false);

@@ -7,9 +7,9 @@ namespace seedstory {
 
 enum class Stage { vision, language, diffusion };
 inline constexpr Choice<Stage> kStages[] = {
-    {Stage::vision, "vision", "the ViT"},
-    {Stage::language, "language", "the LLM and its resamplers"},
-    {Stage::diffusion, "diffusion", "adapter, UNet and VAE decoder"},
+    {Stage::vision, "vision", "ViT"},
+    {Stage::language, "language", "LLM, resamplers"},
+    {Stage::diffusion, "diffusion", "adapter, UNet, VAE"},
 };
 
 }  // namespace seedstory

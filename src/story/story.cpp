@@ -33,7 +33,6 @@ Storyteller make_storyteller(Engine& engine, const StoryRequest& request, StoryL
 }
 
 Painter make_painter(Engine& engine, const StoryRequest& request, StoryListener& listener, Trace* trace) {
-  check_size(engine.config, request);
   engine.enter(Stage::diffusion);
   return Painter(engine.diffusion, request, listener, trace);
 }

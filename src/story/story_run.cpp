@@ -46,7 +46,6 @@ StoryRun::End StoryRun::run(const std::function<std::unique_ptr<Backend>()>& mak
       const bool is_mended = folder_->mend(*frames);
       listener_.on_kept(*folder_, *frames, is_mended);
       write_sheet(*frames);
-      frames_ = int64_t(frames->size());
       return End::kept;
     }
   listener_.on_begin();
@@ -117,10 +116,9 @@ StoryRun::End StoryRun::make(const std::function<std::unique_ptr<Backend>()>& ma
     tell_then_paint(engine, traced);
   else
     tell_and_paint(engine, traced);
-  frames_ = int64_t(folder_->frames().size());
   const bool is_whole = is_told_ && made_ == told_;
   if (is_whole && made_ == 0) fail("the model made no picture of this story");
-  if (frames_ > 0) folder_->finish(is_whole);
+  if (frames() > 0) folder_->finish(is_whole);
   if (is_whole && traced) trace_->write(trace, story_mark(record_));
   if (is_whole) write_sheet(folder_->frames());  // last, as the same run makes it again in no time
   return is_whole ? End::whole : End::stopped;

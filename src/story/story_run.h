@@ -62,7 +62,8 @@ class StoryRun {
   End run(const std::function<std::unique_ptr<Backend>()>& make_backend);
 
   const StoryFolder& folder() const { return *folder_; }
-  int64_t frames() const { return frames_; }        // in the folder at the end, the user's picture with them
+  // In the folder at the end, the user's picture with them.
+  int64_t frames() const { return int64_t(folder_->frames().size()); }
   int64_t frames_made() const { return made_; }     // of the model's, in this run or before it
   bool is_sheet_cut() const { return sheet_cut_; }  // a stop came while its reader took nothing
 
@@ -88,7 +89,7 @@ class StoryRun {
   std::optional<WritablePlace> sheet_;
   FileState sheet_before_;  // what may be replaced
   std::optional<TraceFile> trace_;
-  int64_t told_ = 0, made_ = 0, frames_ = 0;
+  int64_t told_ = 0, made_ = 0;
   bool is_told_ = false;  // no more words to come
   bool sheet_cut_ = false;
 };

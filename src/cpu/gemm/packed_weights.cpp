@@ -127,17 +127,21 @@ void fill_i4(const Tensor& from, const Panels& p, uint8_t* to, ThreadPool& pool)
   });
 }
 
+// f(tap) for each of a 3x3 kernel's taps that one place of a kernel of 2x2 is the sum of.
+template <class F>
+void for_taps(int parity, int64_t place, F&& f) {
+  const Taps rows(parity / 2, place / 2), columns(parity % 2, place % 2);
+  for (int64_t row = rows.begin; row < rows.end; ++row)
+    for (int64_t column = columns.begin; column < columns.end; ++column) f(row * 3 + column);
+}
+
 // Panel (9 channels) of a 3x3 kernel -> one of its four, (4 channels), tap after tap.
 template <class TapPanel>
 void sum_places(int64_t channels, int parity, float* sums, TapPanel&& tap_panel) {
   const int64_t tap = channels * kNR;
   std::fill_n(sums, 4 * tap, 0.0f);
-  for (int64_t place = 0; place < 4; ++place, sums += tap) {
-    const Taps rows(parity / 2, place / 2), columns(parity % 2, place % 2);
-    for (int64_t row = rows.begin; row < rows.end; ++row)
-      for (int64_t column = columns.begin; column < columns.end; ++column)
-        kernels().add(tap, sums, tap_panel(row * 3 + column), sums);
-  }
+  for (int64_t place = 0; place < 4; ++place, sums += tap)
+    for_taps(parity, place, [&](int64_t i) { kernels().add(tap, sums, tap_panel(i), sums); });
 }
 
 // [parity][panel]
@@ -187,13 +191,11 @@ void fill(const Weight& from, const Layout& layout, void* to, uint16_t* scales, 
 Panels filled(const Weight& from, const Layout& layout, void* block, ThreadPool& pool) {
   Panels out = layout.panels;
   out.values = block;
-  if (layout.scale_bytes > 0) {
-    auto* scales = reinterpret_cast<uint16_t*>(static_cast<char*>(block) + aligned(layout.value_bytes));
-    out.scales = scales;
-    fill(from, layout, block, scales, pool);
-  } else {
-    fill(from, layout, block, nullptr, pool);
-  }
+  uint16_t* scales = nullptr;
+  if (layout.scale_bytes > 0)
+    scales = reinterpret_cast<uint16_t*>(static_cast<char*>(block) + aligned(layout.value_bytes));
+  out.scales = scales;
+  fill(from, layout, block, scales, pool);
   return out;
 }
 
@@ -246,13 +248,11 @@ void Panels::sum_taps(int64_t panel, int64_t k, int64_t count, float* to) const 
   for (const int64_t end = k + count; k < end;) {
     const int64_t place = k / channels, c = k % channels;
     const int64_t some = std::min({channels - c, end - k, kMostTaps});
-    const Taps rows(parity / 2, place / 2), columns(parity % 2, place % 2);
     std::fill_n(to, some * kNR, 0.0f);
-    for (int64_t row = rows.begin; row < rows.end; ++row)
-      for (int64_t column = columns.begin; column < columns.end; ++column) {
-        widen(panel, (row * 3 + column) * channels + c, some, widened);
-        kernels().add(some * kNR, to, widened, to);
-      }
+    for_taps(parity, place, [&](int64_t tap) {
+      widen(panel, tap * channels + c, some, widened);
+      kernels().add(some * kNR, to, widened, to);
+    });
     k += some, to += some * kNR;
   }
 }
