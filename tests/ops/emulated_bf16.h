@@ -26,18 +26,17 @@ inline void emulated_split(int64_t count, const float* x, uint16_t* high, uint16
 }
 
 // With the order of VDPBF16PS: the odd number of a pair first.
-inline void emulated_multiply(int64_t rows, int64_t panels, int64_t depth, const uint16_t* a, int64_t a_stride,
-                              const uint16_t* b, int64_t panel_stride, float* c, int64_t c_stride, bool accumulate) {
-  for (int64_t row = 0; row < rows; ++row)
-    for (int64_t panel = 0; panel < panels; ++panel) {
-      float sums[kNR] = {}, *to = c + row * c_stride + panel * kNR;
-      if (accumulate) std::copy_n(to, kNR, sums);
-      for (int64_t k = 0; k < depth; k += 2) {
-        const uint16_t* bf16x2 = b + panel * panel_stride + k * kNR;
-        const float even = from_bf16(a[row * a_stride + k]), odd = from_bf16(a[row * a_stride + k + 1]);
+inline void emulated_multiply(const GemmArgs<uint16_t, uint16_t>& args) {
+  for (int64_t row = 0; row < args.rows; ++row)
+    for (int64_t panel = 0; panel < args.panels; ++panel) {
+      float sums[kNR] = {}, *to = args.c + row * args.c_stride + panel * kNR;
+      if (args.accumulate) std::copy_n(to, kNR, sums);
+      for (int64_t k = 0; k < args.depth; k += 2) {
+        const uint16_t *b = args.b + panel * args.panel_stride + k * kNR, *a = args.a + row * args.a_stride + k;
+        const float even = from_bf16(a[0]), odd = from_bf16(a[1]);
         for (int64_t j = 0; j < kNR; ++j) {
-          sums[j] = __builtin_fmaf(odd, from_bf16(bf16x2[2 * j + 1]), sums[j]);
-          sums[j] = __builtin_fmaf(even, from_bf16(bf16x2[2 * j]), sums[j]);
+          sums[j] = __builtin_fmaf(odd, from_bf16(b[2 * j + 1]), sums[j]);
+          sums[j] = __builtin_fmaf(even, from_bf16(b[2 * j]), sums[j]);
         }
       }
       std::copy_n(sums, kNR, to);

@@ -32,6 +32,22 @@ void expect_same_bits(int64_t count, Run&& run) {
   }
 }
 
+// Of rows and panels that lie behind each other.
+template <class A, class B>
+GemmArgs<A, B> product_of(int64_t rows, int64_t panels, int64_t depth, const std::vector<A>& a, const B* b, float* c,
+                          bool accumulate = false) {
+  return {.rows = rows,
+          .panels = panels,
+          .depth = depth,
+          .a = a.data(),
+          .a_stride = depth,
+          .b = b,
+          .panel_stride = depth * kNR,
+          .c = c,
+          .c_stride = panels * kNR,
+          .accumulate = accumulate};
+}
+
 }  // namespace
 
 TEST_CASE("Matrix products have the same bits on every instruction set", "[kernels]") {
@@ -41,7 +57,7 @@ TEST_CASE("Matrix products have the same bits on every instruction set", "[kerne
         const int64_t depth = 37, columns = panels * kNR;
         const auto a = normal(1, rows * depth), b = normal(2, depth * columns);
         expect_same_bits(rows * columns, [&](const Kernels& set, float* c) {
-          set.multiply(rows, panels, depth, a.data(), depth, b.data(), depth * kNR, c, columns, accumulate);
+          set.multiply(product_of(rows, panels, depth, a, b.data(), c, accumulate));
         });
       }
 }
@@ -57,19 +73,17 @@ TEST_CASE("Products with bf16 and with half a panel have the same bits on every 
   for (int64_t rows : {1, 2, 5, 6, 11, 12, 13, 25})
     for (bool accumulate : {false, true}) {
       const auto a = normal(1, rows * depth);
-      expect_same_bits(rows * columns, [&](const Kernels& set, float* c) {
-        set.gemm_bf16(rows, panels, depth, a.data(), depth, bits, depth * kNR, c, columns, accumulate);
-      });
-      expect_same_bits(rows * columns, [&](const Kernels& set, float* c) {
-        set.gemm_half_width(rows, depth, a.data(), depth, wide.data(), c, columns, accumulate);
-      });
+      const auto product = [&](const auto* values, float* c) {
+        return product_of(rows, panels, depth, a, values, c, accumulate);
+      };
+      expect_same_bits(rows * columns, [&](const Kernels& set, float* c) { set.gemm_bf16(product(bits, c)); });
+      expect_same_bits(rows * columns,
+                       [&](const Kernels& set, float* c) { set.gemm_half_width(product(wide.data(), c)); });
       INFO("and those of the product in f32");
       std::vector<float> whole(static_cast<size_t>(rows * columns), -7.0f), other = whole, half = whole;
-      kPortableKernels.multiply(rows, panels, depth, a.data(), depth, wide.data(), depth * kNR, whole.data(), columns,
-                                accumulate);
-      kPortableKernels.gemm_bf16(rows, panels, depth, a.data(), depth, bits, depth * kNR, other.data(), columns,
-                                 accumulate);
-      kPortableKernels.gemm_half_width(rows, depth, a.data(), depth, wide.data(), half.data(), columns, accumulate);
+      kPortableKernels.multiply(product(wide.data(), whole.data()));
+      kPortableKernels.gemm_bf16(product(bits, other.data()));
+      kPortableKernels.gemm_half_width(product(wide.data(), half.data()));
       CHECK(whole == other);
       for (int64_t row = 0; row < rows; ++row)
         for (int64_t j = 0; j < kNR / 2; ++j)
@@ -91,12 +105,17 @@ TEST_CASE("Products over lines have the bits of the others", "[kernels]") {
     for (int64_t k = 0; k < depth; ++k)
       for (int64_t j = 0; j < places; ++j)
         panels[size_t((j / kNR * depth + k) * kNR + j % kNR)] = x[size_t(offsets[size_t(k)] + j)];
-    kPortableKernels.multiply(kNR, places / kNR, depth, turned.data(), depth, panels.data(), depth * kNR, whole.data(),
-                              places, false);
+    kPortableKernels.multiply(product_of(kNR, places / kNR, depth, turned, panels.data(), whole.data()));
     for (int64_t count = 1; count <= kNR; ++count) {
       INFO(count << " columns");
       const auto run = [&](const Kernels& set, float* c) {
-        set.conv_direct(count, depth, w.data(), x.data(), offsets.data(), places, c);
+        set.conv_direct({.columns = count,
+                         .depth = depth,
+                         .w = w.data(),
+                         .x = x.data(),
+                         .offsets = offsets.data(),
+                         .places = places,
+                         .c = c});
       };
       expect_same_bits(kNR * places, run);
       std::vector<float> got(whole.size());
@@ -132,8 +151,9 @@ TEST_CASE("Products in bf16 are products", "[kernels]") {
                 expected[size_t(row * columns + j)] += value * (float(x.as<int32_t>()[row * depth + k]) - 4);
             }
           const auto run = [&](bool accumulate) {
-            bf16x2->multiply(rows, panels, depth, a.data(), stride, b.data(), depth * kNR, got.data(), columns,
-                             accumulate);
+            GemmArgs product = product_of(rows, panels, depth, a, b.data(), got.data(), accumulate);
+            product.a_stride = stride;
+            bf16x2->multiply(product);
           };
           run(false);
           CHECK(got == expected);
@@ -154,8 +174,9 @@ TEST_CASE("A row of a product in bf16 has the same bits alone and among others",
     set->bf16x2->split(int64_t(y.size()), y.data(), b.data(), nullptr);
     std::vector<float> all(kRows * kColumns), one(kColumns);
     const auto run = [&](int64_t row, int64_t rows, float* c) {
-      set->bf16x2->multiply(rows, 3, kDepth, &a[size_t(row * kDepth)], kDepth, b.data(), kDepth * kNR, c, kColumns,
-                            false);
+      GemmArgs product = product_of(rows, 3, kDepth, a, b.data(), c);
+      product.a += row * kDepth;
+      set->bf16x2->multiply(product);
     };
     run(0, kRows, all.data());
     for (int64_t row = 0; row < kRows; ++row) {
@@ -186,15 +207,41 @@ TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]"
     for (Activation act : {Activation::gelu, Activation::silu}) {
       expect_same_bits(n, [&](const Kernels& set, float* out) { set.activate(n, act, x.data(), out); });
       expect_same_bits(n, [&](const Kernels& set, float* out) {
-        set.epilogue(1, n, x.data(), n, w.data(), act, y.data(), n, out, n);
+        set.epilogue({.rows = 1,
+                      .columns = n,
+                      .c = x.data(),
+                      .c_stride = n,
+                      .bias = w.data(),
+                      .act = act,
+                      .residual = y.data(),
+                      .residual_stride = n,
+                      .y = out,
+                      .y_stride = n});
       });
       expect_same_bits(n, [&](const Kernels& set, float* out) {
-        set.scale_channels(n, 1, x.data(), n, w.data(), y.data(), act, out, n);
+        set.scale_channels({.channels = n,
+                            .pixels = 1,
+                            .x = x.data(),
+                            .x_stride = n,
+                            .scale = w.data(),
+                            .offset = y.data(),
+                            .act = act,
+                            .y = out,
+                            .y_stride = n});
       });
     }
     for (Activation act : {Activation::gelu, Activation::silu})
       expect_same_bits(n, [&](const Kernels& set, float* out) {
-        set.epilogue_gated(1, n, x.data(), y.data(), n, y.data(), x.data(), act, out, n);
+        set.epilogue_gated({.rows = 1,
+                            .columns = n,
+                            .a = x.data(),
+                            .g = y.data(),
+                            .stride = n,
+                            .a_bias = y.data(),
+                            .g_bias = x.data(),
+                            .act = act,
+                            .y = out,
+                            .y_stride = n});
       });
     expect_same_bits(n, [&](const Kernels& set, float* out) { set.add(n, y.data(), x.data(), out); });
     expect_same_bits(n, [&](const Kernels& set, float* out) { set.divide(n, x.data(), 3.1f, out); });
@@ -208,7 +255,13 @@ TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]"
                      [&](const Kernels& set, float* out) { set.apply_rope(n, bf16x2.data(), rope.data(), out); });
     const auto pixels = normal(6, 9 * n, 5);
     expect_same_bits(3 * n, [&](const Kernels& set, float* out) {
-      set.channel_sums(n, 9, pixels.data(), n, out, out + n, out + 2 * n);
+      set.channel_sums({.channels = n,
+                        .pixels = 9,
+                        .x = pixels.data(),
+                        .stride = n,
+                        .centre = out,
+                        .first = out + n,
+                        .second = out + 2 * n});
     });
     const float* rows[9];
     for (int64_t r = 0; r < 9; ++r) rows[r] = pixels.data() + r * n;
@@ -224,7 +277,13 @@ TEST_CASE("Row kernels have the same bits on every instruction set", "[kernels]"
       std::copy(x.begin(), x.end(), out);
       float *row_max = out + padded, *row_sum = row_max + 1;
       *row_max = 0.5f, *row_sum = 2.25f;
-      set.online_softmax(n, 0.7f, out, row_max, row_sum, 32, out + padded + 2);
+      set.online_softmax({.keys = n,
+                          .scale = 0.7f,
+                          .scores = out,
+                          .row_max = row_max,
+                          .row_sum = row_sum,
+                          .dim = 32,
+                          .out = out + padded + 2});
     });
   }
 }

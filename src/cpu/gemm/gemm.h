@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "cpu/gemm/packed_weights.h"
+#include "cpu/simd/rows.h"
 
 namespace seedstory::cpu {
 
@@ -40,57 +41,98 @@ struct PanelRange {
   int64_t first, count, parts, step;
 };
 
-// sums <- or += piece times panels of every part at depth k, which are in pairs. Where the op does not say that its
-// input may be multiplied as bf16, each number of the piece is split into the sum of two, which together have 16 of its
-// 24 bits.
-inline void gemm_panels_bf16x2(const Panels& w, PanelRange range, int64_t k, int64_t depth, TileA a, int64_t rows,
-                               DType compute_type, TileC sums, float* buffer) {
+// sums <- or += a times panels of every part of w, at depths [k, k + depth).
+struct PieceArgs {
+  const Panels& w;
+  PanelRange range;
+  int64_t k, depth;
+  TileA a;
+  int64_t rows;
+  DType compute_type;
+  TileC sums;
+  float* buffer;
+};
+
+// The panels of w are in pairs. Where the op does not say that its input may be multiplied as bf16, each number of the
+// piece is split into the sum of two, which together have 16 of its 24 bits.
+inline void gemm_panels_bf16x2(const PieceArgs& args) {
   const Bf16Kernels& run = *kernels().bf16x2;
-  auto* terms = reinterpret_cast<uint16_t*>(buffer);
-  uint16_t* low = compute_type == DType::bf16 ? nullptr : terms + kMC * kKC;
-  for (int64_t row = 0; row < rows; ++row)
-    run.split(depth, a.data + row * a.stride, terms + row * kKC, low ? low + row * kKC : nullptr);
-  for (int64_t part = 0; part < range.parts; ++part) {
-    const int64_t first = range.first + part * range.step;
-    const auto* b = static_cast<const uint16_t*>(w.values) + (first * w.depth + k) * kNR;
-    float* to = sums.data + part * sums.part_stride;
-    run.multiply(rows, range.count, depth, terms, kKC, b, w.depth * kNR, to, sums.stride, k > 0);
-    if (low) run.multiply(rows, range.count, depth, low, kKC, b, w.depth * kNR, to, sums.stride, true);
+  const Panels& w = args.w;
+  auto* high = reinterpret_cast<uint16_t*>(args.buffer);
+  uint16_t* low = args.compute_type == DType::bf16 ? nullptr : high + kMC * kKC;
+  for (int64_t row = 0; row < args.rows; ++row)
+    run.split(args.depth, args.a.data + row * args.a.stride, high + row * kKC, low ? low + row * kKC : nullptr);
+  for (int64_t part = 0; part < args.range.parts; ++part) {
+    const int64_t first = args.range.first + part * args.range.step;
+    GemmArgs<uint16_t, uint16_t> product{.rows = args.rows,
+                                         .panels = args.range.count,
+                                         .depth = args.depth,
+                                         .a = high,
+                                         .a_stride = kKC,
+                                         .b = static_cast<const uint16_t*>(w.values) + (first * w.depth + args.k) * kNR,
+                                         .panel_stride = w.depth * kNR,
+                                         .c = args.sums.data + part * args.sums.part_stride,
+                                         .c_stride = args.sums.stride,
+                                         .accumulate = args.k > 0};
+    run.multiply(product);
+    if (!low) continue;
+    product.a = low, product.accumulate = true;
+    run.multiply(product);
   }
 }
 
-// The same for panels [first, first + count) that are not in pairs. What is not f32 is widened into `buffer`, a few
-// panels at a time; bf16 only where enough rows come to pay for it, else as it is read: the same bits.
-inline void gemm_whole_panels(const Panels& w, int64_t first, int64_t count, int64_t k, int64_t depth, TileA a,
-                              int64_t rows, float* sums, int64_t sums_stride, float* buffer) {
+// `count` panels of w from `first` on, which are not in pairs, to `sums`. What is not f32 is widened into the buffer, a
+// few panels at a time; bf16 only where enough rows come to pay for it, else as it is read: the same bits.
+inline void gemm_whole_panels(const PieceArgs& args, int64_t first, int64_t count, float* sums) {
   const Kernels& run = kernels();
-  const int64_t stride = w.depth * kNR, at = first * stride + k * kNR;
-  if (w.format == WeightFormat::f32)
-    return run.multiply(rows, count, depth, a.data, a.stride, static_cast<const float*>(w.values) + at, stride, sums,
-                        sums_stride, k > 0);
-  if (w.format == WeightFormat::bf16 && rows < kRowsToWiden)
-    return run.gemm_bf16(rows, count, depth, a.data, a.stride, static_cast<const uint16_t*>(w.values) + at, stride,
-                         sums, sums_stride, k > 0);
-  for (int64_t i = 0; i < count; i += kPanelsToWiden) {
-    const int64_t some = std::min(kPanelsToWiden, count - i);
-    for (int64_t j = 0; j < some; ++j) w.in_f32(first + i + j, k, depth, buffer + j * depth * kNR);
-    run.multiply(rows, some, depth, a.data, a.stride, buffer, depth * kNR, sums + i * kNR, sums_stride, k > 0);
+  const Panels& w = args.w;
+  const int64_t stride = w.depth * kNR, at = first * stride + args.k * kNR;
+  const auto product = [&]<class B>(const B* b, int64_t panel_stride) {
+    return GemmArgs<float, B>{.rows = args.rows,
+                              .panels = count,
+                              .depth = args.depth,
+                              .a = args.a.data,
+                              .a_stride = args.a.stride,
+                              .b = b,
+                              .panel_stride = panel_stride,
+                              .c = sums,
+                              .c_stride = args.sums.stride,
+                              .accumulate = args.k > 0};
+  };
+  if (w.format == WeightFormat::f32) return run.multiply(product(static_cast<const float*>(w.values) + at, stride));
+  if (w.format == WeightFormat::bf16 && args.rows < kRowsToWiden)
+    return run.gemm_bf16(product(static_cast<const uint16_t*>(w.values) + at, stride));
+  GemmArgs some = product(args.buffer, args.depth * kNR);
+  for (int64_t i = 0; i < count; i += kPanelsToWiden, some.c += kPanelsToWiden * kNR) {
+    some.panels = std::min(kPanelsToWiden, count - i);
+    for (int64_t j = 0; j < some.panels; ++j)
+      w.in_f32(first + i + j, args.k, args.depth, args.buffer + j * args.depth * kNR);
+    run.multiply(some);
   }
 }
 
-inline void gemm_panels(const Panels& w, PanelRange range, int64_t k, int64_t depth, TileA a, int64_t rows,
-                        DType compute_type, TileC sums, float* buffer) {
-  if (w.bf16x2) return gemm_panels_bf16x2(w, range, k, depth, a, rows, compute_type, sums, buffer);
+inline void gemm_panels(const PieceArgs& args) {
+  const Panels& w = args.w;
+  if (w.bf16x2) return gemm_panels_bf16x2(args);
   // A last panel that is half empty takes half the time.
   const int64_t last_rows = w.rows % kNR;
-  const bool ends_in_half = last_rows > 0 && last_rows <= kNR / 2 && range.first + range.count == range.step;
-  for (int64_t part = 0; part < range.parts; ++part) {
-    const int64_t first = range.first + part * range.step, whole = range.count - ends_in_half;
-    float* to = sums.data + part * sums.part_stride;
-    gemm_whole_panels(w, first, whole, k, depth, a, rows, to, sums.stride, buffer);
+  const bool ends_in_half =
+      last_rows > 0 && last_rows <= kNR / 2 && args.range.first + args.range.count == args.range.step;
+  for (int64_t part = 0; part < args.range.parts; ++part) {
+    const int64_t first = args.range.first + part * args.range.step, whole = args.range.count - ends_in_half;
+    float* sums = args.sums.data + part * args.sums.part_stride;
+    gemm_whole_panels(args, first, whole, sums);
     if (ends_in_half)
-      kernels().gemm_half_width(rows, depth, a.data, a.stride, w.in_f32(first + whole, k, depth, buffer),
-                                to + whole * kNR, sums.stride, k > 0);
+      kernels().gemm_half_width({.rows = args.rows,
+                                 .panels = 1,
+                                 .depth = args.depth,
+                                 .a = args.a.data,
+                                 .a_stride = args.a.stride,
+                                 .b = w.in_f32(first + whole, args.k, args.depth, args.buffer),
+                                 .panel_stride = 0,
+                                 .c = sums + whole * kNR,
+                                 .c_stride = args.sums.stride,
+                                 .accumulate = args.k > 0});
   }
 }
 
@@ -121,6 +163,14 @@ inline TileSizes choose_tiles(int64_t rows, int64_t panels, int64_t parts, bool 
   return best;
 }
 
+// What is multiplied: so many rows by a matrix.
+struct GemmProblem {
+  int64_t rows;
+  Panels w;
+  DType compute_type;
+  bool gathers;  // rows are written to scratch, piece by piece
+};
+
 // The tasks of a product, and the scratch of each thread: sums, a buffer, and the rows of a piece where they are
 // gathered.
 struct GemmTasks {
@@ -128,43 +178,50 @@ struct GemmTasks {
   int threads;
   int64_t sums_floats, task_floats;
 
-  GemmTasks(int64_t rows, const Panels& w, bool gathers, int most_threads)
-      : threads(threads_for(double(rows) * double(w.depth) * double(w.rows) * double(w.parts), most_threads)) {
-    size = choose_tiles(rows, w.part_panels(), w.parts, w.bf16x2, threads);
+  GemmTasks(const GemmProblem& problem, int most_threads) {
+    const Panels& w = problem.w;
+    threads = threads_for(double(problem.rows) * double(w.depth) * double(w.rows) * double(w.parts), most_threads);
+    size = choose_tiles(problem.rows, w.part_panels(), w.parts, w.bf16x2, threads);
     sums_floats = kMC * w.parts * size.panels * kNR;
-    task_floats = sums_floats + kBufferFloats + (gathers ? kMC * kKC : 0);
+    task_floats = sums_floats + kBufferFloats + (problem.gathers ? kMC * kKC : 0);
   }
   int64_t scratch_floats() const { return threads * task_floats; }
 };
 
-// The rows times a matrix.
-//
-// load_a(first_row, rows, k, depth, room) -> TileA, in `room` where it gathers, else null; epilogue(first_row, rows,
-// first_column, columns, TileC) for a task.
+// load_a(first_row, rows, k, depth, room) -> TileA, in `room` where it gathers, else null; epilogue(Block, TileC) for a
+// task.
 template <class LoadA, class Epilogue>
-void gemm(int64_t rows, const Panels& w, DType compute_type, bool gathers, ExecContext& context, LoadA&& load_a,
-          Epilogue&& epilogue) {
-  const GemmTasks tasks(rows, w, gathers, context.pool.threads());
+void gemm(const GemmProblem& problem, ExecContext& context, LoadA&& load_a, Epilogue&& epilogue) {
+  const Panels& w = problem.w;
+  const GemmTasks tasks(problem, context.pool.threads());
   const int64_t task_cols = tasks.size.panels * kNR, tasks_across = ceil_div(w.rows, task_cols);
   float* scratch = context.scratch.floats(tasks.scratch_floats());
 
-  context.pool.run(ceil_div(rows, tasks.size.rows) * tasks_across, tasks.threads, [&](int64_t task, int thread) {
-    const int64_t first_row = task / tasks_across * tasks.size.rows;
-    const int64_t block_rows = std::min(tasks.size.rows, rows - first_row);
-    const int64_t first_col = task % tasks_across * task_cols, cols = std::min(task_cols, w.rows - first_col);
-    const TileC sums{
-        .data = scratch + thread * tasks.task_floats, .stride = w.parts * task_cols, .part_stride = task_cols};
-    float* buffer = sums.data + tasks.sums_floats;
-    float* room = gathers ? buffer + kBufferFloats : nullptr;
-    const PanelRange panels{
-        .first = first_col / kNR, .count = ceil_div(cols, kNR), .parts = w.parts, .step = w.part_panels()};
-    for (int64_t k = 0; k < w.depth || k == 0; k += kKC) {
-      const int64_t depth = std::min(kKC, w.depth - k);
-      gemm_panels(w, panels, k, depth, load_a(first_row, block_rows, k, depth, room), block_rows, compute_type, sums,
-                  buffer);
-    }
-    epilogue(first_row, block_rows, first_col, cols, sums);
-  });
+  context.pool.run(
+      ceil_div(problem.rows, tasks.size.rows) * tasks_across, tasks.threads, [&](int64_t task, int thread) {
+        const int64_t first_row = task / tasks_across * tasks.size.rows;
+        const int64_t rows = std::min(tasks.size.rows, problem.rows - first_row);
+        const int64_t first_col = task % tasks_across * task_cols, cols = std::min(task_cols, w.rows - first_col);
+        const TileC sums{
+            .data = scratch + thread * tasks.task_floats, .stride = w.parts * task_cols, .part_stride = task_cols};
+        float* buffer = sums.data + tasks.sums_floats;
+        float* room = problem.gathers ? buffer + kBufferFloats : nullptr;
+        const PanelRange panels{
+            .first = first_col / kNR, .count = ceil_div(cols, kNR), .parts = w.parts, .step = w.part_panels()};
+        for (int64_t k = 0; k < w.depth || k == 0; k += kKC) {
+          const int64_t depth = std::min(kKC, w.depth - k);
+          gemm_panels({.w = w,
+                       .range = panels,
+                       .k = k,
+                       .depth = depth,
+                       .a = load_a(first_row, rows, k, depth, room),
+                       .rows = rows,
+                       .compute_type = problem.compute_type,
+                       .sums = sums,
+                       .buffer = buffer});
+        }
+        epilogue(Block{.row = first_row, .rows = rows, .column = first_col, .columns = cols}, sums);
+      });
 }
 
 }  // namespace seedstory::cpu

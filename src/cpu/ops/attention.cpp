@@ -33,34 +33,49 @@ struct Packed {
   }
 };
 
-// Keys of one panel, and the values of the same tokens.
-void pack(int64_t count, const float* const* k, const float* const* v, const Packed& to, int64_t head, int64_t first) {
-  kernels().pack_panel(k, count, to.dim, to.k_at(head, first));
-  for (int64_t j = 0; j < count; ++j)
+// Keys of one panel of a head, and the values of the same tokens.
+struct KeyPanel {
+  int64_t head, first, count;
+  const float *k[kNR], *v[kNR];
+};
+
+KeyPanel key_panel(const Attention& op, int64_t head, int64_t first) {
+  const int64_t heads = op.q.dim[2];
+  KeyPanel out{.head = head, .first = first, .count = std::min(kNR, op.k.dim[1] - first), .k = {}, .v = {}};
+  for (int64_t j = 0; j < out.count; ++j) {
+    out.k[j] = vector_of(op.k, head / heads, first + j, head % heads);
+    out.v[j] = vector_of(op.v, head / heads, first + j, head % heads);
+  }
+  return out;
+}
+
+void pack(const KeyPanel& from, const Packed& to) {
+  kernels().pack_panel(from.k, from.count, to.dim, to.k_at(from.head, from.first));
+  for (int64_t j = 0; j < from.count; ++j)
     for (int64_t c = 0; c < to.padded_dim; c += kNR) {
       const int64_t columns = std::min(kNR, to.dim - c);
-      std::copy_n(v[j] + c, columns, to.v_at(head, c, first + j));
-      std::fill_n(to.v_at(head, c, first + j) + columns, kNR - columns, 0.0f);
+      float* at = to.v_at(from.head, c, from.first + j);
+      std::copy_n(from.v[j] + c, columns, at);
+      std::fill_n(at + columns, kNR - columns, 0.0f);
     }
 }
 
-void pack_bf16x2(int64_t count, const float* const* k, const float* const* v, const Packed& to, int64_t head,
-                 int64_t first) {
+void pack_bf16x2(const KeyPanel& from, const Packed& to) {
   const Bf16Kernels& run = *kernels().bf16x2;
   std::vector<uint16_t> rounded(size_t(kNR * to.padded_dim));  // what is behind dim and count stays 0
   const auto row = [&](int64_t j) { return rounded.data() + j * to.padded_dim; };
   // A pair of keys' numbers is as large as one in f32 and turns like one.
   const float* rows[kNR];
-  for (int64_t j = 0; j < count; ++j) {
-    run.split(to.dim, k[j], row(j), nullptr);
+  for (int64_t j = 0; j < from.count; ++j) {
+    run.split(to.dim, from.k[j], row(j), nullptr);
     rows[j] = reinterpret_cast<const float*>(row(j));
   }
-  kernels().pack_panel(rows, count, to.dim / 2, to.k_at(head, first));
+  kernels().pack_panel(rows, from.count, to.dim / 2, to.k_at(from.head, from.first));
 
-  for (int64_t j = 0; j < count; ++j) run.split(to.dim, v[j], row(j), nullptr);
-  for (int64_t j = 0; j < count; j += 2)
+  for (int64_t j = 0; j < from.count; ++j) run.split(to.dim, from.v[j], row(j), nullptr);
+  for (int64_t j = 0; j < from.count; j += 2)
     for (int64_t c = 0; c < to.padded_dim; c += kNR) {
-      auto* at = reinterpret_cast<uint16_t*>(to.v_at(head, c, first + j));
+      auto* at = reinterpret_cast<uint16_t*>(to.v_at(from.head, c, from.first + j));
       for (int64_t i = 0; i < kNR; ++i) at[2 * i] = row(j)[c + i], at[2 * i + 1] = row(j + 1)[c + i];
     }
 }
@@ -80,6 +95,27 @@ int64_t block_floats(const Packed& packed) {
   return kScoresSize + kQueryBlock * (packed.padded_dim + 2) + (packed.bf16x2 ? kQueryBlock * packed.dim / 2 : 0);
 }
 
+// Queries of one head from `first` on, of which some fit a block; `head` counts over all pictures.
+Queries query_block(const Attention& op, const Packed& packed, int64_t head, int64_t first, float* memory) {
+  const int64_t heads = op.q.dim[2], picture = head / heads;
+  float *out = memory + kScoresSize, *row_max = out + kQueryBlock * packed.padded_dim;
+  Queries block{.rows = std::min(kQueryBlock, op.q.dim[1] - first),
+                .q = vector_of(op.q, picture, first, head % heads),
+                .q_stride = op.q.stride[1],
+                .scale = op.scale,
+                .out = out,
+                .row_max = row_max,
+                .row_sum = row_max + kQueryBlock,
+                .scores = memory};
+  if (!packed.bf16x2) return block;
+  auto* rounded = reinterpret_cast<uint16_t*>(block.row_sum + kQueryBlock);
+  for (int64_t row = 0; row < block.rows; ++row)
+    kernels().bf16x2->split(packed.dim, vector_of(op.q, picture, first + row, head % heads), rounded + row * packed.dim,
+                            nullptr);
+  block.q = rounded, block.q_stride = packed.dim;
+  return block;
+}
+
 }  // namespace
 
 template <>
@@ -91,48 +127,26 @@ int64_t scratch_bytes(const Attention& op, int threads) {
 
 template <>
 void execute(const Attention& op, ExecContext& context) {
-  const int64_t pictures = op.q.dim[0], queries = op.q.dim[1], heads = op.q.dim[2], dim = op.q.dim[3];
-  const int64_t keys = op.k.dim[1], padded_dim = ceil_div(dim, kNR) * kNR;
+  const int64_t queries = op.q.dim[1], heads = op.q.dim[2], dim = op.q.dim[3], all_heads = op.q.dim[0] * heads;
+  const int64_t keys = op.k.dim[1];
   if (op.q.numel() == 0) return;
   const Kernels& run = kernels();
   Packed packed = packed_shape(op);
-  const bool bf16x2 = packed.bf16x2;
-  const int64_t block_size = block_floats(packed), all_heads = pictures * heads;
   packed.k = static_cast<float*>(context.scratch.bytes(scratch_bytes(op, context.pool.threads())));
   packed.v = packed.k + all_heads * packed.k_size();
   float* blocks = packed.v + all_heads * packed.v_size();
 
   const int64_t key_panels = ceil_div(keys, kNR);
   parallel_rows(context.pool, all_heads * key_panels, 2 * kNR * dim, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t head = i / key_panels, first = i % key_panels * kNR, count = std::min(kNR, keys - first);
-      const float *k[kNR], *v[kNR];
-      for (int64_t j = 0; j < count; ++j) {
-        k[j] = vector_of(op.k, head / heads, first + j, head % heads);
-        v[j] = vector_of(op.v, head / heads, first + j, head % heads);
-      }
-      (bf16x2 ? pack_bf16x2 : pack)(count, k, v, packed, head, first);
-    }
+    for (int64_t i = begin; i < end; ++i)
+      (packed.bf16x2 ? pack_bf16x2 : pack)(key_panel(op, i / key_panels, i % key_panels * kNR), packed);
   });
 
   const int64_t blocks_a_head = ceil_div(queries, kQueryBlock);
   context.pool.run(all_heads * blocks_a_head, context.pool.threads(), [&](int64_t task, int thread) {
-    const int64_t head = task / blocks_a_head, picture = head / heads;
-    const int64_t first = task % blocks_a_head * kQueryBlock, rows = std::min(kQueryBlock, queries - first);
-    float *scores = blocks + thread * block_size, *out = scores + kScoresSize;
-    float* row_max = out + kQueryBlock * padded_dim;
-    Queries block{.q = vector_of(op.q, picture, first, head % heads),
-                  .q_stride = op.q.stride[1],
-                  .out = out,
-                  .row_max = row_max,
-                  .row_sum = row_max + kQueryBlock};
-    if (bf16x2) {
-      auto* rounded = reinterpret_cast<uint16_t*>(block.row_sum + kQueryBlock);
-      for (int64_t row = 0; row < rows; ++row)
-        run.bf16x2->split(dim, vector_of(op.q, picture, first + row, head % heads), rounded + row * dim, nullptr);
-      block.q = rounded, block.q_stride = dim;
-    }
-    begin(block, rows, padded_dim);
+    const int64_t head = task / blocks_a_head, picture = head / heads, first = task % blocks_a_head * kQueryBlock;
+    const Queries block = query_block(op, packed, head, first, blocks + thread * block_floats(packed));
+    begin(block, packed.padded_dim);
     for (int64_t key = 0; key < keys; key += kKeyTile) {
       const KeyTile tile{.keys = std::min(kKeyTile, keys - key),
                          .k = packed.k_at(head, key),
@@ -140,12 +154,13 @@ void execute(const Attention& op, ExecContext& context) {
                          .v_panel_stride = packed.padded_keys * kNR,
                          .v_rows = nullptr,
                          .dim = dim,
-                         .padded_dim = padded_dim,
-                         .bf16x2 = bf16x2};
-      attend(block, rows, tile, op.scale, tile.keys, false, scores);
+                         .padded_dim = packed.padded_dim,
+                         .bf16x2 = packed.bf16x2};
+      attend(block, tile, tile.keys, false);
     }
-    for (int64_t row = 0; row < rows; ++row)
-      run.divide(dim, out + row * padded_dim, block.row_sum[row], vector_of(op.y, picture, first + row, head % heads));
+    for (int64_t row = 0; row < block.rows; ++row)
+      run.divide(dim, block.out + row * packed.padded_dim, block.row_sum[row],
+                 vector_of(op.y, picture, first + row, head % heads));
   });
 }
 

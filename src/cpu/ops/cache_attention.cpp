@@ -111,18 +111,21 @@ void execute(const CacheAttention& op, ExecContext& context) {
   context.pool.run(heads, threads, [&](int64_t head, int thread) {
     const float* v_rows[kKeyTile];
     const Buffers at(scratch + thread * buffer_size, rows, dim, padded_dim);
-    const auto queries_from = [&](int64_t row) {
-      return Queries{.q = at.q + row * dim,
+    const auto queries_from = [&](int64_t row, int64_t count) {
+      return Queries{.rows = count,
+                     .q = at.q + row * dim,
                      .q_stride = dim,
+                     .scale = op.scale,
                      .out = at.out + row * padded_dim,
                      .row_max = at.row_max + row,
-                     .row_sum = at.row_sum + row};
+                     .row_sum = at.row_sum + row,
+                     .scores = at.scores};
     };
     write_cache(op, head, length - rows);
     for (int64_t row = 0; row < rows; ++row)
       kernels().apply_rope(dim / 2, vector_of(op.q, row, head), rope + (length - rows + row) * op.rope.stride[0],
                            at.q + row * dim);
-    begin(queries_from(0), rows, padded_dim);
+    begin(queries_from(0, rows), padded_dim);
     for (int64_t first = 0; first < length; first += kKeyTile) {
       const KeyTile tile{.keys = std::min(kKeyTile, length - first),
                          .k = at.k,
@@ -136,7 +139,7 @@ void execute(const CacheAttention& op, ExecContext& context) {
       if (pack) pack_values(v_rows, tile.keys, dim, padded_dim, at);
       for (int64_t row = 0; row < rows; row += kQueryBlock) {
         const int64_t visible_keys = length - rows + row + 1 - first;  // by the first query of the block
-        attend(queries_from(row), std::min(kQueryBlock, rows - row), tile, op.scale, visible_keys, true, at.scores);
+        attend(queries_from(row, std::min(kQueryBlock, rows - row)), tile, visible_keys, true);
       }
     }
     for (int64_t row = 0; row < rows; ++row)

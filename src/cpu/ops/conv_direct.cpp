@@ -81,16 +81,23 @@ class Lines {
   void pixels(size_t which, int64_t first, int64_t count, const float* const* panels, const float* x) const {
     alignas(64) float sums[kNR * kMostPixels] = {}, turned[kMostPixels * kNR];
     const Convolution& conv = convs_[which];
+    const RowsEpilogue epilogue{.bias = conv.bias, .act = Activation::none, .residual = conv.residual, .y = conv.y};
     const int64_t *offsets = &offsets_[which * size_t(conv.w.depth)], places = whole_lanes(count);
     for (int64_t column = 0; column < conv.y.dim[3]; column += kNR) {
       const int64_t columns = std::min(kNR, conv.y.dim[3] - column);
-      kernels().conv_direct(columns, conv.w.depth, panels[column / kNR], x, offsets, places, sums);
+      kernels().conv_direct({.columns = columns,
+                             .depth = conv.w.depth,
+                             .w = panels[column / kNR],
+                             .x = x,
+                             .offsets = offsets,
+                             .places = places,
+                             .c = sums});
       for (int64_t at = 0; at < places; at += kNR) {
         const float* rows[kNR];
         for (int64_t j = 0; j < kNR; ++j) rows[j] = sums + j * places + at;
         kernels().transpose(rows, kNR, turned + at * kNR, kNR);
       }
-      epilogue_rows(count, columns, turned, kNR, conv.bias, Activation::none, conv.residual, conv.y, first, column);
+      epilogue({.row = first, .rows = count, .column = column, .columns = columns}, turned, kNR);
     }
   }
 

@@ -29,7 +29,13 @@ class Im2col {
         const int64_t part = std::min(row_depth_ - begin, k + depth - at);
         const int64_t y = line % out_h * conv_.stride - conv_.above + kernel_row;
         const bool inside = y >= 0 && y < conv_.x.dim[1];
-        copy_line(inside ? picture + y * conv_.x.stride[1] : nullptr, x, run, begin, part, to + at - k, depth);
+        copy_line({.line = inside ? picture + y * conv_.x.stride[1] : nullptr,
+                   .x = x,
+                   .run = run,
+                   .begin = begin,
+                   .part = part,
+                   .to = to + at - k,
+                   .stride = depth});
         at += part;
       }
       to += run * depth, count -= run;
@@ -39,8 +45,15 @@ class Im2col {
  private:
   // Numbers [begin, begin + part) of one row of the kernel, for output pixels x .. x + run of one line. `line` is null
   // above and below the picture.
-  void copy_line(const float* line, int64_t x, int64_t run, int64_t begin, int64_t part, float* to,
-                 int64_t stride) const {
+  struct LineArgs {
+    const float* line;
+    int64_t x, run, begin, part;
+    float* to;
+    int64_t stride;  // from one output pixel's numbers to the next
+  };
+
+  void copy_line(const LineArgs& args) const {
+    const auto [line, x, run, begin, part, to, stride] = args;
     const int64_t first_tap = begin / channels_, last_tap = (begin + part - 1) / channels_, s = conv_.stride;
     const int64_t left = x * s - conv_.left;  // the picture's column under the kernel's first
     // Output pixels [from, until) see nothing but picture, and it lies side by side.
@@ -77,28 +90,33 @@ bool is_linear(const Convolution& conv) {
          conv.x.stride[1] == conv.x.dim[2] * conv.x.stride[2] && conv.x.stride[0] == conv.x.dim[1] * conv.x.stride[1];
 }
 
+GemmProblem problem_of(const Convolution& conv) {
+  return {.rows = conv.y.rows(), .w = conv.w, .compute_type = DType::bf16, .gathers = !is_linear(conv)};
+}
+
 }  // namespace
 
 int64_t im2col_floats(const Convolution& conv, int threads) {
-  return GemmTasks(conv.y.rows(), conv.w, !is_linear(conv), threads).scratch_floats();
+  return GemmTasks(problem_of(conv), threads).scratch_floats();
 }
 
 void conv_im2col(const Convolution& conv, ExecContext& context) {
   const int64_t step = conv.x.stride[2], width = conv.y.dim[2];  // step: from a pixel to the next
   const bool linear = is_linear(conv);
   const Im2col gather(conv);
+  const RowsEpilogue epilogue{.bias = conv.bias, .act = Activation::none, .residual = conv.residual, .y = conv.y};
   gemm(
-      conv.y.rows(), conv.w, DType::bf16, !linear, context,
+      problem_of(conv), context,
       [&](int64_t first, int64_t rows, int64_t k, int64_t depth, float* to) {
         if (linear) return TileA{static_cast<const float*>(conv.x.data) + first * step + k, step};
         gather(first, rows, k, depth, to);
         return TileA{to, depth};
       },
-      [&](int64_t row, int64_t rows, int64_t column, int64_t columns, TileC sums) {
-        for (int64_t run; rows > 0; row += run, rows -= run, sums.data += run * sums.stride) {
-          run = std::min(rows, width - row % width);  // what is left of the line
-          epilogue_rows(run, columns, sums.data, sums.stride, conv.bias, Activation::none, conv.residual, conv.y, row,
-                        column);
+      [&](Block block, TileC sums) {
+        for (int64_t rows = block.rows; rows > 0; rows -= block.rows) {
+          block.rows = std::min(rows, width - block.row % width);  // what is left of the line
+          epilogue(block, sums.data, sums.stride);
+          block.row += block.rows, sums.data += block.rows * sums.stride;
         }
       });
 }

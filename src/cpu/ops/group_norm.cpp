@@ -75,8 +75,13 @@ void execute(const GroupNorm& op, ExecContext& context) {
 
   for_pieces([&](int64_t picture, int64_t piece, int64_t first) {
     float* out = sums + (picture * pieces + piece) * 3 * lanes;
-    kernels().channel_sums(lanes, places_of(piece), row_of(op.x, first), op.x.stride[2] * fold, out, out + lanes,
-                           out + 2 * lanes);
+    kernels().channel_sums({.channels = lanes,
+                            .pixels = places_of(piece),
+                            .x = row_of(op.x, first),
+                            .stride = op.x.stride[2] * fold,
+                            .centre = out,
+                            .first = out + lanes,
+                            .second = out + 2 * lanes});
   });
 
   const int64_t group_channels = channels / op.groups;
@@ -119,8 +124,15 @@ void execute(const GroupNorm& op, ExecContext& context) {
 
   for_pieces([&](int64_t picture, int64_t piece, int64_t first) {
     const float* scales = affine + picture * 2 * lanes;
-    kernels().scale_channels(lanes, places_of(piece), row_of(op.x, first), op.x.stride[2] * fold, scales,
-                             scales + lanes, op.act, row_of(op.y, first), op.y.stride[2] * fold);
+    kernels().scale_channels({.channels = lanes,
+                              .pixels = places_of(piece),
+                              .x = row_of(op.x, first),
+                              .x_stride = op.x.stride[2] * fold,
+                              .scale = scales,
+                              .offset = scales + lanes,
+                              .act = op.act,
+                              .y = row_of(op.y, first),
+                              .y_stride = op.y.stride[2] * fold});
   });
 }
 

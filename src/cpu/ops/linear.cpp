@@ -17,9 +17,14 @@ namespace seedstory::cpu {
 namespace {
 
 template <class Op>
+GemmProblem problem_of(const Op& op, const Panels& w) {
+  return {.rows = op.x.dim[0], .w = w, .compute_type = op.compute_type, .gathers = false};
+}
+
+template <class Op>
 int64_t product_bytes(const Op& op, int threads) {
   if (op.y.numel() == 0) return 0;
-  const GemmTasks tasks(op.x.dim[0], panel_shape(op.w, op.weight_use()), false, threads);
+  const GemmTasks tasks(problem_of(op, panel_shape(op.w, op.weight_use())), threads);
   return tasks.scratch_floats() * int64_t(sizeof(float)) + room_bytes(op.w, op.weight_use());
 }
 
@@ -36,35 +41,40 @@ int64_t scratch_bytes(const GatedLinear& op, int threads) {
 
 template <>
 void execute(const Linear& op, ExecContext& context) {
-  const int64_t rows = op.x.dim[0];
   if (op.y.numel() == 0) return;
   Scratch room;
+  const RowsEpilogue epilogue{
+      .bias = op.bias ? op.bias.as<float>() : nullptr, .act = op.act, .residual = op.residual, .y = op.y};
   gemm(
-      rows, panels_of(op.w, op.weight_use(), room, context.pool), op.compute_type, false, context,
+      problem_of(op, panels_of(op.w, op.weight_use(), room, context.pool)), context,
       [&](int64_t first, int64_t, int64_t k, int64_t, float*) {
         return TileA{row_of(op.x, first) + k, op.x.stride[0]};
       },
-      [&](int64_t row, int64_t count, int64_t column, int64_t columns, TileC sums) {
-        epilogue_rows(count, columns, sums.data, sums.stride, op.bias ? op.bias.as<float>() : nullptr, op.act,
-                      op.residual, op.y, row, column);
-      });
+      [&](const Block& block, TileC sums) { epilogue(block, sums.data, sums.stride); });
 }
 
 template <>
 void execute(const GatedLinear& op, ExecContext& context) {
-  const int64_t rows = op.x.dim[0], n = op.y.dim[1];
-  if (rows == 0 || n == 0) return;
+  const int64_t n = op.y.dim[1];
+  if (op.y.numel() == 0) return;
   const float* bias = op.bias ? op.bias.as<float>() : nullptr;
   Scratch room;
   gemm(
-      rows, panels_of(op.w, op.weight_use(), room, context.pool), op.compute_type, false, context,
+      problem_of(op, panels_of(op.w, op.weight_use(), room, context.pool)), context,
       [&](int64_t first, int64_t, int64_t k, int64_t, float*) {
         return TileA{row_of(op.x, first) + k, op.x.stride[0]};
       },
-      [&](int64_t row, int64_t count, int64_t column, int64_t columns, TileC sums) {
-        kernels().epilogue_gated(count, columns, sums.data, sums.data + sums.part_stride, sums.stride,
-                                 bias ? bias + column : nullptr, bias ? bias + n + column : nullptr, op.act,
-                                 row_of(op.y, row) + column, op.y.stride[0]);
+      [&](const Block& block, TileC sums) {
+        kernels().epilogue_gated({.rows = block.rows,
+                                  .columns = block.columns,
+                                  .a = sums.data,
+                                  .g = sums.data + sums.part_stride,
+                                  .stride = sums.stride,
+                                  .a_bias = bias ? bias + block.column : nullptr,
+                                  .g_bias = bias ? bias + n + block.column : nullptr,
+                                  .act = op.act,
+                                  .y = row_of(op.y, block.row) + block.column,
+                                  .y_stride = op.y.stride[0]});
       });
 }
 

@@ -16,6 +16,8 @@
 namespace seedstory::cpu {
 namespace {
 
+using Bf16Args = GemmArgs<uint16_t, uint16_t>;
+
 constexpr int64_t kTileRows = 16, kTileDepth = 32;
 
 __m512 widened(__m256bh x) {
@@ -40,8 +42,8 @@ struct DotTile {
   static constexpr int kAccumulators = 24;
 
   template <int R, int P>
-  static void run(int64_t depth, const uint16_t* a, int64_t a_stride, const uint16_t* b, int64_t panel_stride, float* c,
-                  int64_t c_stride, bool accumulate) {
+  static void run(const Bf16Args& args) {
+    const auto [rows, panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate] = args;
     __m512 acc[R][P];
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
@@ -93,13 +95,13 @@ void set_tiles(int64_t rows, int64_t depth) {
   _tile_loadconfig(&config);
 }
 
-// 1 or 2 rows of tiles by 1 or 2 panels, over depths that the tiles are set for. Tiles are named by constants.
+// 1 or 2 rows of tiles by 1 or 2 panels, over a depth in steps that the tiles are set for. Tiles are named by
+// constants.
 template <bool TwoRows, bool TwoPanels>
-void tiles(int64_t depth, int64_t step, const uint16_t* a, int64_t a_stride, const uint16_t* b, int64_t panel_stride,
-           float* c, int64_t c_stride, bool accumulate) {
-  const int64_t a_bytes = a_stride * int64_t(sizeof *a), c_bytes = c_stride * int64_t(sizeof *c);
-  float* below = c + kTileRows * c_stride;
-  if (accumulate) {
+void tiles(const Bf16Args& args, int64_t step) {
+  const int64_t a_bytes = args.a_stride * int64_t(sizeof *args.a), c_bytes = args.c_stride * int64_t(sizeof *args.c);
+  float *c = args.c, *below = c + kTileRows * args.c_stride;
+  if (args.accumulate) {
     _tile_loadd(0, c, c_bytes);
     if constexpr (TwoPanels) _tile_loadd(1, c + kNR, c_bytes);
     if constexpr (TwoRows) _tile_loadd(2, below, c_bytes);
@@ -110,16 +112,17 @@ void tiles(int64_t depth, int64_t step, const uint16_t* a, int64_t a_stride, con
     _tile_zero(2);
     _tile_zero(3);
   }
-  for (int64_t k = 0; k < depth; k += step) {
-    _tile_loadd(4, a + k, a_bytes);
-    _tile_loadd(6, b + k * kNR, 64);
+  for (int64_t k = 0; k < args.depth; k += step) {
+    const uint16_t *a = args.a + k, *b = args.b + k * kNR;
+    _tile_loadd(4, a, a_bytes);
+    _tile_loadd(6, b, 64);
     _tile_dpbf16ps(0, 4, 6);
     if constexpr (TwoPanels) {
-      _tile_loadd(7, b + panel_stride + k * kNR, 64);
+      _tile_loadd(7, b + args.panel_stride, 64);
       _tile_dpbf16ps(1, 4, 7);
     }
     if constexpr (TwoRows) {
-      _tile_loadd(5, a + kTileRows * a_stride + k, a_bytes);
+      _tile_loadd(5, a + kTileRows * args.a_stride, a_bytes);
       _tile_dpbf16ps(2, 5, 6);
       if constexpr (TwoPanels) _tile_dpbf16ps(3, 5, 7);
     }
@@ -131,32 +134,32 @@ void tiles(int64_t depth, int64_t step, const uint16_t* a, int64_t a_stride, con
 }
 
 // All rows and panels over a depth that is one tile deep or several whole ones.
-void multiply_whole(int64_t rows, int64_t panels, int64_t depth, const uint16_t* a, int64_t a_stride, const uint16_t* b,
-                    int64_t panel_stride, float* c, int64_t c_stride, bool accumulate) {
-  const int64_t step = std::min(depth, kTileDepth);
+void multiply_whole(Bf16Args args) {
+  const int64_t step = std::min(args.depth, kTileDepth);
   int64_t set_for = 0;
-  for (int64_t row = 0; row < rows;
-       row += 2 * kTileRows, a += 2 * kTileRows * a_stride, c += 2 * kTileRows * c_stride) {
-    const int64_t here = std::min(rows - row, 2 * kTileRows);
+  for (; args.rows > 0; args.rows -= 2 * kTileRows) {
+    const int64_t here = std::min(args.rows, 2 * kTileRows);
     if (here != set_for) set_tiles(set_for = here, step);
     const bool two_rows = here > kTileRows;
-    for (int64_t panel = 0; panel < panels; panel += 2) {
-      const auto run = panel + 1 < panels ? (two_rows ? tiles<true, true> : tiles<false, true>)
-                                          : (two_rows ? tiles<true, false> : tiles<false, false>);
-      run(depth, step, a, a_stride, b + panel * panel_stride, panel_stride, c + panel * kNR, c_stride, accumulate);
+    Bf16Args of_panels = args;
+    for (int64_t panel = 0; panel < args.panels; panel += 2) {
+      const auto run = panel + 1 < args.panels ? (two_rows ? tiles<true, true> : tiles<false, true>)
+                                               : (two_rows ? tiles<true, false> : tiles<false, false>);
+      run(of_panels, step);
+      of_panels.b += 2 * args.panel_stride, of_panels.c += 2 * kNR;
     }
+    args.a += 2 * kTileRows * args.a_stride, args.c += 2 * kTileRows * args.c_stride;
   }
 }
 
-void multiply_amx(int64_t rows, int64_t panels, int64_t depth, const uint16_t* a, int64_t a_stride, const uint16_t* b,
-                  int64_t panel_stride, float* c, int64_t c_stride, bool accumulate) {
+void multiply_amx(const Bf16Args& args) {
   asm volatile("" : : : "memory");
-  const int64_t whole = depth / kTileDepth * kTileDepth;
-  if (whole > 0 || depth == 0)
-    multiply_whole(rows, panels, whole, a, a_stride, b, panel_stride, c, c_stride, accumulate);
-  if (whole < depth)
-    multiply_whole(rows, panels, depth - whole, a + whole, a_stride, b + whole * kNR, panel_stride, c, c_stride,
-                   accumulate || whole > 0);
+  const int64_t whole = args.depth / kTileDepth * kTileDepth;
+  Bf16Args part = args;
+  part.depth = whole;
+  if (whole > 0 || args.depth == 0) multiply_whole(part);
+  part.depth = args.depth - whole, part.a += whole, part.b += whole * kNR, part.accumulate |= whole > 0;
+  if (part.depth > 0) multiply_whole(part);
   _tile_release();
 }
 

@@ -13,13 +13,88 @@ namespace seedstory::cpu {
 
 constexpr int64_t kNR = 16;  // columns of a packed matrix that lie side by side: one Lanes
 
+// c (rows, 16 panels) <- or += a (rows, depth) b (depth, 16 panels), see microkernel.h. Strides in elements.
+template <class A, class B>
+struct GemmArgs {
+  int64_t rows, panels, depth;
+  const A* a;
+  int64_t a_stride;
+  const B* b;
+  int64_t panel_stride;  // from a panel of b to the next
+  float* c;
+  int64_t c_stride;
+  bool accumulate = false;
+};
+
+// c [column][place] <- for places side by side, a multiple of sixteen, the sum over k of w[k][column] x[offsets[k] +
+// place], with the bits of multiply(); w is a panel, of which the first `columns` count.
+struct ConvDirectArgs {
+  int64_t columns, depth;
+  const float* w;
+  const float* x;
+  const int64_t* offsets;
+  int64_t places;
+  float* c;
+};
+
+// y <- act(c + bias) + residual, row by row; bias and residual may be null.
+struct EpilogueArgs {
+  int64_t rows, columns;
+  const float* c;
+  int64_t c_stride;
+  const float* bias;
+  Activation act;
+  const float* residual;
+  int64_t residual_stride;
+  float* y;
+  int64_t y_stride;
+};
+
+// y <- (a + a_bias) * act(g + g_bias), row by row; a and g have one stride, and either both biases or none.
+struct GatedEpilogueArgs {
+  int64_t rows, columns;
+  const float *a, *g;
+  int64_t stride;
+  const float *a_bias, *g_bias;
+  Activation act;
+  float* y;
+  int64_t y_stride;
+};
+
+// Softmax over one tile of keys, see softmax.h.
+struct OnlineSoftmaxArgs {
+  int64_t keys;
+  float scale;
+  float *scores, *row_max, *row_sum;
+  int64_t dim;
+  float* out;
+};
+
+// For each channel over `pixels` lines: some centre, and the sums of (x - centre) and of its square.
+struct ChannelSumsArgs {
+  int64_t channels, pixels;
+  const float* x;
+  int64_t stride;
+  float *centre, *first, *second;
+};
+
+// y <- act(x * scale + offset), a number a channel
+struct ScaleChannelsArgs {
+  int64_t channels, pixels;
+  const float* x;
+  int64_t x_stride;
+  const float *scale, *offset;
+  Activation act;
+  float* y;
+  int64_t y_stride;
+};
+
 // Products of numbers in bf16 with sums in f32, by instructions of their own. A panel has its depth in pairs:
 // [k / 2][column][k % 2], the depth even. An element's bits depend on its depth and on the instruction set alone.
 struct Bf16Kernels {
   // high <- x in bf16, low <- in bf16 what that leaves of x; low may be null.
   void (*split)(int64_t count, const float* x, uint16_t* high, uint16_t* low);
-  void (*multiply)(int64_t rows, int64_t panels, int64_t depth, const uint16_t* a, int64_t a_stride, const uint16_t* b,
-                   int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
+  void (*multiply)(const GemmArgs<uint16_t, uint16_t>&);
 };
 
 struct Kernels {
@@ -30,18 +105,13 @@ struct Kernels {
   // to[k * stride + j] <- rows[j][k] for sixteen rows.
   void (*transpose)(const float* const* rows, int64_t depth, float* to, int64_t stride);
   void (*pack_panel)(const float* const* rows, int64_t count, int64_t depth, float* panel);
-  void (*multiply)(int64_t rows, int64_t panels, int64_t depth, const float* a, int64_t a_stride, const float* b,
-                   int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
-  // The same with b in bf16, which is exact in f32; and `count` of them widened, count a multiple of kNR.
-  void (*gemm_bf16)(int64_t rows, int64_t panels, int64_t depth, const float* a, int64_t a_stride, const uint16_t* b,
-                    int64_t panel_stride, float* c, int64_t c_stride, bool accumulate);
-  void (*gemm_half_width)(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c,
-                          int64_t c_stride, bool accumulate);
-  // c [column][place] <- for places side by side, a multiple of sixteen, the sum over k of w[k][column] x[offsets[k] +
-  // place], with the bits of multiply(); w is a panel, of which the first `columns` count.
-  void (*conv_direct)(int64_t columns, int64_t depth, const float* w, const float* x, const int64_t* offsets,
-                      int64_t places, float* c);
+  void (*multiply)(const GemmArgs<float, float>&);
+  // The same with b in bf16, which is exact in f32; and the first eight columns of one panel.
+  void (*gemm_bf16)(const GemmArgs<float, uint16_t>&);
+  void (*gemm_half_width)(const GemmArgs<float, float>&);
+  void (*conv_direct)(const ConvDirectArgs&);
   void (*copy_rows)(int64_t rows, int64_t count, const float* from, int64_t from_stride, float* to, int64_t to_stride);
+  // `count` numbers in f32, a multiple of kNR.
   void (*widen_bf16)(int64_t count, const uint16_t* x, float* y);
   void (*widen_f16)(int64_t count, const uint16_t* x, float* y);
   // y [k][16] <- a panel's numbers [k][16], each times its block's scale, f16 [k / 32][16]; exact. depth is a multiple
@@ -49,16 +119,10 @@ struct Kernels {
   void (*widen_q8)(int64_t depth, const int8_t* x, const uint16_t* scales, float* y);
   void (*widen_q4)(int64_t depth, const uint8_t* x, const uint16_t* scales, float* y);
   void (*weighted_sum)(int64_t count, const float* weights, const float* const* rows, int64_t n, float* out);
-  // y <- act(c + bias) + residual, row by row; bias and residual may be null.
-  void (*epilogue)(int64_t rows, int64_t n, const float* c, int64_t c_stride, const float* bias, Activation act,
-                   const float* residual, int64_t residual_stride, float* y, int64_t y_stride);
-  // y <- (a + a_bias) * act(g + g_bias), row by row; a and g have one stride, and either both biases or none.
-  void (*epilogue_gated)(int64_t rows, int64_t n, const float* a, const float* g, int64_t stride, const float* a_bias,
-                         const float* g_bias, Activation act, float* y, int64_t y_stride);
+  void (*epilogue)(const EpilogueArgs&);
+  void (*epilogue_gated)(const GatedEpilogueArgs&);
 
-  // Softmax over tiles of keys, see softmax.h.
-  void (*online_softmax)(int64_t keys, float scale, float* scores, float* row_max, float* row_sum, int64_t dim,
-                         float* out);
+  void (*online_softmax)(const OnlineSoftmaxArgs&);
   void (*divide)(int64_t n, const float* x, float by, float* y);
   // x as pairs (x[j], x[half + j]) turned by the angles whose cos and sin are rope[j] and rope[half + j].
   void (*apply_rope)(int64_t half, const float* x, const float* rope, float* y);
@@ -68,12 +132,8 @@ struct Kernels {
   void (*activate)(int64_t n, Activation act, const float* x, float* y);
   void (*layer_norm)(int64_t n, const float* x, const float* w, const float* b, float eps, float* y);
   void (*add_rms_norm)(int64_t n, float* h, const float* r, const float* w, float eps, float* y);  // r may be null
-  // For each of n channels over `pixels` lines: some centre, and the sums of (x - centre) and of its square.
-  void (*channel_sums)(int64_t n, int64_t pixels, const float* x, int64_t stride, float* centre, float* first,
-                       float* second);
-  // y <- act(x * scale + offset), a number a channel
-  void (*scale_channels)(int64_t n, int64_t pixels, const float* x, int64_t x_stride, const float* scale,
-                         const float* offset, Activation act, float* y, int64_t y_stride);
+  void (*channel_sums)(const ChannelSumsArgs&);
+  void (*scale_channels)(const ScaleChannelsArgs&);
 };
 
 // What the backend computes with: the best that this machine has, until use_kernels() says otherwise.

@@ -31,29 +31,33 @@ Lanes keep(Lanes v, int64_t count) {
 }
 
 template <class Lanes>
-void epilogue(int64_t rows, int64_t n, const float* c, int64_t c_stride, const float* bias, Activation act,
-              const float* residual, int64_t residual_stride, float* y, int64_t y_stride) {
-  for (int64_t row = 0; row < rows; ++row, c += c_stride, residual += residual_stride, y += y_stride)
-    for_lanes<Lanes>(n, [&](int64_t i, auto... count) {
+void epilogue(const EpilogueArgs& args) {
+  const float *c = args.c, *bias = args.bias, *residual = args.residual;
+  float* y = args.y;
+  for (int64_t row = 0; row < args.rows; ++row) {
+    for_lanes<Lanes>(args.columns, [&](int64_t i, auto... count) {
       Lanes v = Lanes::load(c + i, count...);
       if (bias) v = v + Lanes::load(bias + i, count...);
-      v = activate(act, v);
+      v = activate(args.act, v);
       if (residual) v = v + Lanes::load(residual + i, count...);
       v.store(y + i, count...);
     });
+    c += args.c_stride, residual += args.residual_stride, y += args.y_stride;
+  }
 }
 
 template <class Lanes>
-void epilogue_gated(int64_t rows, int64_t n, const float* a, const float* g, int64_t stride, const float* a_bias,
-                    const float* g_bias, Activation act, float* y, int64_t y_stride) {
-  for (int64_t row = 0; row < rows; ++row, a += stride, g += stride, y += y_stride)
-    for_lanes<Lanes>(n, [&](int64_t i, auto... count) {
+void epilogue_gated(const GatedEpilogueArgs& args) {
+  const float *a = args.a, *g = args.g, *a_bias = args.a_bias, *g_bias = args.g_bias;
+  float* y = args.y;
+  for (int64_t row = 0; row < args.rows; ++row, a += args.stride, g += args.stride, y += args.y_stride)
+    for_lanes<Lanes>(args.columns, [&](int64_t i, auto... count) {
       Lanes value = Lanes::load(a + i, count...), gate = Lanes::load(g + i, count...);
       if (a_bias) {
         value = value + Lanes::load(a_bias + i, count...);
         gate = gate + Lanes::load(g_bias + i, count...);
       }
-      (value * activate(act, gate)).store(y + i, count...);
+      (value * activate(args.act, gate)).store(y + i, count...);
     });
 }
 
@@ -110,9 +114,10 @@ void add_rms_norm(int64_t n, float* h, const float* r, const float* w, float eps
 }
 
 template <class Lanes>
-void channel_sums(int64_t n, int64_t pixels, const float* x, int64_t stride, float* centre, float* first,
-                  float* second) {
-  for_lanes<Lanes>(n, [&](int64_t i, auto... count) {
+void channel_sums(const ChannelSumsArgs& args) {
+  const int64_t pixels = args.pixels, stride = args.stride;
+  const float* x = args.x;
+  for_lanes<Lanes>(args.channels, [&](int64_t i, auto... count) {
     Lanes total = Lanes::all(0);
     for (int64_t pixel = 0; pixel < pixels; ++pixel) total = total + Lanes::load(x + pixel * stride + i, count...);
     const Lanes mean = total * Lanes::all(1 / float(pixels));
@@ -122,19 +127,21 @@ void channel_sums(int64_t n, int64_t pixels, const float* x, int64_t stride, flo
       sum = sum + d;
       squares = fma(d, d, squares);
     }
-    mean.store(centre + i, count...);
-    sum.store(first + i, count...);
-    squares.store(second + i, count...);
+    mean.store(args.centre + i, count...);
+    sum.store(args.first + i, count...);
+    squares.store(args.second + i, count...);
   });
 }
 
 template <class Lanes>
-void scale_channels(int64_t n, int64_t pixels, const float* x, int64_t x_stride, const float* scale,
-                    const float* offset, Activation act, float* y, int64_t y_stride) {
-  for (int64_t pixel = 0; pixel < pixels; ++pixel, x += x_stride, y += y_stride)
-    for_lanes<Lanes>(n, [&](int64_t i, auto... count) {
+void scale_channels(const ScaleChannelsArgs& args) {
+  const float *x = args.x, *scale = args.scale, *offset = args.offset;
+  float* y = args.y;
+  for (int64_t pixel = 0; pixel < args.pixels; ++pixel, x += args.x_stride, y += args.y_stride)
+    for_lanes<Lanes>(args.channels, [&](int64_t i, auto... count) {
       const Lanes v = Lanes::load(x + i, count...);
-      activate(act, fma(v, Lanes::load(scale + i, count...), Lanes::load(offset + i, count...))).store(y + i, count...);
+      activate(args.act, fma(v, Lanes::load(scale + i, count...), Lanes::load(offset + i, count...)))
+          .store(y + i, count...);
     });
 }
 

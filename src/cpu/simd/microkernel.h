@@ -38,8 +38,8 @@ struct FmaMicrokernel {
   static constexpr int kAhead = 32;  // weights come from beyond L2 at first, and every few KiB begins another page
 
   template <int R, int P, class B>
-  static void run(int64_t depth, const float* a, int64_t a_stride, const B* b, int64_t panel_stride, float* c,
-                  int64_t c_stride, bool accumulate) {
+  static void run(const GemmArgs<float, B>& args) {
+    const auto [rows, panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate] = args;
     Lanes acc[R][P];
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
@@ -68,40 +68,47 @@ struct FmaMicrokernel {
 
 // The first eight columns of one panel.
 template <class Lanes, int R = 2 * Lanes::kAccumulators>
-void gemm_half_width(int64_t rows, int64_t depth, const float* a, int64_t a_stride, const float* b, float* c,
-                     int64_t c_stride, bool accumulate) {
+void gemm_half_width_rows(GemmArgs<float, float> args) {
   using HalfWidth = typename Lanes::HalfWidth;
-  for (; rows >= R; rows -= R, a += R * a_stride, c += R * c_stride) {
+  for (; args.rows >= R; args.rows -= R) {
+    const float* a = args.a;
+    float* c = args.c;
     HalfWidth acc[R];
 #pragma GCC unroll 48
-    for (int r = 0; r < R; ++r) acc[r] = accumulate ? HalfWidth::load(c + r * c_stride) : HalfWidth::all(0);
-    for (int64_t k = 0; k < depth; ++k) {
-      const HalfWidth column = HalfWidth::load(b + k * kNR);
+    for (int r = 0; r < R; ++r) acc[r] = args.accumulate ? HalfWidth::load(c + r * args.c_stride) : HalfWidth::all(0);
+    for (int64_t k = 0; k < args.depth; ++k) {
+      const HalfWidth column = HalfWidth::load(args.b + k * kNR);
 #pragma GCC unroll 48
-      for (int r = 0; r < R; ++r) acc[r] = fma(HalfWidth::all(a[r * a_stride + k]), column, acc[r]);
+      for (int r = 0; r < R; ++r) acc[r] = fma(HalfWidth::all(a[r * args.a_stride + k]), column, acc[r]);
     }
 #pragma GCC unroll 48
-    for (int r = 0; r < R; ++r) acc[r].store(c + r * c_stride);
+    for (int r = 0; r < R; ++r) acc[r].store(c + r * args.c_stride);
+    args.a += R * args.a_stride, args.c += R * args.c_stride;
   }
   if constexpr (R > 1)
-    if (rows > 0) gemm_half_width<Lanes, R / 2>(rows, depth, a, a_stride, b, c, c_stride, accumulate);
+    if (args.rows > 0) gemm_half_width_rows<Lanes, R / 2>(args);
 }
 
+template <class Lanes>
+void gemm_half_width(const GemmArgs<float, float>& args) {
+  gemm_half_width_rows<Lanes>(args);
+}
+
+// R columns by V times sixteen places.
 template <class Lanes, int R, int V>
-void conv_direct_tile(int64_t depth, const float* w, const float* x, const int64_t* offsets, float* c,
-                      int64_t c_stride) {
+void conv_direct_tile(const ConvDirectArgs& args, int64_t c_stride) {
   Lanes acc[R][V];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 2
     for (int v = 0; v < V; ++v) acc[r][v] = Lanes::all(0);
-  for (int64_t k = 0; k < depth; ++k) {
+  for (int64_t k = 0; k < args.depth; ++k) {
     Lanes places[V];
 #pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) places[v] = Lanes::load(x + offsets[k] + v * kNR);
+    for (int v = 0; v < V; ++v) places[v] = Lanes::load(args.x + args.offsets[k] + v * kNR);
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
-      const Lanes weight = Lanes::all(w[k * kNR + r]);
+      const Lanes weight = Lanes::all(args.w[k * kNR + r]);
 #pragma GCC unroll 2
       for (int v = 0; v < V; ++v) acc[r][v] = fma(weight, places[v], acc[r][v]);
     }
@@ -109,30 +116,29 @@ void conv_direct_tile(int64_t depth, const float* w, const float* x, const int64
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 2
-    for (int v = 0; v < V; ++v) acc[r][v].store(c + r * c_stride + v * kNR);
+    for (int v = 0; v < V; ++v) acc[r][v].store(args.c + r * c_stride + v * kNR);
 }
 
 // In tiles of about the same number of columns, none larger than the registers.
 template <class Lanes, int V, int R = std::min(16, Lanes::kAccumulators / V)>
-void conv_direct_block(int64_t columns, int64_t depth, const float* w, const float* x, const int64_t* offsets, float* c,
-                       int64_t c_stride) {
+void conv_direct_block(ConvDirectArgs args, int64_t c_stride) {
   constexpr int kMost = std::min(16, Lanes::kAccumulators / V);
-  const int64_t tiles = (columns + kMost - 1) / kMost;
-  if (tiles > 0 && (columns + tiles - 1) / tiles == R) {
-    conv_direct_tile<Lanes, R, V>(depth, w, x, offsets, c, c_stride);
-    return conv_direct_block<Lanes, V>(columns - R, depth, w + R, x, offsets, c + R * c_stride, c_stride);
+  const int64_t tiles = (args.columns + kMost - 1) / kMost;
+  if (tiles > 0 && (args.columns + tiles - 1) / tiles == R) {
+    conv_direct_tile<Lanes, R, V>(args, c_stride);
+    args.columns -= R, args.w += R, args.c += R * c_stride;
+    return conv_direct_block<Lanes, V>(args, c_stride);
   }
-  if constexpr (R > 1) conv_direct_block<Lanes, V, R - 1>(columns, depth, w, x, offsets, c, c_stride);
+  if constexpr (R > 1) conv_direct_block<Lanes, V, R - 1>(args, c_stride);
 }
 
 template <class Lanes>
-void conv_direct(int64_t columns, int64_t depth, const float* w, const float* x, const int64_t* offsets, int64_t places,
-                 float* c) {
-  int64_t at = 0;
+void conv_direct(const ConvDirectArgs& all) {
+  ConvDirectArgs args = all;
+  const auto next = [&](int64_t places) { args.places -= places, args.x += places, args.c += places; };
   if constexpr (Lanes::kAccumulators >= 16)  // enough for two chains of sums a weight
-    for (; at + 2 * kNR <= places; at += 2 * kNR)
-      conv_direct_block<Lanes, 2>(columns, depth, w, x + at, offsets, c + at, places);
-  for (; at < places; at += kNR) conv_direct_block<Lanes, 1>(columns, depth, w, x + at, offsets, c + at, places);
+    for (; args.places >= 2 * kNR; next(2 * kNR)) conv_direct_block<Lanes, 2>(args, all.places);
+  for (; args.places > 0; next(kNR)) conv_direct_block<Lanes, 1>(args, all.places);
 }
 
 // to [row][count] <- from, row by row.

@@ -27,14 +27,32 @@ inline void join_pixels(std::initializer_list<Tensor*> pictures) {
     if (*t) *t = t->reshape({t->dim[0] * t->dim[1], t->dim[2] * t->dim[3]});
 }
 
-// y <- act(sums + bias) + residual for `rows` rows that lie at one stride, columns from the given one on; bias and
-// residual may be absent.
-inline void epilogue_rows(int64_t rows, int64_t columns, const float* sums, int64_t sums_stride, const float* bias,
-                          Activation act, const Tensor& residual, const Tensor& y, int64_t row, int64_t column) {
-  kernels().epilogue(rows, columns, sums, sums_stride, bias ? bias + column : nullptr, act,
-                     residual ? row_of(residual, row) + column : nullptr,
-                     residual ? residual.stride[residual.rank - 2] : 0, row_of(y, row) + column, y.stride[y.rank - 2]);
-}
+// Of a matrix: `rows` rows from `row` on, `columns` columns from `column` on.
+struct Block {
+  int64_t row, rows, column, columns;
+};
+
+// y <- act(sums + bias) + residual; bias and residual may be absent.
+struct RowsEpilogue {
+  const float* bias;
+  Activation act;
+  const Tensor &residual, &y;
+
+  // For a block of y whose rows lie at one stride.
+  void operator()(const Block& block, const float* sums, int64_t sums_stride) const {
+    const auto at = [&](const Tensor& t) { return row_of(t, block.row) + block.column; };
+    kernels().epilogue({.rows = block.rows,
+                        .columns = block.columns,
+                        .c = sums,
+                        .c_stride = sums_stride,
+                        .bias = bias ? bias + block.column : nullptr,
+                        .act = act,
+                        .residual = residual ? at(residual) : nullptr,
+                        .residual_stride = residual ? residual.stride[residual.rank - 2] : 0,
+                        .y = at(y),
+                        .y_stride = y.stride[y.rank - 2]});
+  }
+};
 
 // The vector of one token and head in a tensor (tokens, heads, head_dim), or of one picture, token and head in one with
 // pictures before. Where the row is known by its coordinates these spare the divisions of row_of().

@@ -8,13 +8,16 @@
 
 namespace seedstory::cpu {
 
-// scores <- weights of this tile's keys: e^(scale score - top). Corrects sum and out for a larger top. Scores and out
-// are padded to whole Lanes; of the scores the padding gets weight 0. Begin with top = -infinity, sum = 0, out = 0.
+// scores <- weights of this tile's keys: e^(scale score - row_max). Corrects row_sum and out for a larger row_max.
+// Scores and out are padded to whole Lanes; of the scores the padding gets weight 0. Begin with row_max = -infinity,
+// row_sum = 0, out = 0.
 template <class Lanes>
-void online_softmax(int64_t keys, float scale, float* scores, float* row_max, float* row_sum, int64_t dim, float* out) {
+void online_softmax(const OnlineSoftmaxArgs& args) {
+  const int64_t keys = args.keys;
+  float *scores = args.scores, *row_max = args.row_max, *row_sum = args.row_sum, *out = args.out;
   Lanes largest = Lanes::all(*row_max);
   for (int64_t i = 0; i < keys; i += Lanes::kCount) {
-    Lanes s = Lanes::load(scores + i) * Lanes::all(scale);
+    Lanes s = Lanes::load(scores + i) * Lanes::all(args.scale);
     s.store(scores + i);
     if (i + Lanes::kCount > keys) {
       for (int64_t pad = keys; pad < i + Lanes::kCount; ++pad) scores[pad] = -__builtin_inff();
@@ -26,7 +29,7 @@ void online_softmax(int64_t keys, float scale, float* scores, float* row_max, fl
   if (now != *row_max) {
     const Lanes shrink = exp(Lanes::all(*row_max - now));
     (Lanes::all(*row_sum) * shrink).store(row_sum, 1);
-    for (int64_t i = 0; i < dim; i += Lanes::kCount) (Lanes::load(out + i) * shrink).store(out + i);
+    for (int64_t i = 0; i < args.dim; i += Lanes::kCount) (Lanes::load(out + i) * shrink).store(out + i);
     *row_max = now;
   }
   Lanes total = Lanes::all(0);

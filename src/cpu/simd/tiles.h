@@ -9,25 +9,32 @@
 
 namespace seedstory::cpu {
 
-// Tile::run<R, P>() computes one of them and has the other parameters of gemm_block() but rows and panels;
-// Tile::kAccumulators is the most that R times P may be.
+// Tile::run<R, P>(args) computes one of them, whatever args' rows and panels; Tile::kAccumulators is the most that R
+// times P may be.
 template <class Tile, int R, int P = std::min(4, Tile::kAccumulators / R), class A, class B>
-void gemm_panels(int64_t panels, int64_t depth, const A* a, int64_t a_stride, const B* b, int64_t panel_stride,
-                 float* c, int64_t c_stride, bool accumulate) {
+void gemm_panels(GemmArgs<A, B> args) {
   // Two tiles of two panels are faster than one of three and one that has only one chain of sums a row.
-  for (; panels >= P && !(P == 3 && panels == 4); panels -= P, b += P * panel_stride, c += P * kNR)
-    Tile::template run<R, P>(depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+  for (; args.panels >= P && !(P == 3 && args.panels == 4); args.panels -= P) {
+    Tile::template run<R, P>(args);
+    args.b += P * args.panel_stride, args.c += P * kNR;
+  }
   if constexpr (P > 1)
-    if (panels > 0) gemm_panels<Tile, R, P - 1>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+    if (args.panels > 0) gemm_panels<Tile, R, P - 1>(args);
 }
 
 template <class Tile, int R = std::min(8, Tile::kAccumulators), class A, class B>
-void gemm_block(int64_t rows, int64_t panels, int64_t depth, const A* a, int64_t a_stride, const B* b,
-                int64_t panel_stride, float* c, int64_t c_stride, bool accumulate) {
-  for (; rows >= R; rows -= R, a += R * a_stride, c += R * c_stride)
-    gemm_panels<Tile, R>(panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+void gemm_rows(GemmArgs<A, B> args) {
+  for (; args.rows >= R; args.rows -= R) {
+    gemm_panels<Tile, R>(args);
+    args.a += R * args.a_stride, args.c += R * args.c_stride;
+  }
   if constexpr (R > 1)
-    if (rows > 0) gemm_block<Tile, R - 1>(rows, panels, depth, a, a_stride, b, panel_stride, c, c_stride, accumulate);
+    if (args.rows > 0) gemm_rows<Tile, R - 1>(args);
+}
+
+template <class Tile, class A, class B>
+void gemm_block(const GemmArgs<A, B>& args) {
+  gemm_rows<Tile>(args);
 }
 
 }  // namespace seedstory::cpu
