@@ -19,11 +19,11 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(int threads) : context_(threads) {}
+  CpuBackend(const cpu::Kernels& set, int threads) : context_(set, threads) {}
 
   std::string name() const override {
     const int threads = context_.pool.threads();
-    return fmt::format("cpu ({}, {} thread{})", cpu::kernels().name, threads, threads == 1 ? "" : "s");
+    return fmt::format("cpu ({}, {} thread{})", context_.kernels.name, threads, threads == 1 ? "" : "s");
   }
 
   int64_t free_bytes() const override { return cpu::free_memory(); }
@@ -46,13 +46,15 @@ class CpuBackend final : public Backend {
     if (t.bytes() > 0) std::memcpy(host, t.data, size_t(t.bytes()));
   }
 
-  int64_t packed_bytes(const Weight& weight, WeightUse use) const override { return cpu::packed_bytes(weight, use); }
+  int64_t packed_bytes(const Weight& weight, WeightUse use) const override {
+    return cpu::packed_bytes(weight, use, context_.kernels);
+  }
   std::unique_ptr<PackedWeight> pack(const Weight& weight, WeightUse use) override {
     return cpu::pack_weight(weight, use, context_);
   }
 
   int64_t scratch_bytes(OpRef ref) const override {
-    return std::visit([this](const auto* op) { return cpu::scratch_bytes(*op, context_.pool.threads()); }, ref);
+    return std::visit([this](const auto* op) { return cpu::scratch_bytes(*op, context_); }, ref);
   }
 
  protected:
@@ -85,7 +87,7 @@ class CpuBackend final : public Backend {
 };
 
 const cpu::Kernels& find_set(const std::string& name) {
-  if (name == "auto") return cpu::kernels();
+  if (name == "auto") return *cpu::kernel_sets().front();
   std::vector<const char*> here;
   for (const cpu::Kernels* set : cpu::kernel_sets()) {
     if (name == set->name) return *set;
@@ -111,10 +113,13 @@ WeightFormat cpu_product_type(const std::string& instructions) {
   return find_set(instructions).bf16x2 ? WeightFormat::bf16 : WeightFormat::f32;
 }
 
-std::unique_ptr<Backend> make_cpu_backend(int threads, const std::string& instructions) {
-  cpu::use_kernels(find_set(instructions));
+std::unique_ptr<Backend> cpu::make_backend(int threads, const Kernels& set) {
   if (threads < 0) fail_usage(fmt::format("--threads {}: at least 1, or 0 for one a core", threads));
-  return std::make_unique<CpuBackend>(threads == 0 ? cpu_cores() : threads);
+  return std::make_unique<CpuBackend>(set, threads == 0 ? cpu_cores() : threads);
+}
+
+std::unique_ptr<Backend> make_cpu_backend(int threads, const std::string& instructions) {
+  return cpu::make_backend(threads, find_set(instructions));
 }
 
 }  // namespace seedstory

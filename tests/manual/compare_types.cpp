@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <optional>
 
 #include "cpu/cpu_backend.h"
 #include "load/default_request.h"
@@ -93,9 +92,8 @@ int main(int argc, char** argv) {
   }
   const ModelDir model = open_model({.dir = argv[1]});
   const std::string instructions = argc > 3 ? argv[3] : "auto";
-  std::optional<cpu::EmulatedBf16> bf16x2;
-  if (instructions == "emulate") bf16x2.emplace();
-  const auto backend = make_cpu_backend(0, bf16x2 ? "auto" : instructions);
+  const auto backend =
+      instructions == "emulate" ? cpu::make_backend(0, cpu::emulated_bf16()) : make_cpu_backend(0, instructions);
   const char* const type = argc > 4 ? argv[4] : "bf16";
   const auto format = value_in(kWeightFormats, type);
   if (!format) {

@@ -1,20 +1,20 @@
 #include <cmath>
 #include <cstring>
 
-#include "ops/emulated_bf16.h"
 #include "ops/harness.h"
+#include "ops/kernel_set.h"
 
 using namespace seedstory;
 
 namespace {
 
 // The Error line of src/cpu/ops/attention.cpp.
-Tolerance tolerance(int64_t keys, int64_t dim, DType compute_type = DType::f32) {
+Tolerance tolerance(int64_t keys, int64_t dim, bool in_bf16 = false) {
   const double f32 = 0x1p-23 * (std::sqrt(double(dim)) + std::sqrt(double(keys)) + 4);
-  return {.sum = compute_type == DType::bf16 && cpu::kernels().bf16x2 ? f32 + 0x1p-8 : f32};
+  return {.sum = in_bf16 ? f32 + 0x1p-8 : f32};
 }
 
-void expect_matches(DType compute_type) {
+void expect_matches(const KernelSet& set, DType compute_type) {
   struct {
     int64_t n, queries, keys, heads, dim;
     const char* why;
@@ -34,11 +34,11 @@ void expect_matches(DType compute_type) {
                                     .v = in.normal(DType::f32, {n, keys, heads, dim}),
                                     .scale = 1 / std::sqrt(float(dim)),
                                     .compute_type = compute_type},
-                          tolerance(keys, dim, compute_type));
+                          tolerance(keys, dim, compute_type == DType::bf16 && set.kernels.bf16x2), set.backends);
   }
 }
 
-void expect_same_bits(DType compute_type) {
+void expect_same_bits(const KernelSet& set, DType compute_type) {
   Inputs in(1);
   const Attention op{.y = in.uninitialized(DType::f32, {1, 90, 2, 48}),
                      .q = in.normal(DType::f32, {1, 90, 2, 48}),
@@ -46,8 +46,8 @@ void expect_same_bits(DType compute_type) {
                      .v = in.normal(DType::f32, {1, 333, 2, 48}),
                      .scale = 0.2f,
                      .compute_type = compute_type};
-  const auto all = oracle::result(*backends()[0], op);
-  for (const auto& backend : backends()) {
+  const auto all = oracle::result(*set.backends[0], op);
+  for (const auto& backend : set.backends) {
     CHECK(oracle::result(*backend, op) == all);
     Attention one = op;
     one.q = op.q.slice(1, 77, 78), one.y = op.y.slice(1, 77, 78);
@@ -58,21 +58,21 @@ void expect_same_bits(DType compute_type) {
 }  // namespace
 
 TEST_CASE("Attention matches the oracle", "[ops]") {
-  for (DType compute_type : {DType::f32, DType::bf16}) expect_matches(compute_type);
+  for (DType compute_type : {DType::f32, DType::bf16}) expect_matches(best_set(), compute_type);
 }
 
 TEST_CASE("Attention computes in bf16 where a machine does", "[ops]") {
-  const cpu::EmulatedBf16 bf16x2;
-  for (DType compute_type : {DType::f32, DType::bf16}) expect_matches(compute_type);
+  for (DType compute_type : {DType::f32, DType::bf16}) expect_matches(emulated_bf16_set(), compute_type);
 
   Inputs in(1);
   Attention op{.y = in.uninitialized(DType::f32, {1, 20, 2, 32}),
                .q = in.normal(DType::f32, {1, 20, 2, 32}),
                .k = in.normal(DType::f32, {1, 20, 2, 32}),
                .v = in.normal(DType::f32, {1, 20, 2, 32})};
-  const auto exact = oracle::result(*backends()[0], op);
+  Backend& backend = *emulated_bf16_set().backends[0];
+  const auto exact = oracle::result(backend, op);
   op.compute_type = DType::bf16;
-  CHECK(oracle::result(*backends()[0], op) != exact);
+  CHECK(oracle::result(backend, op) != exact);
 }
 
 TEST_CASE("Attention reads q, k and v from one projection", "[ops]") {
@@ -106,12 +106,11 @@ TEST_CASE("Attention survives scores that exp() alone would not", "[ops]") {
 }
 
 TEST_CASE("Attention gives the same bits for any number of threads and queries", "[ops]") {
-  expect_same_bits(DType::f32);
+  expect_same_bits(best_set(), DType::f32);
 }
 
 TEST_CASE("Attention gives the same bits for any number of threads and queries in bf16", "[ops]") {
-  const cpu::EmulatedBf16 bf16x2;
-  expect_same_bits(DType::bf16);
+  expect_same_bits(emulated_bf16_set(), DType::bf16);
 }
 
 // A NaN whose low bits would act as an exponent if exp() did not look.

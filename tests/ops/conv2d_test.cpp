@@ -1,8 +1,8 @@
 #include <array>
 #include <cmath>
 
-#include "ops/emulated_bf16.h"
 #include "ops/harness.h"
+#include "ops/kernel_set.h"
 
 using namespace seedstory;
 
@@ -24,25 +24,25 @@ Conv2d convolution(Inputs& in, int64_t n, int64_t size, int64_t in_c, int64_t ou
           .pad_end = pad_end};
 }
 
-// With bf16 weights a backend may round x as well.
-Tolerance bf16_tolerance(int64_t taps) {
+// With bf16 weights a set of kernels may round x as well.
+Tolerance bf16_tolerance(const KernelSet& set, int64_t taps) {
   Tolerance t = tolerance(taps);
-  if (cpu::kernels().bf16x2) t.sum += 0x1p-8;
+  if (set.kernels.bf16x2) t.sum += 0x1p-8;
   return t;
 }
 
-void expect_takes_bf16_weights() {
+void expect_takes_bf16_weights(const KernelSet& set) {
   for (int64_t out_c : {64, 24, 3})
     for (int64_t in_c : {40, 7})
       for (int64_t size : {7, 16}) {
         Inputs in(1);
         Conv2d op = convolution(in, 2, size, in_c, out_c, 3, 1, 1, 1);
         op.w = in.normal(DType::bf16, {out_c, in_c, 3, 3});
-        expect_matches_oracle(op, bf16_tolerance(in_c * 9));
+        expect_matches_oracle(op, bf16_tolerance(set, in_c * 9), set.backends);
       }
 }
 
-void expect_reads_doubled() {
+void expect_reads_doubled(const KernelSet& set) {
   for (const auto& [h, w, in_c, out_c] : std::initializer_list<std::array<int64_t, 4>>{{4, 4, 32, 32},
                                                                                        {1, 3, 288, 40},
                                                                                        {2, 17, 32, 24},
@@ -63,9 +63,10 @@ void expect_reads_doubled() {
                       .pad_begin = 1,
                       .pad_end = 1,
                       .upsample2x = true};
-      expect_matches_oracle(op, format.value != WeightFormat::bf16 ? tolerance(in_c * 9) : bf16_tolerance(in_c * 9));
-      const auto first = oracle::result(*backends()[0], op);
-      for (const auto& backend : backends()) CHECK(oracle::result(*backend, op) == first);
+      const bool bf16 = format.value == WeightFormat::bf16;
+      expect_matches_oracle(op, bf16 ? bf16_tolerance(set, in_c * 9) : tolerance(in_c * 9), set.backends);
+      const auto first = oracle::result(*set.backends[0], op);
+      for (const auto& backend : set.backends) CHECK(oracle::result(*backend, op) == first);
     }
 }
 
@@ -101,7 +102,7 @@ TEST_CASE("Conv2d matches the oracle", "[ops]") {
 }
 
 TEST_CASE("Conv2d takes bf16 weights beside f32", "[ops]") {
-  expect_takes_bf16_weights();
+  expect_takes_bf16_weights(best_set());
 }
 
 TEST_CASE("Conv2d takes weights of every format beside f32", "[ops]") {
@@ -118,8 +119,7 @@ TEST_CASE("Conv2d takes weights of every format beside f32", "[ops]") {
 }
 
 TEST_CASE("Conv2d computes in bf16 where a machine does", "[ops]") {
-  const cpu::EmulatedBf16 bf16x2;
-  expect_takes_bf16_weights();
+  expect_takes_bf16_weights(emulated_bf16_set());
 }
 
 TEST_CASE("Conv2d adds bias and residual", "[ops]") {
@@ -161,12 +161,11 @@ TEST_CASE("Conv2d gives the same bits for any number of threads", "[ops]") {
 }
 
 TEST_CASE("Conv2d reads x doubled", "[ops]") {
-  expect_reads_doubled();
+  expect_reads_doubled(best_set());
 }
 
 TEST_CASE("Conv2d reads x doubled in bf16", "[ops]") {
-  const cpu::EmulatedBf16 bf16x2;
-  expect_reads_doubled();
+  expect_reads_doubled(emulated_bf16_set());
 }
 
 TEST_CASE("Conv2d says what is wrong", "[ops]") {

@@ -45,20 +45,14 @@ inline void emulated_multiply(const GemmArgs<uint16_t, uint16_t>& args) {
 
 inline constexpr Bf16Kernels kEmulatedPairs = {.split = emulated_split, .multiply = emulated_multiply};
 
-// While it lives, the backend computes with the best set of this machine and with emulated pairs.
-class EmulatedBf16 {
- public:
-  EmulatedBf16() : before_(kernels()), set_(before_) {
-    set_.bf16x2 = &kEmulatedPairs;
-    use_kernels(set_);
-  }
-  ~EmulatedBf16() { use_kernels(before_); }
-  EmulatedBf16(const EmulatedBf16&) = delete;
-  EmulatedBf16& operator=(const EmulatedBf16&) = delete;
-
- private:
-  const Kernels& before_;
-  Kernels set_;
-};
+// The best set of this machine, with emulated pairs.
+inline const Kernels& emulated_bf16() {
+  static const Kernels set = [] {
+    Kernels best = *kernel_sets().front();
+    best.name = "emulated_bf16", best.bf16x2 = &kEmulatedPairs;
+    return best;
+  }();
+  return set;
+}
 
 }  // namespace seedstory::cpu

@@ -1,7 +1,7 @@
 #include <span>
 
 #include "ops/cases/linear.h"
-#include "ops/emulated_bf16.h"
+#include "ops/kernel_set.h"
 
 using namespace seedstory;
 
@@ -26,7 +26,7 @@ constexpr Case kInBlocks[] = {
     {33, 288, 40, "a depth of two pieces"},
 };
 
-void expect_matches(WeightFormat format, DType compute_type) {
+void expect_matches(const KernelSet& set, WeightFormat format, DType compute_type) {
   const bool any_shape = format == WeightFormat::f32 || format == WeightFormat::bf16;
   for (auto [rows, k, n, why] : any_shape ? std::span<const Case>(kCases) : kInBlocks)
     for (Activation act : {Activation::gelu, Activation::silu})
@@ -35,7 +35,7 @@ void expect_matches(WeightFormat format, DType compute_type) {
         Inputs in(1);
         Tolerance tolerance = linear_tolerance(DType::f32, k);
         // x as the sum of two numbers in bf16, or as one
-        if (format == WeightFormat::bf16 && cpu::kernels().bf16x2)
+        if (format == WeightFormat::bf16 && set.kernels.bf16x2)
           tolerance.sum += compute_type == DType::f32 ? 0x1p-16 : 0x1p-9;
         expect_matches_oracle(GatedLinear{.y = in.uninitialized(DType::f32, {rows, n}),
                                           .x = in.normal(DType::f32, {rows, k}),
@@ -43,14 +43,14 @@ void expect_matches(WeightFormat format, DType compute_type) {
                                           .bias = bias ? in.normal(DType::f32, {2 * n}) : Tensor{},
                                           .act = act,
                                           .compute_type = compute_type},
-                              tolerance);
+                              tolerance, set.backends);
       }
 }
 
 }  // namespace
 
 TEST_CASE("GatedLinear matches the oracle", "[ops]") {
-  for (const auto& format : kWeightFormats) expect_matches(format.value, DType::f32);
+  for (const auto& format : kWeightFormats) expect_matches(best_set(), format.value, DType::f32);
   INFO("parts of wider tensors");
   Inputs in(2);
   expect_matches_oracle(GatedLinear{.y = in.uninitialized(DType::f32, {9, 96}).slice(1, 16, 48),
@@ -60,8 +60,8 @@ TEST_CASE("GatedLinear matches the oracle", "[ops]") {
 }
 
 TEST_CASE("GatedLinear computes in bf16 where a machine does", "[ops]") {
-  const cpu::EmulatedBf16 bf16x2;
-  for (DType compute_type : {DType::f32, DType::bf16}) expect_matches(WeightFormat::bf16, compute_type);
+  for (DType compute_type : {DType::f32, DType::bf16})
+    expect_matches(emulated_bf16_set(), WeightFormat::bf16, compute_type);
 }
 
 // Its sums are those of Linear: the model may be written with either.

@@ -29,8 +29,9 @@ void expect_matches_oracle(Backend& backend, const Op& op, Tolerance tolerance) 
 
 // Every output, on every backend.
 template <class Op>
-void expect_matches_oracle(const Op& op, Tolerance tolerance) {
-  for (const auto& backend : backends()) expect_matches_oracle(*backend, op, tolerance);
+void expect_matches_oracle(const Op& op, Tolerance tolerance,
+                           const std::vector<std::unique_ptr<Backend>>& on = backends()) {
+  for (const auto& backend : on) expect_matches_oracle(*backend, op, tolerance);
 }
 
 // The text that check() throws, or "" where it is content.

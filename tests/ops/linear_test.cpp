@@ -1,7 +1,7 @@
 #include "ops/cases/linear.h"
 
 #include "cpu/gemm/gemm.h"
-#include "ops/emulated_bf16.h"
+#include "ops/kernel_set.h"
 
 using namespace seedstory;
 
@@ -12,7 +12,7 @@ TEST_CASE("Linear matches the oracle", "[ops]") {
 
 namespace {
 
-void expect_takes_bf16_weights() {
+void expect_takes_bf16_weights(const KernelSet& set) {
   struct {
     int64_t rows, k, n;
     const char* why;
@@ -26,7 +26,7 @@ void expect_takes_bf16_weights() {
     for (DType compute_type : {DType::f32, DType::bf16}) {
       Tolerance tolerance = linear_tolerance(DType::f32, k);
       // x as the sum of two numbers in bf16, or as one
-      if (cpu::kernels().bf16x2) tolerance.sum += compute_type == DType::f32 ? 0x1p-16 : 0x1p-9;
+      if (set.kernels.bf16x2) tolerance.sum += compute_type == DType::f32 ? 0x1p-16 : 0x1p-9;
       INFO(why << ", x may be " << name_of(compute_type));
       Inputs in(1);
       expect_matches_oracle(Linear{.y = in.uninitialized(DType::f32, {rows, n}),
@@ -34,13 +34,13 @@ void expect_takes_bf16_weights() {
                                    .w = in.normal(DType::bf16, {n, k}),
                                    .bias = in.normal(DType::f32, {n}),
                                    .compute_type = compute_type},
-                            tolerance);
+                            tolerance, set.backends);
     }
   }
 }
 
 // A packed weight gives rows from a multiple of Weight::kRowStep on.
-void expect_reads_rows() {
+void expect_reads_rows(const KernelSet& set) {
   for (const auto& format : kWeightFormats)
     for (auto [begin, end] : {std::pair{0, 200}, {0, 7}, {0, 64}, {64, 128}, {64, 200}, {128, 131}, {192, 200}}) {
       INFO(format.name << " rows " << begin << " to " << end);
@@ -48,8 +48,8 @@ void expect_reads_rows() {
       const Weight w = in.weight(format.value, {200, 64});
       const Tensor x = in.normal(DType::f32, {9, 64});
       const Linear part{.y = in.uninitialized(DType::f32, {9, end - begin}), .x = x, .w = w.rows(begin, end)};
-      const auto expected = oracle::result(*backends()[0], part, "y", oracle::Weights::as_they_are);
-      for (const auto& backend : backends()) {
+      const auto expected = oracle::result(*set.backends[0], part, "y", oracle::Weights::as_they_are);
+      for (const auto& backend : set.backends) {
         const oracle::Packed packed(*backend, w, WeightUse::linear);
         Linear op = part;
         op.w = packed.weight().rows(begin, end);
@@ -62,12 +62,11 @@ void expect_reads_rows() {
 }  // namespace
 
 TEST_CASE("Linear takes bf16 weights beside f32", "[ops]") {
-  expect_takes_bf16_weights();
+  expect_takes_bf16_weights(best_set());
 }
 
 TEST_CASE("Linear computes in bf16 where a machine does", "[ops]") {
-  const cpu::EmulatedBf16 bf16x2;
-  expect_takes_bf16_weights();
+  expect_takes_bf16_weights(emulated_bf16_set());
 }
 
 TEST_CASE("Linear takes weights of every format beside f32", "[ops]") {
@@ -96,7 +95,7 @@ TEST_CASE("Linear takes weights of every format beside f32", "[ops]") {
 }
 
 TEST_CASE("Linear reads some rows of a packed weight", "[ops]") {
-  expect_reads_rows();
+  expect_reads_rows(best_set());
   Inputs in(1);
   const Weight w = in.normal(DType::f32, {200, 64});
   const oracle::Packed packed(*backends()[0], w, WeightUse::linear);
@@ -105,8 +104,7 @@ TEST_CASE("Linear reads some rows of a packed weight", "[ops]") {
 }
 
 TEST_CASE("Linear reads some rows of a packed weight in bf16", "[ops]") {
-  const cpu::EmulatedBf16 bf16x2;
-  expect_reads_rows();
+  expect_reads_rows(emulated_bf16_set());
 }
 
 TEST_CASE("Linear says what is wrong", "[ops]") {

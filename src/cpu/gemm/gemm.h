@@ -56,7 +56,7 @@ struct PieceArgs {
 // The panels of w are in pairs. Where the op does not say that its input may be multiplied as bf16, each number of the
 // piece is split into the sum of two, which together have 16 of its 24 bits.
 inline void gemm_panels_bf16x2(const PieceArgs& args) {
-  const Bf16Kernels& run = *kernels().bf16x2;
+  const Bf16Kernels& run = *args.w.kernels->bf16x2;
   const Panels& w = args.w;
   auto* high = reinterpret_cast<uint16_t*>(args.buffer);
   uint16_t* low = args.compute_type == DType::bf16 ? nullptr : high + kMC * kKC;
@@ -84,7 +84,7 @@ inline void gemm_panels_bf16x2(const PieceArgs& args) {
 // `count` panels of w from `first` on, which are not in pairs, to `sums`. What is not f32 is widened into the buffer, a
 // few panels at a time; bf16 only where enough rows come to pay for it, else as it is read: the same bits.
 inline void gemm_whole_panels(const PieceArgs& args, int64_t first, int64_t count, float* sums) {
-  const Kernels& run = kernels();
+  const Kernels& run = *args.w.kernels;
   const Panels& w = args.w;
   const int64_t stride = w.depth * kNR, at = first * stride + args.k * kNR;
   const auto product = [&]<class B>(const B* b, int64_t panel_stride) {
@@ -123,16 +123,16 @@ inline void gemm_panels(const PieceArgs& args) {
     float* sums = args.sums.data + part * args.sums.part_stride;
     gemm_whole_panels(args, first, whole, sums);
     if (ends_in_half)
-      kernels().gemm_half_width({.rows = args.rows,
-                                 .panels = 1,
-                                 .depth = args.depth,
-                                 .a = args.a.data,
-                                 .a_stride = args.a.stride,
-                                 .b = w.in_f32(first + whole, args.k, args.depth, args.buffer),
-                                 .panel_stride = 0,
-                                 .c = sums + whole * kNR,
-                                 .c_stride = args.sums.stride,
-                                 .accumulate = args.k > 0});
+      w.kernels->gemm_half_width({.rows = args.rows,
+                                  .panels = 1,
+                                  .depth = args.depth,
+                                  .a = args.a.data,
+                                  .a_stride = args.a.stride,
+                                  .b = w.in_f32(first + whole, args.k, args.depth, args.buffer),
+                                  .panel_stride = 0,
+                                  .c = sums + whole * kNR,
+                                  .c_stride = args.sums.stride,
+                                  .accumulate = args.k > 0});
   }
 }
 

@@ -38,12 +38,12 @@ struct Layout {
   int64_t bytes() const { return scale_bytes == 0 ? value_bytes : aligned(value_bytes) + scale_bytes; }
 };
 
-Layout layout_of(const Weight& w, WeightUse use) {
+Layout layout_of(const Weight& w, WeightUse use, const Kernels& kernels) {
   const int64_t depth = depth_of(w);
   Layout out{};
   Panels& p = out.panels;
-  p.format = w.format();
-  p.bf16x2 = p.format == WeightFormat::bf16 && kernels().bf16x2 && depth % 2 == 0;
+  p.kernels = &kernels, p.format = w.format();
+  p.bf16x2 = p.format == WeightFormat::bf16 && kernels.bf16x2 && depth % 2 == 0;
   p.parts = use == WeightUse::gated_linear ? 2 : 1;
   p.rows = w.values.dim[0] / p.parts, p.depth = depth;
   out.sums_taps = use == WeightUse::upsample_conv && (p.format == WeightFormat::f32 || p.format == WeightFormat::bf16);
@@ -137,11 +137,11 @@ void for_taps(int parity, int64_t place, F&& f) {
 
 // Panel (9 channels) of a 3x3 kernel -> one of its four, (4 channels), tap after tap.
 template <class TapPanel>
-void sum_places(int64_t channels, int parity, float* sums, TapPanel&& tap_panel) {
+void sum_places(const Kernels& kernels, int64_t channels, int parity, float* sums, TapPanel&& tap_panel) {
   const int64_t tap = channels * kNR;
   std::fill_n(sums, 4 * tap, 0.0f);
   for (int64_t place = 0; place < 4; ++place, sums += tap)
-    for_taps(parity, place, [&](int64_t i) { kernels().add(tap, sums, tap_panel(i), sums); });
+    for_taps(parity, place, [&](int64_t i) { kernels.add(tap, sums, tap_panel(i), sums); });
 }
 
 // [parity][panel]
@@ -158,7 +158,8 @@ void fill_upsample(const Tensor& from, const Panels& p, void* to, ThreadPool& po
     }
     write_panel(rows.data(), count, depth, PanelOrder{false}, whole.data());
     for (int parity = 0; parity < 4; ++parity) {
-      sum_places(channels, parity, sums.data(), [&](int64_t tap) { return &whole[size_t(tap * channels * kNR)]; });
+      sum_places(*p.kernels, channels, parity, sums.data(),
+                 [&](int64_t tap) { return &whole[size_t(tap * channels * kNR)]; });
       const int64_t at = (parity * p.part_panels() + panel) * panel_numbers;
       if (p.bf16x2)
         interleave_k2(p.depth, sums.data(), static_cast<uint16_t*>(to) + at);
@@ -230,13 +231,13 @@ void Panels::widen(int64_t panel, int64_t k, int64_t count, float* to) const {
     case WeightFormat::f32:
       break;  // needs none
     case WeightFormat::f16:
-      return kernels().widen_f16(count * kNR, halves, to);
+      return kernels->widen_f16(count * kNR, halves, to);
     case WeightFormat::q8:
-      return kernels().widen_q8(count, static_cast<const int8_t*>(values) + at, block_scales, to);
+      return kernels->widen_q8(count, static_cast<const int8_t*>(values) + at, block_scales, to);
     case WeightFormat::q4:
-      return kernels().widen_q4(count, static_cast<const uint8_t*>(values) + at / 2, block_scales, to);
+      return kernels->widen_q4(count, static_cast<const uint8_t*>(values) + at / 2, block_scales, to);
     case WeightFormat::bf16:
-      if (!bf16x2) return kernels().widen_bf16(count * kNR, halves, to);
+      if (!bf16x2) return kernels->widen_bf16(count * kNR, halves, to);
       for (int64_t i = 0; i < count; ++i)
         for (int64_t row = 0; row < kNR; ++row) to[i * kNR + row] = bf16_to_f32(halves[PanelOrder{true}(i, row)]);
   }
@@ -251,7 +252,7 @@ void Panels::sum_taps(int64_t panel, int64_t k, int64_t count, float* to) const 
     std::fill_n(to, some * kNR, 0.0f);
     for_taps(parity, place, [&](int64_t tap) {
       widen(panel, tap * channels + c, some, widened);
-      kernels().add(some * kNR, to, widened, to);
+      kernels->add(some * kNR, to, widened, to);
     });
     k += some, to += some * kNR;
   }
@@ -265,13 +266,13 @@ void interleave_k2(int64_t depth, const float* panel, uint16_t* to) {
     }
 }
 
-int64_t packed_bytes(const Weight& weight, WeightUse use) {
-  return std::max(weight.bytes(), layout_of(weight, use).bytes());
+int64_t packed_bytes(const Weight& weight, WeightUse use, const Kernels& kernels) {
+  return std::max(weight.bytes(), layout_of(weight, use, kernels).bytes());
 }
 
 std::unique_ptr<PackedWeight> pack_weight(const Weight& weight, WeightUse use, ExecContext& context) {
   if (weight.values.numel() == 0) return nullptr;
-  const Layout layout = layout_of(weight, use);
+  const Layout layout = layout_of(weight, use, context.kernels);
   Weight from = weight;
   std::vector<char> values, scales;
   const bool in_place = !layout.sums_taps && (layout.panels.parts == 1 || layout.panels.rows % kNR == 0);
@@ -282,17 +283,22 @@ std::unique_ptr<PackedWeight> pack_weight(const Weight& weight, WeightUse use, E
   return made;
 }
 
-Panels panel_shape(const Weight& weight, WeightUse use) {
-  return layout_of(weight, use).panels;
+Panels panel_shape(const Weight& weight, WeightUse use, const Kernels& kernels) {
+  return layout_of(weight, use, kernels).panels;
 }
 
-int64_t room_bytes(const Weight& weight, WeightUse use) {
-  return weight.packed ? 0 : layout_of(weight, use).bytes();
+int64_t room_bytes(const Weight& weight, WeightUse use, const Kernels& kernels) {
+  return weight.packed ? 0 : layout_of(weight, use, kernels).bytes();
 }
 
-Panels panels_of(const Weight& weight, WeightUse use, Scratch& room, ThreadPool& pool) {
-  if (!weight.packed) return filled(weight, layout_of(weight, use), room.bytes(room_bytes(weight, use)), pool);
+Panels panels_of(const Weight& weight, WeightUse use, Scratch& room, ExecContext& context) {
+  if (!weight.packed) {
+    const Layout layout = layout_of(weight, use, context.kernels);
+    return filled(weight, layout, room.bytes(layout.bytes()), context.pool);
+  }
   Panels out = static_cast<const CpuPackedWeight*>(weight.packed)->panels;
+  if (out.kernels != &context.kernels)
+    fail("cpu: " + weight.str() + " is packed for " + out.kernels->name + ", expected " + context.kernels.name);
   const int64_t rows = weight.values.dim[0], all = out.rows * (use == WeightUse::gated_linear ? 2 : 1);
   if (weight.first_row == 0 && rows == all) return out;
   if (out.parts > 1) fail("cpu: rows of " + weight.str() + ", which is packed as a whole");

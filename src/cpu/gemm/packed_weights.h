@@ -14,6 +14,7 @@ namespace seedstory::cpu {
 // A matrix of `parts` parts, each (rows, depth), as sixteen rows side by side: a panel is [k][16], and each part begins
 // one. The last panel of a part is filled up with zeros, or with what lies behind some rows of a matrix.
 struct Panels {
+  const Kernels* kernels = nullptr;  // that read them: their order depends on the set
   WeightFormat format = WeightFormat::f32;
   bool bf16x2 = false;  // bf16 in the order of Bf16Kernels
   const void* values = nullptr;
@@ -49,18 +50,18 @@ void interleave_k2(int64_t depth, const float* panel, uint16_t* to);
 
 // What a packed weight takes. The upsampling kernel of f32 or bf16 is held as the four kernels that it becomes; of the
 // other formats their sums are made piece by piece in the product.
-int64_t packed_bytes(const Weight& weight, WeightUse use);
+int64_t packed_bytes(const Weight& weight, WeightUse use, const Kernels& kernels);
 
 // In place, see Backend::pack.
 std::unique_ptr<PackedWeight> pack_weight(const Weight& weight, WeightUse use, ExecContext& context);
 
 // The panels of a weight, or of some rows of one; of one that is not packed they are made in `room`. An upsampling
 // kernel gives its four by parity_panels().
-Panels panels_of(const Weight& weight, WeightUse use, Scratch& room, ThreadPool& pool);
+Panels panels_of(const Weight& weight, WeightUse use, Scratch& room, ExecContext& context);
 Panels parity_panels(const Panels& upsample, int parity);
 
 // Without their memory, and the room that they take.
-Panels panel_shape(const Weight& weight, WeightUse use);
-int64_t room_bytes(const Weight& weight, WeightUse use);
+Panels panel_shape(const Weight& weight, WeightUse use, const Kernels& kernels);
+int64_t room_bytes(const Weight& weight, WeightUse use, const Kernels& kernels);
 
 }  // namespace seedstory::cpu

@@ -15,7 +15,8 @@ void execute(const AddRmsNorm& op, ExecContext& context) {
   const auto* w = op.w.as<float>();
   parallel_rows(context.pool, op.h.dim[0], dim, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
-      kernels().add_rms_norm(dim, row_of(op.h, row), op.r ? row_of(op.r, row) : nullptr, w, op.eps, row_of(op.y, row));
+      context.kernels.add_rms_norm(dim, row_of(op.h, row), op.r ? row_of(op.r, row) : nullptr, w, op.eps,
+                                   row_of(op.y, row));
   });
 }
 

@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "cpu/runtime/parallel.h"
-#include "cpu/simd/kernels.h"
 
 namespace seedstory::cpu {
 
@@ -30,16 +29,16 @@ void multiply_keys(const Queries& to, const KeyTile& tile, int64_t from) {
                           .c_stride = kKeyTile};
   };
   if (tile.bf16x2)
-    kernels().bf16x2->multiply(product(0, static_cast<const uint16_t*>(to.q), static_cast<const uint16_t*>(tile.k)));
+    to.kernels.bf16x2->multiply(product(0, static_cast<const uint16_t*>(to.q), static_cast<const uint16_t*>(tile.k)));
   else
-    kernels().multiply(product(from, static_cast<const float*>(to.q), static_cast<const float*>(tile.k)));
+    to.kernels.multiply(product(from, static_cast<const float*>(to.q), static_cast<const float*>(tile.k)));
 }
 
 // out += scores v, where both are in bf16. The softmax of what is behind the last key is 0.
 void add_values_bf16x2(const Queries& to, const KeyTile& tile) {
   auto* rounded = reinterpret_cast<uint16_t*>(to.scores + kQueryBlock * kKeyTile);
   const int64_t depth = tile.keys + tile.keys % 2;
-  const Bf16Kernels& run = *kernels().bf16x2;
+  const Bf16Kernels& run = *to.kernels.bf16x2;
   for (int64_t row = 0; row < to.rows; ++row)
     run.split(depth, to.scores + row * kKeyTile, rounded + row * kKeyTile, nullptr);
   run.multiply({.rows = to.rows,
@@ -59,19 +58,19 @@ void add_values(const Queries& to, const KeyTile& tile, int64_t row, int64_t row
   const float* scores = to.scores + row * kKeyTile;
   float* out = to.out + row * tile.padded_dim;
   if (tile.v)
-    kernels().multiply({.rows = rows,
-                        .panels = tile.padded_dim / kNR,
-                        .depth = keys,
-                        .a = scores,
-                        .a_stride = kKeyTile,
-                        .b = static_cast<const float*>(tile.v),
-                        .panel_stride = tile.v_panel_stride,
-                        .c = out,
-                        .c_stride = tile.padded_dim,
-                        .accumulate = true});
+    to.kernels.multiply({.rows = rows,
+                         .panels = tile.padded_dim / kNR,
+                         .depth = keys,
+                         .a = scores,
+                         .a_stride = kKeyTile,
+                         .b = static_cast<const float*>(tile.v),
+                         .panel_stride = tile.v_panel_stride,
+                         .c = out,
+                         .c_stride = tile.padded_dim,
+                         .accumulate = true});
   else
     for (int64_t i = 0; i < rows; ++i)
-      kernels().weighted_sum(keys, scores + i * kKeyTile, tile.v_rows, tile.dim, out + i * tile.padded_dim);
+      to.kernels.weighted_sum(keys, scores + i * kKeyTile, tile.v_rows, tile.dim, out + i * tile.padded_dim);
 }
 
 }  // namespace
@@ -89,13 +88,13 @@ void attend(const Queries& to, const KeyTile& tile, int64_t visible_keys, bool c
 
   multiply_keys(to, tile, from);
   for (int64_t row = from; row < to.rows; ++row)
-    kernels().online_softmax({.keys = visible_to(row),
-                              .scale = to.scale,
-                              .scores = to.scores + row * kKeyTile,
-                              .row_max = to.row_max + row,
-                              .row_sum = to.row_sum + row,
-                              .dim = tile.padded_dim,
-                              .out = to.out + row * tile.padded_dim});
+    to.kernels.online_softmax({.keys = visible_to(row),
+                               .scale = to.scale,
+                               .scores = to.scores + row * kKeyTile,
+                               .row_max = to.row_max + row,
+                               .row_sum = to.row_sum + row,
+                               .dim = tile.padded_dim,
+                               .out = to.out + row * tile.padded_dim});
 
   if (tile.bf16x2) return add_values_bf16x2(to, tile);
   // A row that sees a part must not touch the values of the rest, be they NaN.

@@ -1,7 +1,7 @@
 // What Attention and CacheAttention share: a block of queries of one head against a tile of its keys.
 #pragma once
 
-#include <cstdint>
+#include "cpu/simd/kernels.h"
 
 namespace seedstory::cpu {
 
@@ -10,6 +10,7 @@ constexpr int64_t kKeyTile = 128;    // keys from a multiple of this on; the sco
 
 // A block of queries with their softmax so far, one row per query.
 struct Queries {
+  const Kernels& kernels;
   int64_t rows;   // at most kQueryBlock for attend()
   const void* q;  // [row][dim]: bf16 where the tile is in pairs, else f32
   int64_t q_stride;

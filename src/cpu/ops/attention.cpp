@@ -20,6 +20,7 @@ namespace {
 
 // Where the keys and values of every head are packed: numbers in f32, or in bf16 in pairs.
 struct Packed {
+  const Kernels& kernels;
   bool bf16x2;
   int64_t dim, padded_dim, padded_keys;
   float *k, *v;  // k [head][key / 16][dim][16], v [head][column / 16][key][16]
@@ -50,7 +51,7 @@ KeyPanel key_panel(const Attention& op, int64_t head, int64_t first) {
 }
 
 void pack(const KeyPanel& from, const Packed& to) {
-  kernels().pack_panel(from.k, from.count, to.dim, to.k_at(from.head, from.first));
+  to.kernels.pack_panel(from.k, from.count, to.dim, to.k_at(from.head, from.first));
   for (int64_t j = 0; j < from.count; ++j)
     for (int64_t c = 0; c < to.padded_dim; c += kNR) {
       const int64_t columns = std::min(kNR, to.dim - c);
@@ -61,7 +62,7 @@ void pack(const KeyPanel& from, const Packed& to) {
 }
 
 void pack_bf16x2(const KeyPanel& from, const Packed& to) {
-  const Bf16Kernels& run = *kernels().bf16x2;
+  const Bf16Kernels& run = *to.kernels.bf16x2;
   std::vector<uint16_t> rounded(size_t(kNR * to.padded_dim));  // what is behind dim and count stays 0
   const auto row = [&](int64_t j) { return rounded.data() + j * to.padded_dim; };
   // A pair of keys' numbers is as large as one in f32 and turns like one.
@@ -70,7 +71,7 @@ void pack_bf16x2(const KeyPanel& from, const Packed& to) {
     run.split(to.dim, from.k[j], row(j), nullptr);
     rows[j] = reinterpret_cast<const float*>(row(j));
   }
-  kernels().pack_panel(rows, from.count, to.dim / 2, to.k_at(from.head, from.first));
+  to.kernels.pack_panel(rows, from.count, to.dim / 2, to.k_at(from.head, from.first));
 
   for (int64_t j = 0; j < from.count; ++j) run.split(to.dim, from.v[j], row(j), nullptr);
   for (int64_t j = 0; j < from.count; j += 2)
@@ -81,10 +82,11 @@ void pack_bf16x2(const KeyPanel& from, const Packed& to) {
 }
 
 // Without its memory.
-Packed packed_shape(const Attention& op) {
+Packed packed_shape(const Attention& op, const Kernels& kernels) {
   const int64_t keys = op.k.dim[1], dim = op.q.dim[3];
-  const bool bf16x2 = op.compute_type == DType::bf16 && kernels().bf16x2 && dim % 2 == 0;
-  return {.bf16x2 = bf16x2,
+  const bool bf16x2 = op.compute_type == DType::bf16 && kernels.bf16x2 && dim % 2 == 0;
+  return {.kernels = kernels,
+          .bf16x2 = bf16x2,
           .dim = dim,
           .padded_dim = ceil_div(dim, kNR) * kNR,
           .padded_keys = bf16x2 ? keys + keys % 2 : keys};
@@ -99,7 +101,8 @@ int64_t block_floats(const Packed& packed) {
 Queries query_block(const Attention& op, const Packed& packed, int64_t head, int64_t first, float* memory) {
   const int64_t heads = op.q.dim[2], picture = head / heads;
   float *out = memory + kScoresSize, *row_max = out + kQueryBlock * packed.padded_dim;
-  Queries block{.rows = std::min(kQueryBlock, op.q.dim[1] - first),
+  Queries block{.kernels = packed.kernels,
+                .rows = std::min(kQueryBlock, op.q.dim[1] - first),
                 .q = vector_of(op.q, picture, first, head % heads),
                 .q_stride = op.q.stride[1],
                 .scale = op.scale,
@@ -110,8 +113,8 @@ Queries query_block(const Attention& op, const Packed& packed, int64_t head, int
   if (!packed.bf16x2) return block;
   auto* rounded = reinterpret_cast<uint16_t*>(block.row_sum + kQueryBlock);
   for (int64_t row = 0; row < block.rows; ++row)
-    kernels().bf16x2->split(packed.dim, vector_of(op.q, picture, first + row, head % heads), rounded + row * packed.dim,
-                            nullptr);
+    packed.kernels.bf16x2->split(packed.dim, vector_of(op.q, picture, first + row, head % heads),
+                                 rounded + row * packed.dim, nullptr);
   block.q = rounded, block.q_stride = packed.dim;
   return block;
 }
@@ -119,10 +122,10 @@ Queries query_block(const Attention& op, const Packed& packed, int64_t head, int
 }  // namespace
 
 template <>
-int64_t scratch_bytes(const Attention& op, int threads) {
-  const Packed packed = packed_shape(op);
+int64_t scratch_bytes(const Attention& op, const ExecContext& context) {
+  const Packed packed = packed_shape(op, context.kernels);
   const int64_t of_heads = op.q.dim[0] * op.q.dim[2] * (packed.k_size() + packed.v_size());
-  return (of_heads + threads * block_floats(packed)) * int64_t(sizeof(float));
+  return (of_heads + context.pool.threads() * block_floats(packed)) * int64_t(sizeof(float));
 }
 
 template <>
@@ -130,9 +133,8 @@ void execute(const Attention& op, ExecContext& context) {
   const int64_t queries = op.q.dim[1], heads = op.q.dim[2], dim = op.q.dim[3], all_heads = op.q.dim[0] * heads;
   const int64_t keys = op.k.dim[1];
   if (op.q.numel() == 0) return;
-  const Kernels& run = kernels();
-  Packed packed = packed_shape(op);
-  packed.k = static_cast<float*>(context.scratch.bytes(scratch_bytes(op, context.pool.threads())));
+  Packed packed = packed_shape(op, context.kernels);
+  packed.k = static_cast<float*>(context.scratch.bytes(scratch_bytes(op, context)));
   packed.v = packed.k + all_heads * packed.k_size();
   float* blocks = packed.v + all_heads * packed.v_size();
 
@@ -159,8 +161,8 @@ void execute(const Attention& op, ExecContext& context) {
       attend(block, tile, tile.keys, false);
     }
     for (int64_t row = 0; row < block.rows; ++row)
-      run.divide(dim, block.out + row * packed.padded_dim, block.row_sum[row],
-                 vector_of(op.y, picture, first + row, head % heads));
+      context.kernels.divide(dim, block.out + row * packed.padded_dim, block.row_sum[row],
+                             vector_of(op.y, picture, first + row, head % heads));
   });
 }
 

@@ -59,7 +59,8 @@ void write_cache(const CacheAttention& op, int64_t head, int64_t first) {
   }
 }
 
-void pack_keys(const CacheAttention& op, int64_t head, int64_t first, int64_t keys, const Buffers& to) {
+void pack_keys(const Kernels& kernels, const CacheAttention& op, int64_t head, int64_t first, int64_t keys,
+               const Buffers& to) {
   const int64_t dim = op.q.dim[2];
   const auto* slots = op.slots.as<int32_t>();
   const auto* rope = op.rope.as<float>();
@@ -69,10 +70,10 @@ void pack_keys(const CacheAttention& op, int64_t head, int64_t first, int64_t ke
     for (int64_t j = 0; j < count; ++j) {
       const int64_t rank = first + key + j;
       rows[j] = to.rotated + j * dim;
-      kernels().apply_rope(dim / 2, vector_of(op.k_cache, slots[rank], head), rope + rank * op.rope.stride[0],
-                           to.rotated + j * dim);
+      kernels.apply_rope(dim / 2, vector_of(op.k_cache, slots[rank], head), rope + rank * op.rope.stride[0],
+                         to.rotated + j * dim);
     }
-    kernels().pack_panel(rows, count, dim, to.k + key * dim);
+    kernels.pack_panel(rows, count, dim, to.k + key * dim);
   }
 }
 
@@ -89,9 +90,9 @@ void pack_values(const float* const* rows, int64_t keys, int64_t dim, int64_t pa
 }  // namespace
 
 template <>
-int64_t scratch_bytes(const CacheAttention& op, int threads) {
+int64_t scratch_bytes(const CacheAttention& op, const ExecContext& context) {
   const int64_t dim = op.q.dim[2], padded_dim = ceil_div(dim, kNR) * kNR;
-  return threads * Buffers::size(op.q.dim[0], dim, padded_dim) * int64_t(sizeof(float));
+  return context.pool.threads() * Buffers::size(op.q.dim[0], dim, padded_dim) * int64_t(sizeof(float));
 }
 
 template <>
@@ -112,7 +113,8 @@ void execute(const CacheAttention& op, ExecContext& context) {
     const float* v_rows[kKeyTile];
     const Buffers at(scratch + thread * buffer_size, rows, dim, padded_dim);
     const auto queries_from = [&](int64_t row, int64_t count) {
-      return Queries{.rows = count,
+      return Queries{.kernels = context.kernels,
+                     .rows = count,
                      .q = at.q + row * dim,
                      .q_stride = dim,
                      .scale = op.scale,
@@ -123,8 +125,8 @@ void execute(const CacheAttention& op, ExecContext& context) {
     };
     write_cache(op, head, length - rows);
     for (int64_t row = 0; row < rows; ++row)
-      kernels().apply_rope(dim / 2, vector_of(op.q, row, head), rope + (length - rows + row) * op.rope.stride[0],
-                           at.q + row * dim);
+      context.kernels.apply_rope(dim / 2, vector_of(op.q, row, head), rope + (length - rows + row) * op.rope.stride[0],
+                                 at.q + row * dim);
     begin(queries_from(0, rows), padded_dim);
     for (int64_t first = 0; first < length; first += kKeyTile) {
       const KeyTile tile{.keys = std::min(kKeyTile, length - first),
@@ -134,7 +136,7 @@ void execute(const CacheAttention& op, ExecContext& context) {
                          .v_rows = v_rows,
                          .dim = dim,
                          .padded_dim = padded_dim};
-      pack_keys(op, head, first, tile.keys, at);
+      pack_keys(context.kernels, op, head, first, tile.keys, at);
       for (int64_t key = 0; key < tile.keys; ++key) v_rows[key] = vector_of(op.v_cache, slots[first + key], head);
       if (pack) pack_values(v_rows, tile.keys, dim, padded_dim, at);
       for (int64_t row = 0; row < rows; row += kQueryBlock) {
@@ -143,7 +145,7 @@ void execute(const CacheAttention& op, ExecContext& context) {
       }
     }
     for (int64_t row = 0; row < rows; ++row)
-      kernels().divide(dim, at.out + row * padded_dim, at.row_sum[row], vector_of(op.y, row, head));
+      context.kernels.divide(dim, at.out + row * padded_dim, at.row_sum[row], vector_of(op.y, row, head));
   });
 }
 

@@ -62,22 +62,22 @@ std::vector<Convolution> convolutions(const Conv2d& op, const Panels& panels) {
 }  // namespace
 
 template <>
-int64_t scratch_bytes(const Conv2d& op, int threads) {
+int64_t scratch_bytes(const Conv2d& op, const ExecContext& context) {
   if (op.y.numel() == 0) return 0;
-  const std::vector<Convolution> convs = convolutions(op, panel_shape(op.w, op.weight_use()));
+  const std::vector<Convolution> convs = convolutions(op, panel_shape(op.w, op.weight_use(), context.kernels));
   int64_t floats = 0;
   if (in_pixels(convs[0]))
-    floats = direct_floats(convs, threads);
+    floats = direct_floats(convs, context);
   else
-    for (const Convolution& conv : convs) floats = std::max(floats, im2col_floats(conv, threads));
-  return floats * int64_t(sizeof(float)) + room_bytes(op.w, op.weight_use());
+    for (const Convolution& conv : convs) floats = std::max(floats, im2col_floats(conv, context));
+  return floats * int64_t(sizeof(float)) + room_bytes(op.w, op.weight_use(), context.kernels);
 }
 
 template <>
 void execute(const Conv2d& op, ExecContext& context) {
   if (op.y.numel() == 0) return;
   Scratch room;
-  const auto convs = convolutions(op, panels_of(op.w, op.weight_use(), room, context.pool));
+  const auto convs = convolutions(op, panels_of(op.w, op.weight_use(), room, context));
   if (in_pixels(convs[0])) return conv_direct_pixels(convs, context);
   for (const Convolution& conv : convs) conv_im2col(conv, context);
 }

@@ -23,8 +23,8 @@ int64_t whole_lanes(int64_t pixels) {
 
 class Lines {
  public:
-  explicit Lines(std::span<const Convolution> convs)
-      : convs_(convs), conv_(convs[0]), channels_(conv_.x.dim[3]), zeros_(size_t(channels_)) {
+  Lines(std::span<const Convolution> convs, const Kernels& kernels)
+      : convs_(convs), kernels_(kernels), conv_(convs[0]), channels_(conv_.x.dim[3]), zeros_(size_t(channels_)) {
     // What all of them see around an output pixel.
     int64_t below = 0, right = 0;
     for (const Convolution& conv : convs) {
@@ -73,7 +73,7 @@ class Lines {
         const int64_t x = column + at + i;
         rows[i] = inside && x >= 0 && x < conv_.x.dim[2] ? from + x * conv_.x.stride[2] : zeros_.data();
       }
-      kernels().transpose(rows, channels_, to + at, stride_);
+      kernels_.transpose(rows, channels_, to + at, stride_);
     }
   }
 
@@ -81,27 +81,29 @@ class Lines {
   void pixels(size_t which, int64_t first, int64_t count, const float* const* panels, const float* x) const {
     alignas(64) float sums[kNR * kMostPixels] = {}, turned[kMostPixels * kNR];
     const Convolution& conv = convs_[which];
-    const RowsEpilogue epilogue{.bias = conv.bias, .act = Activation::none, .residual = conv.residual, .y = conv.y};
+    const RowsEpilogue epilogue{
+        .kernels = kernels_, .bias = conv.bias, .act = Activation::none, .residual = conv.residual, .y = conv.y};
     const int64_t *offsets = &offsets_[which * size_t(conv.w.depth)], places = whole_lanes(count);
     for (int64_t column = 0; column < conv.y.dim[3]; column += kNR) {
       const int64_t columns = std::min(kNR, conv.y.dim[3] - column);
-      kernels().conv_direct({.columns = columns,
-                             .depth = conv.w.depth,
-                             .w = panels[column / kNR],
-                             .x = x,
-                             .offsets = offsets,
-                             .places = places,
-                             .c = sums});
+      kernels_.conv_direct({.columns = columns,
+                            .depth = conv.w.depth,
+                            .w = panels[column / kNR],
+                            .x = x,
+                            .offsets = offsets,
+                            .places = places,
+                            .c = sums});
       for (int64_t at = 0; at < places; at += kNR) {
         const float* rows[kNR];
         for (int64_t j = 0; j < kNR; ++j) rows[j] = sums + j * places + at;
-        kernels().transpose(rows, kNR, turned + at * kNR, kNR);
+        kernels_.transpose(rows, kNR, turned + at * kNR, kNR);
       }
       epilogue({.row = first, .rows = count, .column = column, .columns = columns}, turned, kNR);
     }
   }
 
   std::span<const Convolution> convs_;
+  const Kernels& kernels_;
   const Convolution& conv_;  // the first: in what follows they are alike
   int64_t channels_, width_, stride_, lines_;
   int64_t above_ = 0, left_ = 0, around_h_, around_w_;  // lines and columns of x beside those of y
@@ -111,17 +113,18 @@ class Lines {
 
 }  // namespace
 
-int64_t direct_floats(std::span<const Convolution> convs, int threads) {
+int64_t direct_floats(std::span<const Convolution> convs, const ExecContext& context) {
   const Panels& w = convs[0].w;
-  return threads * Lines(convs).tile_floats() + w.panels() * int64_t(convs.size()) * w.depth * kNR;
+  return context.pool.threads() * Lines(convs, context.kernels).tile_floats() +
+         w.panels() * int64_t(convs.size()) * w.depth * kNR;
 }
 
 void conv_direct_pixels(std::span<const Convolution> convs, ExecContext& context) {
-  const Lines lines(convs);
+  const Lines lines(convs, context.kernels);
   const Panels& w = convs[0].w;
   const int64_t panel_floats = w.depth * kNR, buffer_floats = lines.tile_floats(), of_each = w.panels();
   const int64_t all = of_each * int64_t(convs.size());
-  float* wide = context.scratch.floats(direct_floats(convs, context.pool.threads()));
+  float* wide = context.scratch.floats(direct_floats(convs, context));
   float* buffers = wide + all * panel_floats;
   std::vector<const float*> panels;
   for (int64_t i = 0; i < all; ++i)

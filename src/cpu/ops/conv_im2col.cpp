@@ -15,8 +15,8 @@ namespace {
 // Copies what lies under the kernel at output pixels: a row each of `kernel height x kernel width x channels` numbers.
 class Im2col {
  public:
-  explicit Im2col(const Convolution& conv)
-      : conv_(conv), channels_(conv.x.dim[3]), row_depth_(conv.kernel_w * channels_) {}
+  Im2col(const Convolution& conv, const Kernels& kernels)
+      : conv_(conv), kernels_(kernels), channels_(conv.x.dim[3]), row_depth_(conv.kernel_w * channels_) {}
 
   // to [pixel][depth] <- numbers [k, k + depth) of the rows of `count` output pixels from the first-th on.
   void operator()(int64_t first, int64_t count, int64_t k, int64_t depth, float* to) const {
@@ -63,8 +63,8 @@ class Im2col {
     if (!line || conv_.x.stride[2] != channels_) from = until = run;
     for (int64_t i = 0; i < from; ++i) copy_taps(line, left + i * s, begin, part, to + i * stride);
     if (until > from)
-      kernels().copy_rows(until - from, part, line + (left + from * s) * channels_ + begin, s * channels_,
-                          to + from * stride, stride);
+      kernels_.copy_rows(until - from, part, line + (left + from * s) * channels_ + begin, s * channels_,
+                         to + from * stride, stride);
     for (int64_t i = until; i < run; ++i) copy_taps(line, left + i * s, begin, part, to + i * stride);
   }
 
@@ -81,6 +81,7 @@ class Im2col {
   }
 
   const Convolution& conv_;
+  const Kernels& kernels_;
   int64_t channels_, row_depth_;
 };
 
@@ -96,15 +97,16 @@ GemmProblem problem_of(const Convolution& conv) {
 
 }  // namespace
 
-int64_t im2col_floats(const Convolution& conv, int threads) {
-  return GemmTasks(problem_of(conv), threads).scratch_floats();
+int64_t im2col_floats(const Convolution& conv, const ExecContext& context) {
+  return GemmTasks(problem_of(conv), context.pool.threads()).scratch_floats();
 }
 
 void conv_im2col(const Convolution& conv, ExecContext& context) {
   const int64_t step = conv.x.stride[2], width = conv.y.dim[2];  // step: from a pixel to the next
   const bool linear = is_linear(conv);
-  const Im2col gather(conv);
-  const RowsEpilogue epilogue{.bias = conv.bias, .act = Activation::none, .residual = conv.residual, .y = conv.y};
+  const Im2col gather(conv, context.kernels);
+  const RowsEpilogue epilogue{
+      .kernels = context.kernels, .bias = conv.bias, .act = Activation::none, .residual = conv.residual, .y = conv.y};
   gemm(
       problem_of(conv), context,
       [&](int64_t first, int64_t rows, int64_t k, int64_t depth, float* to) {

@@ -18,12 +18,12 @@ struct Convolution {
 
 // conv_im2col.cpp: output channels in lanes, a row of numbers gathered for each output pixel.
 void conv_im2col(const Convolution&, ExecContext&);
-int64_t im2col_floats(const Convolution&, int threads);  // of scratch
+int64_t im2col_floats(const Convolution&, const ExecContext&);  // of scratch
 
 // conv_direct.cpp: output pixels in lanes, x turned so that each channel's line lies side by side. For stride 1; with
 // few output channels this fills the lanes that conv_im2col() would leave empty. One or several of the same x, with
 // kernels and outputs of one size: x is turned once for all.
 void conv_direct_pixels(std::span<const Convolution>, ExecContext&);
-int64_t direct_floats(std::span<const Convolution>, int threads);  // of scratch
+int64_t direct_floats(std::span<const Convolution>, const ExecContext&);  // of scratch
 
 }  // namespace seedstory::cpu

@@ -25,7 +25,7 @@ void execute(const Add& op, ExecContext& context) {
       if (b_step == 0)
         for (int64_t i = 0; i < cols; ++i) y[i] = a_row[i] + b_row[0];
       else
-        kernels().add(cols, a_row, b_row, y);
+        context.kernels.add(cols, a_row, b_row, y);
     }
   });
 }
@@ -34,7 +34,8 @@ template <>
 void execute(const Activate& op, ExecContext& context) {
   const int64_t cols = op.y.cols();
   parallel_rows(context.pool, op.y.rows(), cols, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) kernels().activate(cols, op.act, row_of(op.x, row), row_of(op.y, row));
+    for (int64_t row = begin; row < end; ++row)
+      context.kernels.activate(cols, op.act, row_of(op.x, row), row_of(op.y, row));
   });
 }
 

@@ -12,23 +12,23 @@ namespace seedstory::cpu {
 template <class Op>
 void execute(const Op& op, ExecContext& context);
 
-// What it takes of ExecContext::scratch, and beside it, on so many threads. A function of types and shapes alone: no
-// tensor's memory is looked at.
+// What it takes of ExecContext::scratch, and beside it, on the context's threads. A function of types and shapes alone:
+// no tensor's memory is looked at.
 template <class Op>
-int64_t scratch_bytes(const Op&, int /*threads*/) {
+int64_t scratch_bytes(const Op&, const ExecContext&) {
   return 0;
 }
 template <>
-int64_t scratch_bytes(const Linear& op, int threads);
+int64_t scratch_bytes(const Linear& op, const ExecContext& context);
 template <>
-int64_t scratch_bytes(const GatedLinear& op, int threads);
+int64_t scratch_bytes(const GatedLinear& op, const ExecContext& context);
 template <>
-int64_t scratch_bytes(const Conv2d& op, int threads);
+int64_t scratch_bytes(const Conv2d& op, const ExecContext& context);
 template <>
-int64_t scratch_bytes(const GroupNorm& op, int threads);
+int64_t scratch_bytes(const GroupNorm& op, const ExecContext& context);
 template <>
-int64_t scratch_bytes(const Attention& op, int threads);
+int64_t scratch_bytes(const Attention& op, const ExecContext& context);
 template <>
-int64_t scratch_bytes(const CacheAttention& op, int threads);
+int64_t scratch_bytes(const CacheAttention& op, const ExecContext& context);
 
 }  // namespace seedstory::cpu

@@ -43,7 +43,7 @@ struct Pieces {
 }  // namespace
 
 template <>
-int64_t scratch_bytes(const GroupNorm& op, int /*threads*/) {
+int64_t scratch_bytes(const GroupNorm& op, const ExecContext&) {
   if (op.x.numel() == 0) return 0;
   const Pieces cut(op);
   return op.x.dim[0] * (cut.pieces * 3 + 2) * cut.lanes * int64_t(sizeof(float));
@@ -59,7 +59,7 @@ void execute(const GroupNorm& op, ExecContext& context) {
   const int64_t pieces_a_run = cut.pieces_a_run, pieces = cut.pieces;
 
   // sums: [picture][piece][centre, first, second][lane]
-  auto* sums = static_cast<float*>(context.scratch.bytes(scratch_bytes(op, context.pool.threads())));
+  auto* sums = static_cast<float*>(context.scratch.bytes(scratch_bytes(op, context)));
   float* affine = sums + pictures * pieces * 3 * lanes;  // [picture][scale, offset][lane]
   const auto places_of = [&](int64_t piece) { return std::min(kPixels, places - piece % pieces_a_run * kPixels); };
 
@@ -75,13 +75,13 @@ void execute(const GroupNorm& op, ExecContext& context) {
 
   for_pieces([&](int64_t picture, int64_t piece, int64_t first) {
     float* out = sums + (picture * pieces + piece) * 3 * lanes;
-    kernels().channel_sums({.channels = lanes,
-                            .pixels = places_of(piece),
-                            .x = row_of(op.x, first),
-                            .stride = op.x.stride[2] * fold,
-                            .centre = out,
-                            .first = out + lanes,
-                            .second = out + 2 * lanes});
+    context.kernels.channel_sums({.channels = lanes,
+                                  .pixels = places_of(piece),
+                                  .x = row_of(op.x, first),
+                                  .stride = op.x.stride[2] * fold,
+                                  .centre = out,
+                                  .first = out + lanes,
+                                  .second = out + 2 * lanes});
   });
 
   const int64_t group_channels = channels / op.groups;
@@ -124,15 +124,15 @@ void execute(const GroupNorm& op, ExecContext& context) {
 
   for_pieces([&](int64_t picture, int64_t piece, int64_t first) {
     const float* scales = affine + picture * 2 * lanes;
-    kernels().scale_channels({.channels = lanes,
-                              .pixels = places_of(piece),
-                              .x = row_of(op.x, first),
-                              .x_stride = op.x.stride[2] * fold,
-                              .scale = scales,
-                              .offset = scales + lanes,
-                              .act = op.act,
-                              .y = row_of(op.y, first),
-                              .y_stride = op.y.stride[2] * fold});
+    context.kernels.scale_channels({.channels = lanes,
+                                    .pixels = places_of(piece),
+                                    .x = row_of(op.x, first),
+                                    .x_stride = op.x.stride[2] * fold,
+                                    .scale = scales,
+                                    .offset = scales + lanes,
+                                    .act = op.act,
+                                    .y = row_of(op.y, first),
+                                    .y_stride = op.y.stride[2] * fold});
   });
 }
 

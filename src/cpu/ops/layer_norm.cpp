@@ -15,7 +15,7 @@ void execute(const LayerNorm& op, ExecContext& context) {
   const auto *w = op.w.as<float>(), *b = op.b.as<float>();
   parallel_rows(context.pool, op.x.rows(), dim, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row)
-      kernels().layer_norm(dim, row_of(op.x, row), w, b, op.eps, row_of(op.y, row));
+      context.kernels.layer_norm(dim, row_of(op.x, row), w, b, op.eps, row_of(op.y, row));
   });
 }
 

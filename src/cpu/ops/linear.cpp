@@ -22,31 +22,34 @@ GemmProblem problem_of(const Op& op, const Panels& w) {
 }
 
 template <class Op>
-int64_t product_bytes(const Op& op, int threads) {
+int64_t product_bytes(const Op& op, const ExecContext& context) {
   if (op.y.numel() == 0) return 0;
-  const GemmTasks tasks(problem_of(op, panel_shape(op.w, op.weight_use())), threads);
-  return tasks.scratch_floats() * int64_t(sizeof(float)) + room_bytes(op.w, op.weight_use());
+  const GemmTasks tasks(problem_of(op, panel_shape(op.w, op.weight_use(), context.kernels)), context.pool.threads());
+  return tasks.scratch_floats() * int64_t(sizeof(float)) + room_bytes(op.w, op.weight_use(), context.kernels);
 }
 
 }  // namespace
 
 template <>
-int64_t scratch_bytes(const Linear& op, int threads) {
-  return product_bytes(op, threads);
+int64_t scratch_bytes(const Linear& op, const ExecContext& context) {
+  return product_bytes(op, context);
 }
 template <>
-int64_t scratch_bytes(const GatedLinear& op, int threads) {
-  return product_bytes(op, threads);
+int64_t scratch_bytes(const GatedLinear& op, const ExecContext& context) {
+  return product_bytes(op, context);
 }
 
 template <>
 void execute(const Linear& op, ExecContext& context) {
   if (op.y.numel() == 0) return;
   Scratch room;
-  const RowsEpilogue epilogue{
-      .bias = op.bias ? op.bias.as<float>() : nullptr, .act = op.act, .residual = op.residual, .y = op.y};
+  const RowsEpilogue epilogue{.kernels = context.kernels,
+                              .bias = op.bias ? op.bias.as<float>() : nullptr,
+                              .act = op.act,
+                              .residual = op.residual,
+                              .y = op.y};
   gemm(
-      problem_of(op, panels_of(op.w, op.weight_use(), room, context.pool)), context,
+      problem_of(op, panels_of(op.w, op.weight_use(), room, context)), context,
       [&](int64_t first, int64_t, int64_t k, int64_t, float*) {
         return TileA{row_of(op.x, first) + k, op.x.stride[0]};
       },
@@ -60,21 +63,21 @@ void execute(const GatedLinear& op, ExecContext& context) {
   const float* bias = op.bias ? op.bias.as<float>() : nullptr;
   Scratch room;
   gemm(
-      problem_of(op, panels_of(op.w, op.weight_use(), room, context.pool)), context,
+      problem_of(op, panels_of(op.w, op.weight_use(), room, context)), context,
       [&](int64_t first, int64_t, int64_t k, int64_t, float*) {
         return TileA{row_of(op.x, first) + k, op.x.stride[0]};
       },
       [&](const Block& block, TileC sums) {
-        kernels().epilogue_gated({.rows = block.rows,
-                                  .columns = block.columns,
-                                  .a = sums.data,
-                                  .g = sums.data + sums.part_stride,
-                                  .stride = sums.stride,
-                                  .a_bias = bias ? bias + block.column : nullptr,
-                                  .g_bias = bias ? bias + n + block.column : nullptr,
-                                  .act = op.act,
-                                  .y = row_of(op.y, block.row) + block.column,
-                                  .y_stride = op.y.stride[0]});
+        context.kernels.epilogue_gated({.rows = block.rows,
+                                        .columns = block.columns,
+                                        .a = sums.data,
+                                        .g = sums.data + sums.part_stride,
+                                        .stride = sums.stride,
+                                        .a_bias = bias ? bias + block.column : nullptr,
+                                        .g_bias = bias ? bias + n + block.column : nullptr,
+                                        .act = op.act,
+                                        .y = row_of(op.y, block.row) + block.column,
+                                        .y_stride = op.y.stride[0]});
       });
 }
 

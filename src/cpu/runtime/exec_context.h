@@ -1,4 +1,4 @@
-// What the inside of an op works with: threads, and memory that stays from call to call.
+// What the inside of an op works with: kernels, threads, and memory that stays from call to call.
 #pragma once
 
 #include "cpu/runtime/scratch.h"
@@ -6,9 +6,12 @@
 
 namespace seedstory::cpu {
 
-struct ExecContext {
-  explicit ExecContext(int threads) : pool(threads) {}
+struct Kernels;  // cpu/simd/kernels.h
 
+struct ExecContext {
+  ExecContext(const Kernels& set, int threads) : kernels(set), pool(threads) {}
+
+  const Kernels& kernels;
   ThreadPool pool;
   Scratch scratch;
 };

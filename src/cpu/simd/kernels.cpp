@@ -45,11 +45,6 @@ Kernels with_pairs(Kernels set, const char* name, const Bf16Kernels& bf16x2) {
   return set;
 }
 
-const Kernels*& chosen() {
-  static const Kernels* set = kernel_sets().front();
-  return set;
-}
-
 }  // namespace
 
 const std::vector<const Kernels*>& kernel_sets() {
@@ -66,14 +61,6 @@ const std::vector<const Kernels*>& kernel_sets() {
     return list;
   }();
   return sets;
-}
-
-const Kernels& kernels() {
-  return *chosen();
-}
-
-void use_kernels(const Kernels& set) {
-  chosen() = &set;
 }
 
 }  // namespace seedstory::cpu

@@ -1,4 +1,4 @@
-// The inner loops of this backend: what is worth vector instructions. kernels() is the set for this machine.
+// The inner loops of this backend: what is worth vector instructions. A backend computes with one of kernel_sets().
 //
 // Every function works on one thread and gives the same bits in each of the sets, because all are one text over Lanes
 // of sixteen (lanes_*.h): kernels_portable.cpp, kernels_avx2.cpp and kernels_avx512.cpp only differ in the flags they
@@ -135,12 +135,6 @@ struct Kernels {
   void (*channel_sums)(const ChannelSumsArgs&);
   void (*scale_channels)(const ScaleChannelsArgs&);
 };
-
-// What the backend computes with: the best that this machine has, until use_kernels() says otherwise.
-const Kernels& kernels();
-
-// Before any weight is prepared: their order depends on the set.
-void use_kernels(const Kernels& set);
 
 // The sets that this machine has, the best first.
 const std::vector<const Kernels*>& kernel_sets();

@@ -34,6 +34,7 @@ struct Block {
 
 // y <- act(sums + bias) + residual; bias and residual may be absent.
 struct RowsEpilogue {
+  const Kernels& kernels;
   const float* bias;
   Activation act;
   const Tensor &residual, &y;
@@ -41,16 +42,16 @@ struct RowsEpilogue {
   // For a block of y whose rows lie at one stride.
   void operator()(const Block& block, const float* sums, int64_t sums_stride) const {
     const auto at = [&](const Tensor& t) { return row_of(t, block.row) + block.column; };
-    kernels().epilogue({.rows = block.rows,
-                        .columns = block.columns,
-                        .c = sums,
-                        .c_stride = sums_stride,
-                        .bias = bias ? bias + block.column : nullptr,
-                        .act = act,
-                        .residual = residual ? at(residual) : nullptr,
-                        .residual_stride = residual ? residual.stride[residual.rank - 2] : 0,
-                        .y = at(y),
-                        .y_stride = y.stride[y.rank - 2]});
+    kernels.epilogue({.rows = block.rows,
+                      .columns = block.columns,
+                      .c = sums,
+                      .c_stride = sums_stride,
+                      .bias = bias ? bias + block.column : nullptr,
+                      .act = act,
+                      .residual = residual ? at(residual) : nullptr,
+                      .residual_stride = residual ? residual.stride[residual.rank - 2] : 0,
+                      .y = at(y),
+                      .y_stride = y.stride[y.rank - 2]});
   }
 };
 
