@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cmath>
+#include <list>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
@@ -155,11 +156,12 @@ class RandomPart {
     const double deviation = shape.size() == 1 ? 0.02 : 1 / std::sqrt(double(t.numel()) / double(shape[0]));
     std::vector<float> values(t.numel());
     for (float& v : values) v = float((norm ? 1 : 0) + deviation * normal());
-    put(name, shape, values);
+    put(name, shape, std::move(values));
   }
-  void put(const std::string& name, const std::vector<int64_t>& shape, std::vector<float>& values) {
+  void put(const std::string& name, const std::vector<int64_t>& shape, std::vector<float> values) {
     seen_.insert(name);
-    writer_.add(name, Tensor(values.data(), DType::f32, shape.data(), shape.size()));
+    values_.push_back(std::move(values));
+    writer_.add(name, Tensor(values_.back().data(), DType::f32, shape.data(), shape.size()));
   }
   void write(const fs::path& file) const { writer_.write(file); }
 
@@ -172,6 +174,7 @@ class RandomPart {
 
  private:
   std::mt19937 random_;
+  std::list<std::vector<float>> values_;  // that the writer reads
   SafetensorsWriter writer_;
   std::set<std::string> seen_;
 };
@@ -186,13 +189,13 @@ void put_script(RandomPart& part, const TinyModel& tiny, const LlamaConfig& c) {
     for (int64_t j = 0; j < c.hidden; ++j)
       head[said * c.hidden + j] += kHeight / float(c.hidden) * embed[token * c.hidden + j];
   for (int token = 0; token < c.vocab; ++token) head[token * c.hidden] = tiny.offset;
-  part.put("model.embed_tokens.weight", {c.vocab, c.hidden}, embed);
-  part.put("lm_head.weight", {c.vocab, c.hidden}, head);
+  part.put("model.embed_tokens.weight", {c.vocab, c.hidden}, std::move(embed));
+  part.put("lm_head.weight", {c.vocab, c.hidden}, std::move(head));
   for (int64_t l = 0; l < c.layers; ++l) {
     const std::string prefix = "model.layers." + std::to_string(l) + ".";
     std::vector<float> o(c.hidden * c.hidden), down(c.hidden * c.ffn), ones(c.hidden, 1.0f);
-    part.put(prefix + "self_attn.o_proj.weight", {c.hidden, c.hidden}, o);
-    part.put(prefix + "mlp.down_proj.weight", {c.hidden, c.ffn}, down);
+    part.put(prefix + "self_attn.o_proj.weight", {c.hidden, c.hidden}, std::move(o));
+    part.put(prefix + "mlp.down_proj.weight", {c.hidden, c.ffn}, std::move(down));
   }
 }
 

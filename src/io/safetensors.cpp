@@ -224,28 +224,25 @@ void SafetensorsWriter::add(const std::string& name, const Tensor& t) {
   if (!t.contiguous())
     fail("SafetensorsWriter: " + name + " is " + t.str() + " with gaps, expected a contiguous tensor");
   if (name == "__metadata__") fail("SafetensorsWriter: __metadata__ is not a tensor's name");
-  Entry entry{.dtype = t.dtype,
-              .shape = {t.dim, t.dim + t.rank},
-              .bytes = {static_cast<const char*>(t.data), size_t(t.bytes())}};
-  if (!entries_.emplace(name, std::move(entry)).second) fail("SafetensorsWriter: " + name + " is there already");
+  if (!tensors_.emplace(name, t).second) fail("SafetensorsWriter: " + name + " is there already");
 }
 
 void SafetensorsWriter::write(const std::filesystem::path& path, const std::optional<FileState>& expected,
                               const Metadata& metadata) const {
   // Wide types first: gaps are not allowed, so this is what keeps every tensor aligned.
-  std::vector<std::pair<std::string, const Entry*>> order;
-  for (const auto& [name, entry] : entries_) order.emplace_back(name, &entry);
+  std::vector<std::pair<std::string, Tensor>> order(tensors_.begin(), tensors_.end());
   std::stable_sort(order.begin(), order.end(),
-                   [](const auto& a, const auto& b) { return size_of(a.second->dtype) > size_of(b.second->dtype); });
+                   [](const auto& a, const auto& b) { return size_of(a.second.dtype) > size_of(b.second.dtype); });
 
   nlohmann::json header = nlohmann::json::object();  // sorts by name
   if (!metadata.empty()) header["__metadata__"] = metadata;
   size_t offset = 0;
-  for (const auto& [name, entry] : order) {
+  for (const auto& [name, tensor] : order) {
     const auto type = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                   [dtype = int(entry->dtype)](const Type& t) { return t.dtype == dtype; });
-    const size_t end = offset + entry->bytes.size();
-    header[name] = {{"dtype", type->name}, {"shape", entry->shape}, {"data_offsets", {offset, end}}};
+                                   [dtype = int(tensor.dtype)](const Type& t) { return t.dtype == dtype; });
+    const size_t end = offset + size_t(tensor.bytes());
+    const std::vector<int64_t> shape(tensor.dim, tensor.dim + tensor.rank);
+    header[name] = {{"dtype", type->name}, {"shape", shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text;
@@ -260,7 +257,7 @@ void SafetensorsWriter::write(const std::filesystem::path& path, const std::opti
   const uint64_t length = text.size();
   file.write({reinterpret_cast<const char*>(&length), 8});
   file.write(text);
-  for (const auto& [name, entry] : order) file.write(entry->bytes);
+  for (const auto& [name, tensor] : order) file.write({static_cast<const char*>(tensor.data), size_t(tensor.bytes())});
   file.commit();
 }
 

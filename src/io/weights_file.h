@@ -39,7 +39,8 @@ std::unique_ptr<TensorSource> renamed(std::shared_ptr<const TensorSource> inner,
 // One of the words in a safetensors file's header about the file itself. Nothing: it has none, or is none.
 std::optional<std::string> safetensors_metadata(const MappedFile& file, const std::string& key);
 
-// Collects tensors (copied) and writes one safetensors file, names sorted, atomically. Host tensors, contiguous.
+// Collects tensors and writes one safetensors file, names sorted, atomically. Host tensors, contiguous; none is copied:
+// their memory must stay until write().
 class SafetensorsWriter {
  public:
   void add(const std::string& name, const Tensor& t);  // fails on a name that is there already
@@ -49,12 +50,7 @@ class SafetensorsWriter {
              const Metadata& metadata = {}) const;
 
  private:
-  struct Entry {
-    DType dtype;
-    std::vector<int64_t> shape;
-    std::string bytes;
-  };
-  std::map<std::string, Entry> entries_;
+  std::map<std::string, Tensor> tensors_;
 };
 
 }  // namespace seedstory

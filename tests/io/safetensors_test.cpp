@@ -85,6 +85,16 @@ TEST_CASE("What the writer wrote, the reader reads", "[io]") {
   CHECK(read_text_file(folder / "again.safetensors") == bytes);
 }
 
+TEST_CASE("The writer copies no tensor", "[io]") {
+  const TempFolder folder;
+  float f[2] = {1, 2};
+  SafetensorsWriter writer;
+  writer.add("a", Tensor(f, DType::f32, {2}));
+  f[1] = 3;
+  writer.write(folder / "w");
+  CHECK(open_weights(folder / "w")->find("a")->values.as<float>()[1] == 3);
+}
+
 TEST_CASE("The writer says what it cannot write", "[io]") {
   float f[6] = {};
   SafetensorsWriter writer;

@@ -11,7 +11,7 @@ namespace {
 std::filesystem::path write(const TempFolder& folder, std::string_view file,
                             std::initializer_list<std::pair<const char*, float>> values) {
   SafetensorsWriter writer;
-  for (auto [name, value] : values) writer.add(name, Tensor(&value, DType::f32, {1}));
+  for (const auto& [name, value] : values) writer.add(name, Tensor(const_cast<float*>(&value), DType::f32, {1}));
   writer.write(folder / file);
   return folder / file;
 }
