@@ -1,4 +1,4 @@
-// CudaBackend: one GPU, one in-order queue, an op a launch. Kernels come in by launch_op and nothing else.
+// CudaBackend: one GPU, one in-order queue, one launch per op. Kernels come in by launch_op and nothing else.
 #include <string>
 
 #include "cuda_backend.h"

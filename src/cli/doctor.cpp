@@ -1,4 +1,4 @@
-// doctor: what is there for a story, what is missing, and the line that mends it.
+// doctor: what is there for a story, what is missing, and the command that repairs it.
 #include <fmt/format.h>
 
 #include <algorithm>

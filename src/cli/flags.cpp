@@ -141,17 +141,17 @@ void add_size_flags(CLI::App& app, StoryFlags& f) {
       ->group(group);
 }
 
-// Where the words are given there is nothing to draw.
+// Where the texts are given there is nothing to sample.
 void add_sampling_flags(CLI::App& app, StoryFlags& f) {
-  const char* group = "Words (the likeliest ones at --temp 0; what is not given is the model's)";
-  add_number(app, "--temp", f.temperature, Real{0, 100}, "Temperature; 0 takes the likeliest token")->group(group);
-  add_number(app, "--top-k", f.top_k, Whole{0, std::numeric_limits<int>::max()}, "Of the K likeliest tokens; 0 is all")
+  const char* group = "Sampling of tokens (greedy at --temp 0; what is not given is the model's)";
+  add_number(app, "--temp", f.temperature, Real{0, 100}, "Temperature; 0 is greedy: the most probable token")->group(group);
+  add_number(app, "--top-k", f.top_k, Whole{0, std::numeric_limits<int>::max()}, "Of the K most probable tokens; 0 is all")
       ->group(group);
-  add_number(app, "--top-p", f.top_p, Real{0, 1}, "Of the likeliest tokens that sum to P; 1 is all")->group(group);
-  add_number(app, "--min-p", f.min_p, Real{0, 1}, "Of tokens at least P times as likely as the best; 0 is all")
+  add_number(app, "--top-p", f.top_p, Real{0, 1}, "Of the most probable tokens that sum to P; 1 is all")->group(group);
+  add_number(app, "--min-p", f.min_p, Real{0, 1}, "Of tokens at least P times as probable as the best; 0 is all")
       ->group(group);
   add_number(app, "--repeat-penalty", f.repeat_penalty, Real{0.01, 100},
-             "Makes the last 64 tokens less likely; 1 is off (default 1)")
+             "Makes the last 64 tokens less probable; 1 is off (default 1)")
       ->group(group);
 }
 
@@ -324,7 +324,7 @@ CLI::App* add_inspect(CLI::App& app, InspectFlags& f) {
 }
 
 CLI::App* add_doctor(CLI::App& app, DoctorFlags& f) {
-  CLI::App* sub = app.add_subcommand("doctor", "Say what is there, what is missing, and the line that mends it");
+  CLI::App* sub = app.add_subcommand("doctor", "Say what is there, what is missing, and the command that repairs it");
   sub->footer(
       "Exit codes: 0 a story could be told now, 3 not with this model or place, 4 not in this memory or device.");
   sub->add_flag("--json", f.json, "Print JSON");

@@ -62,7 +62,7 @@ bool is_published_name(const ModelFlags& f) {
   return f.model == kPublishedModel && !fs::exists(*f.model, none);
 }
 
-// A slip is likeliest in a name that lies beside others.
+// A slip is most likely in a name that lies beside others.
 static void need_model_folder(const fs::path& dir) {
   std::error_code none;
   if (fs::is_directory(dir, none)) return;

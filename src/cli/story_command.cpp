@@ -110,7 +110,7 @@ class Narrator final : public Progress {
     const StoryRequest& request = record_.request;
     if (const std::string size = other_size(model_.config, request); !size.empty()) warn(size);
     if (request.sampling.temperature == 0 && (flags_.top_k || flags_.top_p || flags_.min_p))
-      warn("--top-k, --top-p and --min-p change nothing at --temp 0: the likeliest word is taken");
+      warn("--top-k, --top-p and --min-p change nothing at --temp 0: decoding is greedy");
     if (model_.words.empty()) return;
     std::string text = request.prompt;
     for (const std::string& caption : request.captions) text += "\n" + caption;

@@ -30,7 +30,8 @@ struct ModelDir {
   std::shared_ptr<const TensorSource> vit, llm, input_resampler, output_resampler, adapter, unet, vae;
 };
 
-// The files that may hold a part ("unet", "vae") of a diffusers model, below the model's folder, the likeliest first.
+// The files that may hold a part ("unet", "vae") of a diffusers model, below the model's folder, the most likely one
+// first.
 std::vector<std::string> diffusers_files(const std::string& part);
 
 // By content: model.json makes it ours, else the published layout. ErrorKind::input naming file and field.

@@ -96,7 +96,7 @@ struct Defaults {
   Policy policy = Policy::window;
   int64_t window = 8, steps = 50, width = 1024, height = 1024;
   double cfg = 7.5;
-  // Sampling of words, as SamplingParams has it. Temperature 0: the likeliest word, as in the published program.
+  // Sampling of tokens, as SamplingParams has it. Temperature 0: greedy, as in the published program.
   double temperature = 0, top_p = 0.95, min_p = 0.05;
   int64_t top_k = 40;
 };

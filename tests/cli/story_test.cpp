@@ -187,7 +187,7 @@ TEST_CASE("A model whose words are drawn tells another story from another seed")
 TEST_CASE("A --top-k at --temp 0 is told to change nothing") {
   const Workdir desk;
   CHECK_THAT(desk.generate("-p fox --top-k 3 -q -o out").err,
-             Catch::Contains("change nothing at --temp 0: the likeliest word is taken"));
+             Catch::Contains("change nothing at --temp 0: decoding is greedy"));
 }
 
 TEST_CASE("A seed of -1 is drawn, printed and stored") {

@@ -64,7 +64,7 @@ bool same_texts(const StoryResult& a, const StoryResult& b) {
                     [](const Frame& x, const Frame& y) { return x.text == y.text; });
 }
 
-// Of the first step at which the likeliest words differ; image tokens are not words.
+// Of the first step at which the greedy tokens differ; image tokens are not compared.
 double gap_where_they_part(const StoryResult& a, const StoryResult& b, const Tokenizer& tokenizer) {
   const auto best = [&](std::vector<float> logits) {
     for (const int image : tokenizer.image_tokens()) logits[size_t(image)] = -INFINITY;
