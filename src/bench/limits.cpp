@@ -14,11 +14,11 @@
 namespace seedstory {
 namespace {
 
-const FmaLoop& loop_of(const std::string& set, WeightFormat weight_format) {
-  if (weight_format == WeightFormat::bf16 && set == "amx") return kAmxFma;
-  if (weight_format == WeightFormat::bf16 && set == "avx512_bf16") return kAvx512Bf16Fma;
-  if (set == "amx" || set.starts_with("avx512")) return kAvx512Fma;
-  return set == "avx2" ? kAvx2Fma : kPortableFma;
+const FmaLoop& loop_of(CpuSet set, WeightFormat weight_format) {
+  if (weight_format == WeightFormat::bf16 && set == CpuSet::amx) return kAmxFma;
+  if (weight_format == WeightFormat::bf16 && set == CpuSet::avx512_bf16) return kAvx512Bf16Fma;
+  if (set <= CpuSet::avx512) return kAvx512Fma;
+  return set == CpuSet::avx2 ? kAvx2Fma : kPortableFma;
 }
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {
@@ -71,7 +71,7 @@ double measure_bytes(int threads) {
 
 }  // namespace
 
-Limits measure_limits(int threads, const std::string& set, WeightFormat weight_format) {
+Limits measure_limits(int threads, CpuSet set, WeightFormat weight_format) {
   return {.flops = measure_flops(threads, loop_of(set, weight_format)), .bytes = measure_bytes(threads)};
 }
 

@@ -1,6 +1,7 @@
 // What this machine can do at most, measured.
 #pragma once
 
+#include "seedstory/cpu_set.h"
 #include "seedstory/ops.h"
 
 namespace seedstory {
@@ -18,6 +19,6 @@ struct Limits {
 
 // With the instructions of a set of the CPU's kernels, on numbers of this type: bf16 where the set has products in it,
 // else f32. Takes some tenths of a second and 256 MiB.
-Limits measure_limits(int threads, const std::string& set, WeightFormat weight_format);
+Limits measure_limits(int threads, CpuSet set, WeightFormat weight_format);
 
 }  // namespace seedstory

@@ -19,6 +19,13 @@ inline constexpr Choice<bool> kOnOff[] = {{true, "on", "yes"}, {false, "off", "n
 inline constexpr Choice<bool> kOrders[] = {{false, "interleaved", "a frame's text, then its picture"},
                                            {true, "text-first", "all texts, then all pictures"}};
 
+// --device. The last one may have a card's number behind it, cuda:N.
+enum class DeviceKind { automatic, cpu, cuda };
+inline constexpr Choice<DeviceKind> kDevices[] = {
+    {DeviceKind::automatic, "auto", "cpu until the CUDA backend runs whole models"},
+    {DeviceKind::cpu, "cpu", "the processor"},
+    {DeviceKind::cuda, "cuda", "an NVIDIA GPU; cuda:N is the one of that number"}};
+
 enum class StreamFormat { multipart, jsonl };
 inline constexpr Choice<StreamFormat> kStreamFormats[] = {
     {StreamFormat::multipart, "multipart", "a MIME message of text and image parts"},

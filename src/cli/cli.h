@@ -3,18 +3,18 @@
 
 #include <functional>
 #include <memory>
-#include <string>
 
 #include "seedstory/backend.h"
+#include "seedstory/cpu_set.h"
 
 namespace seedstory {
 
 // The backends this build has; main fills it in, so that nothing here names one.
 struct Backends {
-  std::function<std::unique_ptr<Backend>(int threads, const std::string& instructions)> cpu;  // cpu/cpu_backend.h
-  std::function<int()> cpu_cores;                                                             // that it may use
-  std::function<std::string(const std::string& instructions)> cpu_set;                        // what auto stands for
-  std::function<WeightFormat(const std::string& instructions)> cpu_type;                      // of --type auto
+  std::function<std::unique_ptr<Backend>(int threads, CpuSet set)> cpu;  // cpu/cpu_backend.h
+  std::function<int()> cpu_cores;                                        // that it may use
+  std::function<CpuSet(CpuSet set)> cpu_set;                             // what automatic stands for
+  std::function<WeightFormat(CpuSet set)> cpu_type;                      // of --type auto
   std::function<std::unique_ptr<Backend>(int device)> cuda;
 };
 

@@ -102,7 +102,7 @@ std::string memory_text(int64_t bytes) {
 class Doctor {
  public:
   Doctor(const DoctorFlags& flags, const std::string& config_problem, const Backends& backends)
-      : flags_(flags), config_problem_(config_problem), backends_(backends), cpu_(backends.cpu(0, "auto")) {}
+      : flags_(flags), config_problem_(config_problem), backends_(backends), cpu_(backends.cpu(0, CpuSet::automatic)) {}
 
   int run() {
     look_at_machine();
@@ -127,14 +127,15 @@ class Doctor {
   // --device auto is the CPU: then a GPU is no more than a note.
   void look_at_gpu() {
     const Device device = parse_device(flags_.device);
-    Finding gpu{"machine", "GPU", device.cuda ? "missing" : "note", ""};
+    const bool is_asked = device.kind == DeviceKind::cuda;
+    Finding gpu{"machine", "GPU", is_asked ? "missing" : "note", ""};
     gpu.kind = ErrorKind::resource;
     try {
       gpu.text = backends_.cuda(device.index)->name() + "; it has too few kernels for a whole model yet";
-      if (device.cuda) gpu.fix = "seedstory generate --device cpu ...";
+      if (is_asked) gpu.fix = "seedstory generate --device cpu ...";
     } catch (const Error& error) {
       gpu.text = error.what();  // which says as well that a card would not help yet
-      if (device.cuda) gpu.fix = "seedstory generate --device cpu ...";
+      if (is_asked) gpu.fix = "seedstory generate --device cpu ...";
     }
     add(gpu);
   }
@@ -240,7 +241,7 @@ class Doctor {
   // What a story of the model's usual size takes, and whether the parts speak of the same tokens.
   void look_at_whole(const ModelDir& model) {
     try {
-      const WeightFormat type = backends_.cpu_type("auto");
+      const WeightFormat type = backends_.cpu_type(CpuSet::automatic);
       const StoryRequest request = default_request(model.config);
       const Plan plan = make_plan(model, request, type, cpu_.get(), measure_rates(*cpu_, type));
       const int64_t free = cpu_->free_bytes();

@@ -144,8 +144,10 @@ void add_size_flags(CLI::App& app, StoryFlags& f) {
 // Where the texts are given there is nothing to sample.
 void add_sampling_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Sampling of tokens (greedy at --temp 0; what is not given is the model's)";
-  add_number(app, "--temp", f.temperature, Real{0, 100}, "Temperature; 0 is greedy: the most probable token")->group(group);
-  add_number(app, "--top-k", f.top_k, Whole{0, std::numeric_limits<int>::max()}, "Of the K most probable tokens; 0 is all")
+  add_number(app, "--temp", f.temperature, Real{0, 100}, "Temperature; 0 is greedy: the most probable token")
+      ->group(group);
+  add_number(app, "--top-k", f.top_k, Whole{0, std::numeric_limits<int>::max()},
+             "Of the K most probable tokens; 0 is all")
       ->group(group);
   add_number(app, "--top-p", f.top_p, Real{0, 1}, "Of the most probable tokens that sum to P; 1 is all")->group(group);
   add_number(app, "--min-p", f.min_p, Real{0, 1}, "Of tokens at least P times as probable as the best; 0 is all")
@@ -201,16 +203,15 @@ void add_terminal_flags(CLI::App& app, TerminalFlags& f) {
 
 CLI::Option* add_device(CLI::App& app, std::string& device) {
   return app.add_option("--device", device, "auto is cpu until the CUDA backend runs whole models")
-      ->type_name("auto|cpu|cuda[:N]");
+      ->type_name(alternatives(names_in(kDevices)) + "[:N]");
 }
 
 CLI::Option* add_threads(CLI::App& app, int64_t& threads) {
   return add_number(app, "-t,--threads", threads, Whole{0, 1024}, "CPU threads; 0 is one a core");
 }
 
-CLI::Option* add_cpu(CLI::App& app, std::string& cpu) {
-  return app.add_option("--cpu", cpu, "Instructions of the CPU's kernels: auto is the best that it has")
-      ->type_name("auto|amx|avx512_bf16|avx512|avx2|portable");
+CLI::Option* add_cpu(CLI::App& app, CpuSet& cpu) {
+  return add_choice(app, "--cpu", cpu, kCpuSets, "Instructions of the CPU's kernels: auto is the best that it has");
 }
 
 CLI::Option* add_type(CLI::App& app, std::string& type) {
@@ -702,6 +703,7 @@ FlagDoc describe(const CLI::Option& option, bool has_variable) {
   };
   explain("policy", kPolicies), explain("rng", kNoiseSources), explain("sampling-method", kSamplingMethods);
   explain("scheduler", kSigmaSchedules), explain("stream", kStreamFormats), explain("order", kOrders);
+  explain("device", kDevices), explain("cpu", kCpuSets);
   return doc;
 }
 

@@ -35,7 +35,8 @@ struct StoryFlags : ModelFlags {
   std::optional<double> temperature, top_p, min_p, repeat_penalty;
   std::optional<int64_t> top_k;
 
-  std::string type = "auto", device = "auto", cpu = "auto";
+  std::string type = "auto", device = "auto";
+  CpuSet cpu = CpuSet::automatic;
   bool may_stage = true, text_first = false;
   int64_t threads = 0;
   When show = When::automatic;
@@ -60,7 +61,8 @@ struct DoctorFlags : ModelFlags {
 
 struct BenchFlags : ModelFlags {
   bool ops = false, stages = false;  // neither: both
-  std::string filter, type = "auto", cpu = "auto";
+  std::string filter, type = "auto";
+  CpuSet cpu = CpuSet::automatic;
   TableFormat format = TableFormat::md;
   int64_t threads = 0, repeat = 5;
 };

@@ -46,7 +46,8 @@ Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, WeightForma
                .backend = nullptr};
   } else {
     const Device device = parse_device(flags.device);
-    auto backend = device.cuda ? backends.cuda(device.index) : backends.cpu(int(flags.threads), flags.cpu);
+    auto backend =
+        device.kind == DeviceKind::cuda ? backends.cuda(device.index) : backends.cpu(int(flags.threads), flags.cpu);
     machine = {.name = backend->name(), .free_bytes = backend->free_bytes(), .rates = measure_rates(*backend, type)};
     machine.backend = std::move(backend);
   }

@@ -60,14 +60,17 @@ void take_sampling(const StoryFlags& f, SamplingParams& s) {
 }  // namespace
 
 Device parse_device(const std::string& name) {
-  if (name == "auto" || name == "cpu") return {};
-  if (name == "cuda") return {.cuda = true};
-  if (name.starts_with("cuda:")) {
-    const std::string digits = name.substr(5);
-    if (!digits.empty() && digits.size() <= 3 && digits.find_first_not_of("0123456789") == std::string::npos)
-      return {.cuda = true, .index = std::stoi(digits)};
+  const size_t colon = name.find(':');
+  const std::string digits = colon == std::string::npos ? "0" : name.substr(colon + 1);
+  const bool is_number =
+      !digits.empty() && digits.size() <= 3 && digits.find_first_not_of("0123456789") == std::string::npos;
+  const auto kind = value_in(kDevices, name.substr(0, colon));
+  if (!kind || !is_number || (colon != std::string::npos && kind != DeviceKind::cuda)) {
+    std::vector<std::string> names = names_in(kDevices);
+    names.emplace_back("cuda:N");
+    fail_usage(fmt::format("--device {}: expected {}", name, one_of(names)));
   }
-  fail_usage(fmt::format("--device {}: expected auto, cpu, cuda or cuda:N", name));
+  return {.kind = *kind == DeviceKind::automatic ? DeviceKind::cpu : *kind, .index = std::stoi(digits)};
 }
 
 WeightFormat parse_type(const std::string& name, WeightFormat of_auto) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "cli/choice.h"
 #include "cli/flags.h"
 #include "model/model_config.h"
 #include "output/story_folder.h"
@@ -13,10 +14,10 @@ namespace seedstory {
 constexpr int64_t kMostFrames = 10000, kMostPixels = 8192;  // of a side
 
 struct Device {
-  bool cuda = false;
+  DeviceKind kind = DeviceKind::cpu;  // not automatic
   int index = 0;
 };
-Device parse_device(const std::string& name);                            // auto, cpu, cuda, cuda:N
+Device parse_device(const std::string& name);                            // one of kDevices, or cuda:N
 WeightFormat parse_type(const std::string& name, WeightFormat of_auto);  // auto, or one of kWeightFormats
 
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.

@@ -176,7 +176,7 @@ StoryRecord make_record(const StoryFlags& flags, const std::string& command, Sto
   record.weights = fingerprints(model, model_dir);
   record.model_flags = given_model_flags(flags);
   record.type = name_of(type);
-  record.backend = parse_device(flags.device).cuda ? "cuda" : "cpu";
+  record.backend = name_of(kDevices, parse_device(flags.device).kind);
   record.request = std::move(request);
   record.counts_frames =
       record.request.policy == Policy::compat_vis || model.config.call_prefix.find("{left}") != std::string::npos;
@@ -286,8 +286,9 @@ int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backe
 
   Narrator narrator(terminal, flags, record, model, show);
   StoryRun run(model, record, run_options(flags, record.request, type), narrator);
-  const StoryRun::End end =
-      run.run([&] { return device.cuda ? backends.cuda(device.index) : backends.cpu(int(flags.threads), flags.cpu); });
+  const StoryRun::End end = run.run([&] {
+    return device.kind == DeviceKind::cuda ? backends.cuda(device.index) : backends.cpu(int(flags.threads), flags.cpu);
+  });
   return report_end(run, end, narrator, flags, record, terminal);
 }
 

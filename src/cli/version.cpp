@@ -30,14 +30,14 @@ std::string build_line() {
 }
 
 int version(bool as_json, const Backends& backends) {
-  const Json json = {
-      {"seedstory", kBuildInfo.version},
-      {"commit", kBuildInfo.commit},
-      {"compiler", kBuildInfo.compiler},
-      {"build_type", kBuildInfo.build_type},
-      {"types", names_in(kWeightFormats)},
-      {"backends",
-       {describe("cpu", [&] { return backends.cpu(0, "auto"); }), describe("cuda", [&] { return backends.cuda(0); })}}};
+  const Json json = {{"seedstory", kBuildInfo.version},
+                     {"commit", kBuildInfo.commit},
+                     {"compiler", kBuildInfo.compiler},
+                     {"build_type", kBuildInfo.build_type},
+                     {"types", names_in(kWeightFormats)},
+                     {"backends",
+                      {describe("cpu", [&] { return backends.cpu(0, CpuSet::automatic); }),
+                       describe("cuda", [&] { return backends.cuda(0); })}}};
   if (as_json) {
     fmt::print("{}\n", json_text(json, 1));
     return 0;

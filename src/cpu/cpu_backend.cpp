@@ -23,7 +23,7 @@ class CpuBackend final : public Backend {
 
   std::string name() const override {
     const int threads = context_.pool.threads();
-    return fmt::format("cpu ({}, {} thread{})", context_.kernels.name, threads, threads == 1 ? "" : "s");
+    return fmt::format("cpu ({}, {} thread{})", context_.kernels.name(), threads, threads == 1 ? "" : "s");
   }
 
   int64_t free_bytes() const override { return cpu::free_memory(); }
@@ -86,17 +86,14 @@ class CpuBackend final : public Backend {
   cpu::ExecContext context_;
 };
 
-const cpu::Kernels& find_set(const std::string& name) {
-  if (name == "auto") return *cpu::kernel_sets().front();
+const cpu::Kernels& find_set(CpuSet set) {
+  if (set == CpuSet::automatic) return *cpu::kernel_sets().front();
   std::vector<const char*> here;
-  for (const cpu::Kernels* set : cpu::kernel_sets()) {
-    if (name == set->name) return *set;
-    here.push_back(set->name);
+  for (const cpu::Kernels* kernels : cpu::kernel_sets()) {
+    if (kernels->set == set) return *kernels;
+    here.push_back(kernels->name());
   }
-  constexpr const char* kAll[] = {"amx", "avx512_bf16", "avx512", "avx2", "portable"};
-  if (std::find(std::begin(kAll), std::end(kAll), name) == std::end(kAll))
-    fail_usage(fmt::format("--cpu {}: expected auto, {}", name, fmt::join(kAll, ", ")));
-  fail_resource(fmt::format("--cpu {}: this processor has {}", name, fmt::join(here, ", ")));
+  fail_resource(fmt::format("--cpu {}: this processor has {}", name_of(kCpuSets, set), fmt::join(here, ", ")));
 }
 
 }  // namespace
@@ -105,12 +102,12 @@ int cpu_cores() {
   return cpu::usable_cores();
 }
 
-std::string cpu_set(const std::string& instructions) {
-  return find_set(instructions).name;
+CpuSet cpu_set(CpuSet set) {
+  return find_set(set).set;
 }
 
-WeightFormat cpu_product_type(const std::string& instructions) {
-  return find_set(instructions).bf16x2 ? WeightFormat::bf16 : WeightFormat::f32;
+WeightFormat cpu_product_type(CpuSet set) {
+  return find_set(set).bf16x2 ? WeightFormat::bf16 : WeightFormat::f32;
 }
 
 std::unique_ptr<Backend> cpu::make_backend(int threads, const Kernels& set) {
@@ -118,8 +115,8 @@ std::unique_ptr<Backend> cpu::make_backend(int threads, const Kernels& set) {
   return std::make_unique<CpuBackend>(set, threads == 0 ? cpu_cores() : threads);
 }
 
-std::unique_ptr<Backend> make_cpu_backend(int threads, const std::string& instructions) {
-  return cpu::make_backend(threads, find_set(instructions));
+std::unique_ptr<Backend> make_cpu_backend(int threads, CpuSet set) {
+  return cpu::make_backend(threads, find_set(set));
 }
 
 }  // namespace seedstory

@@ -12,8 +12,7 @@ using namespace seedstory;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const MemoryFile file(text_of(data, size));
   const std::string path = file.path();
-  const Backends none{
-      .cpu = {}, .cpu_set = {}, .cpu_type = [](const std::string&) { return WeightFormat::f32; }, .cuda = {}};
+  const Backends none{.cpu = {}, .cpu_set = {}, .cpu_type = [](CpuSet) { return WeightFormat::f32; }, .cuda = {}};
   // There is no such model: the texts are read before it is looked for.
   const char* visualize[] = {"seedstory", "visualize", "--model", "/nowhere", "--captions", path.c_str()};
   const char* generate[] = {"seedstory", "generate", "--model", "/nowhere", "--prompt-file", path.c_str()};

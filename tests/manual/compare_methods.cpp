@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const ModelDir model = open_model({.dir = argv[1]});
-  const auto backend = make_cpu_backend(0, "auto");
+  const auto backend = make_cpu_backend();
   Engine engine(*backend, model);
   StoryListener listener;
   StoryRequest request = default_request(model.config);

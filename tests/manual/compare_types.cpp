@@ -92,8 +92,12 @@ int main(int argc, char** argv) {
   }
   const ModelDir model = open_model({.dir = argv[1]});
   const std::string instructions = argc > 3 ? argv[3] : "auto";
-  const auto backend =
-      instructions == "emulate" ? cpu::make_backend(0, cpu::emulated_bf16()) : make_cpu_backend(0, instructions);
+  const auto set = value_in(kCpuSets, instructions);
+  if (!set && instructions != "emulate") {
+    fmt::print(stderr, "compare_types: no instructions {}\n", instructions);
+    return 2;
+  }
+  const auto backend = set ? make_cpu_backend(0, *set) : cpu::make_backend(0, cpu::emulated_bf16());
   const char* const type = argc > 4 ? argv[4] : "bf16";
   const auto format = value_in(kWeightFormats, type);
   if (!format) {

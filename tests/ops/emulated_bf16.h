@@ -49,7 +49,7 @@ inline constexpr Bf16Kernels kEmulatedPairs = {.split = emulated_split, .multipl
 inline const Kernels& emulated_bf16() {
   static const Kernels set = [] {
     Kernels best = *kernel_sets().front();
-    best.name = "emulated_bf16", best.bf16x2 = &kEmulatedPairs;
+    best.set = CpuSet::avx512_bf16, best.bf16x2 = &kEmulatedPairs;
     return best;
   }();
   return set;

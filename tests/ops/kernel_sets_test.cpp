@@ -12,7 +12,7 @@ namespace {
 std::vector<std::unique_ptr<Backend>> all_sets() {
   std::vector<std::unique_ptr<Backend>> list;
   for (const cpu::Kernels* set : cpu::kernel_sets())
-    for (int threads : {1, 2}) list.push_back(make_cpu_backend(threads, set->name));
+    for (int threads : {1, 2}) list.push_back(make_cpu_backend(threads, set->set));
   for (int threads : {1, 2}) list.push_back(cpu::make_backend(threads, cpu::emulated_bf16()));
   return list;
 }
@@ -44,7 +44,7 @@ Tolerance chain(int64_t roundings) {
 TEST_CASE("Backends with different sets of kernels live in one process", "[kernels]") {
   const auto sets = all_sets();
   for (size_t i = 0; i < cpu::kernel_sets().size(); ++i)
-    CHECK(sets[2 * i]->name() == "cpu (" + std::string(cpu::kernel_sets()[i]->name) + ", 1 thread)");
+    CHECK(sets[2 * i]->name() == "cpu (" + std::string(cpu::kernel_sets()[i]->name()) + ", 1 thread)");
   Inputs in(1);
   const auto f32 = [&](std::initializer_list<int64_t> dims) { return in.normal(DType::f32, dims); };
   const auto output = [&](std::initializer_list<int64_t> dims) { return in.uninitialized(DType::f32, dims); };
@@ -66,16 +66,16 @@ TEST_CASE("Backends with different sets of kernels live in one process", "[kerne
   Tolerance tolerance = chain(160);
   tolerance.sum += 0x1p-16;
   expect_own_bits(sets, bf16, tolerance, false);
-  CHECK(oracle::result(*sets.back(), bf16) != oracle::result(*make_cpu_backend(1, "portable"), bf16));
+  CHECK(oracle::result(*sets.back(), bf16) != oracle::result(*make_cpu_backend(1, CpuSet::portable), bf16));
 }
 
 TEST_CASE("A backend refuses a weight that is packed for another set of kernels", "[kernels]") {
-  const auto portable = make_cpu_backend(1, "portable"), emulated = cpu::make_backend(1, cpu::emulated_bf16());
+  const auto portable = make_cpu_backend(1, CpuSet::portable), emulated = cpu::make_backend(1, cpu::emulated_bf16());
   Inputs in(1);
   const Weight w = in.normal(DType::bf16, {16, 32});
   const oracle::Packed packed(*emulated, w, WeightUse::linear);
   Linear op{.y = in.uninitialized(DType::f32, {1, 16}), .x = in.normal(DType::f32, {1, 32}), .w = packed.weight()};
-  CHECK_THROWS_WITH(portable->run(op), "cpu: bf16(16, 32) is packed for emulated_bf16, expected portable");
+  CHECK_THROWS_WITH(portable->run(op), "cpu: bf16(16, 32) is packed for avx512_bf16, expected portable");
   CHECK_NOTHROW(emulated->run(op));
   CHECK_NOTHROW(cpu::make_backend(3, cpu::emulated_bf16())->run(op));
 }

@@ -25,7 +25,7 @@ void expect_same_bits(int64_t count, Run&& run) {
   std::vector<float> expected(static_cast<size_t>(count), -7.0f);
   run(kPortableKernels, expected.data());
   for (const Kernels* set : kernel_sets()) {
-    INFO(set->name);
+    INFO(set->name());
     std::vector<float> got(static_cast<size_t>(count), -7.0f);
     run(*set, got.data());
     CHECK(std::memcmp(got.data(), expected.data(), expected.size() * sizeof(float)) == 0);
@@ -128,7 +128,7 @@ TEST_CASE("Products over lines have the bits of the others", "[kernels]") {
 TEST_CASE("Products in bf16 are products", "[kernels]") {
   std::vector<std::pair<const char*, const Bf16Kernels*>> sets = {{"emulated", &kEmulatedPairs}};
   for (const Kernels* set : kernel_sets())
-    if (set->bf16x2) sets.emplace_back(set->name, set->bf16x2);
+    if (set->bf16x2) sets.emplace_back(set->name(), set->bf16x2);
   for (const auto& [name, bf16x2] : sets)
     for (int64_t rows : {1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 50})
       for (int64_t panels : {1, 2, 3, 4, 5})
@@ -166,7 +166,7 @@ TEST_CASE("Products in bf16 are products", "[kernels]") {
 TEST_CASE("A row of a product in bf16 has the same bits alone and among others", "[kernels]") {
   for (const Kernels* set : kernel_sets()) {
     if (!set->bf16x2) continue;
-    INFO(set->name);
+    INFO(set->name());
     constexpr int64_t kRows = 37, kDepth = 70, kColumns = 3 * kNR;
     const auto x = normal(1, kRows * kDepth), y = normal(2, kDepth * kColumns);
     std::vector<uint16_t> a(x.size()), b(y.size());
@@ -190,7 +190,7 @@ TEST_CASE("Numbers are split into two in bf16", "[kernels]") {
   const auto x = normal(1, 37);
   for (const Kernels* set : kernel_sets()) {
     if (!set->bf16x2) continue;
-    INFO(set->name);
+    INFO(set->name());
     std::vector<uint16_t> expected_high(40, 7), expected_low(40, 7), high(40, 7), low(40, 7);
     emulated_split(37, x.data(), expected_high.data(), expected_low.data());
     set->bf16x2->split(37, x.data(), high.data(), low.data());

@@ -298,7 +298,7 @@ Panels panels_of(const Weight& weight, WeightUse use, Scratch& room, ExecContext
   }
   Panels out = static_cast<const CpuPackedWeight*>(weight.packed)->panels;
   if (out.kernels != &context.kernels)
-    fail("cpu: " + weight.str() + " is packed for " + out.kernels->name + ", expected " + context.kernels.name);
+    fail("cpu: " + weight.str() + " is packed for " + out.kernels->name() + ", expected " + context.kernels.name());
   const int64_t rows = weight.values.dim[0], all = out.rows * (use == WeightUse::gated_linear ? 2 : 1);
   if (weight.first_row == 0 && rows == all) return out;
   if (out.parts > 1) fail("cpu: rows of " + weight.str() + ", which is packed as a whole");

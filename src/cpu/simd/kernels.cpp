@@ -39,17 +39,17 @@ bool has_amx() {
   return (a & kTileState) == kTileState && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
-Kernels with_pairs(Kernels set, const char* name, const Bf16Kernels& bf16x2) {
-  set.name = name;
-  set.bf16x2 = &bf16x2;
-  return set;
+Kernels with_pairs(Kernels kernels, CpuSet set, const Bf16Kernels& bf16x2) {
+  kernels.set = set;
+  kernels.bf16x2 = &bf16x2;
+  return kernels;
 }
 
 }  // namespace
 
 const std::vector<const Kernels*>& kernel_sets() {
-  static const Kernels avx512_bf16 = with_pairs(kAvx512Kernels, "avx512_bf16", kAvx512Bf16);
-  static const Kernels amx = with_pairs(kAvx512Kernels, "amx", kAmxBf16);
+  static const Kernels avx512_bf16 = with_pairs(kAvx512Kernels, CpuSet::avx512_bf16, kAvx512Bf16);
+  static const Kernels amx = with_pairs(kAvx512Kernels, CpuSet::amx, kAmxBf16);
   static const auto sets = [] {
     std::vector<const Kernels*> list;
     if (has_avx512_bf16() && has_amx()) list.push_back(&amx);

@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "seedstory/cpu_set.h"
 #include "seedstory/ops.h"
 
 namespace seedstory::cpu {
@@ -98,7 +99,7 @@ struct Bf16Kernels {
 };
 
 struct Kernels {
-  const char* name;
+  CpuSet set;
   const Bf16Kernels* bf16x2 = nullptr;  // where the instruction set has them
 
   // Matrix products, see microkernel.h.
@@ -134,6 +135,8 @@ struct Kernels {
   void (*add_rms_norm)(int64_t n, float* h, const float* r, const float* w, float eps, float* y);  // r may be null
   void (*channel_sums)(const ChannelSumsArgs&);
   void (*scale_channels)(const ScaleChannelsArgs&);
+
+  const char* name() const { return name_of(kCpuSets, set); }
 };
 
 // The sets that this machine has, the best first.

@@ -3,6 +3,6 @@
 
 namespace seedstory::cpu {
 
-constinit const Kernels kAvx2Kernels = kernels_of<avx2::Lanes>("avx2");
+constinit const Kernels kAvx2Kernels = kernels_of<avx2::Lanes>(CpuSet::avx2);
 
 }  // namespace seedstory::cpu

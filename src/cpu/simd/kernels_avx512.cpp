@@ -3,6 +3,6 @@
 
 namespace seedstory::cpu {
 
-constinit const Kernels kAvx512Kernels = kernels_of<avx512::Lanes>("avx512");
+constinit const Kernels kAvx512Kernels = kernels_of<avx512::Lanes>(CpuSet::avx512);
 
 }  // namespace seedstory::cpu

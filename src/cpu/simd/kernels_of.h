@@ -9,8 +9,8 @@
 namespace seedstory::cpu {
 
 template <class Lanes>
-constexpr Kernels kernels_of(const char* name) {
-  return {.name = name,
+constexpr Kernels kernels_of(CpuSet set) {
+  return {.set = set,
           .bf16x2 = nullptr,
           .transpose = transpose<Lanes>,
           .pack_panel = pack_panel<Lanes>,

@@ -3,6 +3,6 @@
 
 namespace seedstory::cpu {
 
-constinit const Kernels kPortableKernels = kernels_of<portable::Lanes>("portable");
+constinit const Kernels kPortableKernels = kernels_of<portable::Lanes>(CpuSet::portable);
 
 }  // namespace seedstory::cpu
