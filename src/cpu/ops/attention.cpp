@@ -7,7 +7,6 @@
 // Error  Against f64, of the weighted magnitude of v times (1 + the magnitude of the scores): the chains over head_dim
 //        and keys, 2^-23 (sqrt(head_dim) + sqrt(keys) + 4). In bf16 2^-8 more.
 #include <algorithm>
-#include <vector>
 
 #include "cpu/ops/attend.h"
 #include "cpu/ops/execute.h"
@@ -63,21 +62,27 @@ void pack(const KeyPanel& from, const Packed& to) {
 
 void pack_bf16x2(const KeyPanel& from, const Packed& to) {
   const Bf16Kernels& run = *to.kernels.bf16x2;
-  std::vector<uint16_t> rounded(size_t(kNR * to.padded_dim));  // what is behind dim and count stays 0
-  const auto row = [&](int64_t j) { return rounded.data() + j * to.padded_dim; };
+  constexpr int64_t kPiece = 256;  // of the depth: 8 KiB on the stack
+  alignas(64) uint16_t rounded[kNR * kPiece];
   // A pair of keys' numbers is as large as one in f32 and turns like one.
-  const float* rows[kNR];
-  for (int64_t j = 0; j < from.count; ++j) {
-    run.split(to.dim, from.k[j], row(j), nullptr);
-    rows[j] = reinterpret_cast<const float*>(row(j));
+  for (int64_t k = 0; k < to.dim; k += kPiece) {
+    const int64_t depth = std::min(kPiece, to.dim - k);
+    const float* rows[kNR];
+    for (int64_t j = 0; j < from.count; ++j) {
+      run.split(depth, from.k[j] + k, rounded + j * kPiece, nullptr);
+      rows[j] = reinterpret_cast<const float*>(rounded + j * kPiece);
+    }
+    to.kernels.pack_panel(rows, from.count, depth / 2, to.k_at(from.head, from.first) + k / 2 * kNR);
   }
-  to.kernels.pack_panel(rows, from.count, to.dim / 2, to.k_at(from.head, from.first));
 
-  for (int64_t j = 0; j < from.count; ++j) run.split(to.dim, from.v[j], row(j), nullptr);
   for (int64_t j = 0; j < from.count; j += 2)
     for (int64_t c = 0; c < to.padded_dim; c += kNR) {
+      uint16_t even[kNR] = {}, odd[kNR] = {};  // what is behind dim and count is 0
+      const int64_t columns = std::min(kNR, to.dim - c);
+      run.split(columns, from.v[j] + c, even, nullptr);
+      if (j + 1 < from.count) run.split(columns, from.v[j + 1] + c, odd, nullptr);
       auto* at = reinterpret_cast<uint16_t*>(to.v_at(from.head, c, from.first + j));
-      for (int64_t i = 0; i < kNR; ++i) at[2 * i] = row(j)[c + i], at[2 * i + 1] = row(j + 1)[c + i];
+      for (int64_t i = 0; i < kNR; ++i) at[2 * i] = even[i], at[2 * i + 1] = odd[i];
     }
 }
 

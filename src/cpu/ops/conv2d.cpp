@@ -7,7 +7,6 @@
 //         one rounding more.
 // Bits    An element is one chain: docs/decisions/0005-own-convolution.md
 #include <algorithm>
-#include <vector>
 
 #include "cpu/ops/convolution.h"
 
@@ -30,7 +29,14 @@ Tensor every_second(Tensor t, int64_t row, int64_t column) {
 }
 
 // One, or the four of a doubled x.
-std::vector<Convolution> convolutions(const Conv2d& op, const Panels& panels) {
+struct Convolutions {
+  Convolution all[4];
+  size_t count;
+
+  operator std::span<const Convolution>() const { return {all, count}; }
+};
+
+Convolutions convolutions(const Conv2d& op, const Panels& panels) {
   const Convolution conv{.y = op.y,
                          .x = op.x,
                          .residual = op.residual,
@@ -41,20 +47,20 @@ std::vector<Convolution> convolutions(const Conv2d& op, const Panels& panels) {
                          .stride = op.stride,
                          .above = op.pad_begin,
                          .left = op.pad_begin};
-  if (!op.upsample2x) return {conv};
-  std::vector<Convolution> parts;
+  if (!op.upsample2x) return {.all = {conv}, .count = 1};
+  Convolutions parts{.all = {}, .count = 4};
   for (int parity = 0; parity < 4; ++parity) {
     const int64_t row = parity / 2, column = parity % 2;
-    parts.push_back({.y = every_second(op.y, row, column),
-                     .x = op.x,
-                     .residual = every_second(op.residual, row, column),
-                     .bias = conv.bias,
-                     .w = parity_panels(panels, parity),
-                     .kernel_h = 2,
-                     .kernel_w = 2,
-                     .stride = 1,
-                     .above = 1 - row,
-                     .left = 1 - column});
+    parts.all[parity] = {.y = every_second(op.y, row, column),
+                         .x = op.x,
+                         .residual = every_second(op.residual, row, column),
+                         .bias = conv.bias,
+                         .w = parity_panels(panels, parity),
+                         .kernel_h = 2,
+                         .kernel_w = 2,
+                         .stride = 1,
+                         .above = 1 - row,
+                         .left = 1 - column};
   }
   return parts;
 }
@@ -64,7 +70,8 @@ std::vector<Convolution> convolutions(const Conv2d& op, const Panels& panels) {
 template <>
 int64_t scratch_bytes(const Conv2d& op, const ExecContext& context) {
   if (op.y.numel() == 0) return 0;
-  const std::vector<Convolution> convs = convolutions(op, panel_shape(op.w, op.weight_use(), context.kernels));
+  const Convolutions made = convolutions(op, panel_shape(op.w, op.weight_use(), context.kernels));
+  const std::span<const Convolution> convs = made;
   int64_t floats = 0;
   if (in_pixels(convs[0]))
     floats = direct_floats(convs, context);
@@ -77,7 +84,8 @@ template <>
 void execute(const Conv2d& op, ExecContext& context) {
   if (op.y.numel() == 0) return;
   Scratch room;
-  const auto convs = convolutions(op, panels_of(op.w, op.weight_use(), room, context));
+  const Convolutions made = convolutions(op, panels_of(op.w, op.weight_use(), room, context));
+  const std::span<const Convolution> convs = made;
   if (in_pixels(convs[0])) return conv_direct_pixels(convs, context);
   for (const Convolution& conv : convs) conv_im2col(conv, context);
 }

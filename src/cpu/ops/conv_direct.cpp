@@ -4,7 +4,6 @@
 //         beside the picture. Sixteen pixels under one tap of one channel are then one load wherever the kernel
 //         stands, and a weight is what is the same for all of them. The tile stays in the thread's L2.
 #include <algorithm>
-#include <vector>
 
 #include "cpu/ops/convolution.h"
 #include "cpu/runtime/parallel.h"
@@ -24,7 +23,7 @@ int64_t whole_lanes(int64_t pixels) {
 class Lines {
  public:
   Lines(std::span<const Convolution> convs, const Kernels& kernels)
-      : convs_(convs), kernels_(kernels), conv_(convs[0]), channels_(conv_.x.dim[3]), zeros_(size_t(channels_)) {
+      : convs_(convs), kernels_(kernels), conv_(convs[0]), channels_(conv_.x.dim[3]) {
     // What all of them see around an output pixel.
     int64_t below = 0, right = 0;
     for (const Convolution& conv : convs) {
@@ -35,18 +34,38 @@ class Lines {
     width_ = std::min(kTileWidth, whole_lanes(conv_.y.dim[2]));
     stride_ = whole_lanes(width_ + around_w_);
     lines_ = std::clamp<int64_t>(kTileFloats / (channels_ * stride_) - around_h_, 1, kTileLines);
-    for (const Convolution& conv : convs)
+  }
+
+  // Of scratch: tables, panels in f32, and one tile for each thread.
+  int64_t scratch_floats(int threads) const {
+    return table_floats() + panels() * conv_.w.depth * kNR + threads * tile_floats();
+  }
+
+  // Before tile(): fills the tables and the panels.
+  void fill(float* scratch) {
+    auto* offsets = reinterpret_cast<int64_t*>(scratch);
+    auto* panels_in_f32 = reinterpret_cast<const float**>(offsets + int64_t(convs_.size()) * conv_.w.depth);
+    offsets_ = offsets, panels_ = panels_in_f32;
+    for (const Convolution& conv : convs_)
       for (int64_t i = 0; i < conv.kernel_h; ++i)
         for (int64_t j = 0; j < conv.kernel_w; ++j)
           for (int64_t c = 0; c < channels_; ++c)
-            offsets_.push_back(((i + above_ - conv.above) * channels_ + c) * stride_ + j + left_ - conv.left);
+            *offsets++ = ((i + above_ - conv.above) * channels_ + c) * stride_ + j + left_ - conv.left;
+    auto* zeros = reinterpret_cast<float*>(panels_in_f32 + panels());
+    std::fill_n(zeros, channels_, 0.0f);
+    zeros_ = zeros;
+    float* wide = scratch + table_floats();
+    for (const Convolution& conv : convs_)
+      for (int64_t i = 0; i < conv.w.panels(); ++i, wide += conv.w.depth * kNR)
+        *panels_in_f32++ = conv.w.in_f32(i, 0, conv.w.depth, wide);
+    tiles_ = wide;
   }
 
   int64_t tile_floats() const { return (lines_ + around_h_) * channels_ * stride_; }
   int64_t tiles() const { return conv_.y.dim[0] * tiles_down() * tiles_across(); }
 
-  // panels: those of the first convolution, then of the second, ...
-  void tile(int64_t index, const float* const* panels, float* buffer) const {
+  void tile(int64_t index, int thread) const {
+    float* buffer = tiles_ + thread * tile_floats();
     const int64_t x = index % tiles_across() * width_, row = index / tiles_across();
     const int64_t picture = row / tiles_down(), y = row % tiles_down() * lines_;
     const int64_t lines = std::min(lines_, conv_.y.dim[1] - y), width = std::min(width_, conv_.y.dim[2] - x);
@@ -56,10 +75,15 @@ class Lines {
       for (int64_t at = 0; at < width; at += kMostPixels)
         for (size_t i = 0; i < convs_.size(); ++i)
           pixels(i, (picture * conv_.y.dim[1] + y + line) * conv_.y.dim[2] + x + at, std::min(kMostPixels, width - at),
-                 panels + int64_t(i) * conv_.w.panels(), buffer + line * channels_ * stride_ + at);
+                 buffer + line * channels_ * stride_ + at);
   }
 
  private:
+  int64_t panels() const { return int64_t(convs_.size()) * conv_.w.panels(); }
+  int64_t table_floats() const {
+    const int64_t words = int64_t(convs_.size()) * conv_.w.depth + panels();  // of 8 bytes
+    return whole_lanes(2 * words + channels_);
+  }
   int64_t tiles_across() const { return ceil_div(conv_.y.dim[2], width_); }
   int64_t tiles_down() const { return ceil_div(conv_.y.dim[1], lines_); }
 
@@ -71,19 +95,20 @@ class Lines {
       const float* rows[kNR];
       for (int64_t i = 0; i < kNR; ++i) {
         const int64_t x = column + at + i;
-        rows[i] = inside && x >= 0 && x < conv_.x.dim[2] ? from + x * conv_.x.stride[2] : zeros_.data();
+        rows[i] = inside && x >= 0 && x < conv_.x.dim[2] ? from + x * conv_.x.stride[2] : zeros_;
       }
       kernels_.transpose(rows, channels_, to + at, stride_);
     }
   }
 
   // `count` output pixels of one line of a convolution from the given one on, all channels.
-  void pixels(size_t which, int64_t first, int64_t count, const float* const* panels, const float* x) const {
+  void pixels(size_t which, int64_t first, int64_t count, const float* x) const {
     alignas(64) float sums[kNR * kMostPixels] = {}, turned[kMostPixels * kNR];
     const Convolution& conv = convs_[which];
     const RowsEpilogue epilogue{
         .kernels = kernels_, .bias = conv.bias, .act = Activation::none, .residual = conv.residual, .y = conv.y};
-    const int64_t *offsets = &offsets_[which * size_t(conv.w.depth)], places = whole_lanes(count);
+    const int64_t *offsets = offsets_ + int64_t(which) * conv.w.depth, places = whole_lanes(count);
+    const float* const* panels = panels_ + int64_t(which) * conv.w.panels();
     for (int64_t column = 0; column < conv.y.dim[3]; column += kNR) {
       const int64_t columns = std::min(kNR, conv.y.dim[3] - column);
       kernels_.conv_direct({.columns = columns,
@@ -107,32 +132,25 @@ class Lines {
   const Convolution& conv_;  // the first: in what follows they are alike
   int64_t channels_, width_, stride_, lines_;
   int64_t above_ = 0, left_ = 0, around_h_, around_w_;  // lines and columns of x beside those of y
-  std::vector<float> zeros_;                            // a pixel beside the picture
-  std::vector<int64_t> offsets_;  // [convolution][k]: of the k-th number of the chain in a turned tile
+  // In scratch.
+  const int64_t* offsets_ = nullptr;      // [convolution][k]: of the k-th number of the chain in a turned tile
+  const float* const* panels_ = nullptr;  // [convolution][panel]
+  const float* zeros_ = nullptr;          // a pixel beside the picture
+  float* tiles_ = nullptr;                // [thread]
 };
 
 }  // namespace
 
 int64_t direct_floats(std::span<const Convolution> convs, const ExecContext& context) {
-  const Panels& w = convs[0].w;
-  return context.pool.threads() * Lines(convs, context.kernels).tile_floats() +
-         w.panels() * int64_t(convs.size()) * w.depth * kNR;
+  return Lines(convs, context.kernels).scratch_floats(context.pool.threads());
 }
 
 void conv_direct_pixels(std::span<const Convolution> convs, ExecContext& context) {
-  const Lines lines(convs, context.kernels);
-  const Panels& w = convs[0].w;
-  const int64_t panel_floats = w.depth * kNR, buffer_floats = lines.tile_floats(), of_each = w.panels();
-  const int64_t all = of_each * int64_t(convs.size());
-  float* wide = context.scratch.floats(direct_floats(convs, context));
-  float* buffers = wide + all * panel_floats;
-  std::vector<const float*> panels;
-  for (int64_t i = 0; i < all; ++i)
-    panels.push_back(convs[size_t(i / of_each)].w.in_f32(i % of_each, 0, w.depth, wide + i * panel_floats));
-  const double multiply_adds = double(convs.size()) * double(convs[0].y.numel()) * double(w.depth);
-  context.pool.run(lines.tiles(), threads_for(multiply_adds, context.pool.threads()), [&](int64_t tile, int thread) {
-    lines.tile(tile, panels.data(), buffers + thread * buffer_floats);
-  });
+  Lines lines(convs, context.kernels);
+  lines.fill(context.scratch.floats(lines.scratch_floats(context.pool.threads())));
+  const double multiply_adds = double(convs.size()) * double(convs[0].y.numel()) * double(convs[0].w.depth);
+  context.pool.run(lines.tiles(), threads_for(multiply_adds, context.pool.threads()),
+                   [&](int64_t tile, int thread) { lines.tile(tile, thread); });
 }
 
 }  // namespace seedstory::cpu

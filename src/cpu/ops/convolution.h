@@ -9,11 +9,11 @@
 namespace seedstory::cpu {
 
 struct Convolution {
-  Tensor y, x, residual;  // (n, h, w, channels); the residual may be absent
-  const float* bias;      // or null
-  Panels w;               // depth: kernel rows, kernel columns, channels
-  int64_t kernel_h, kernel_w, stride;
-  int64_t above, left;  // rows and columns of zeros before the picture
+  Tensor y, x, residual;        // (n, h, w, channels); the residual may be absent
+  const float* bias = nullptr;  // or null
+  Panels w;                     // depth: kernel rows, kernel columns, channels
+  int64_t kernel_h = 0, kernel_w = 0, stride = 0;
+  int64_t above = 0, left = 0;  // rows and columns of zeros before the picture
 };
 
 // conv_im2col.cpp: output channels in lanes, a row of numbers gathered for each output pixel.

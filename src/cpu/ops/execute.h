@@ -30,5 +30,7 @@ template <>
 int64_t scratch_bytes(const Attention& op, const ExecContext& context);
 template <>
 int64_t scratch_bytes(const CacheAttention& op, const ExecContext& context);
+template <>
+int64_t scratch_bytes(const PickToken& op, const ExecContext& context);
 
 }  // namespace seedstory::cpu

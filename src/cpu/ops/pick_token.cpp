@@ -4,7 +4,7 @@
 // Error  None.
 #include <algorithm>
 #include <limits>
-#include <vector>
+#include <span>
 
 #include "cpu/ops/execute.h"
 
@@ -24,24 +24,30 @@ struct Best {
   }
 };
 
-// The ids of the rules, ascending.
-std::vector<int32_t> ids_with_rules(const PickToken& op) {
-  std::vector<int32_t> ids;
-  if (op.outside_ids) ids.assign(op.outside_ids.as<int32_t>(), op.outside_ids.as<int32_t>() + op.outside_ids.dim[0]);
-  if (op.banned >= 0 && op.banned < op.logits.dim[1]) ids.push_back(op.banned);
-  std::sort(ids.begin(), ids.end());
-  return ids;
+// The ids of the rules, ascending, in `memory`.
+std::span<const int32_t> ids_with_rules(const PickToken& op, void* memory) {
+  auto* ids = static_cast<int32_t*>(memory);
+  int32_t* end = ids;
+  if (op.outside_ids) end = std::copy_n(op.outside_ids.as<int32_t>(), op.outside_ids.dim[0], ids);
+  if (op.banned >= 0 && op.banned < op.logits.dim[1]) *end++ = op.banned;
+  std::sort(ids, end);
+  return {ids, end};
 }
 
 }  // namespace
 
 template <>
-void execute(const PickToken& op, ExecContext&) {
+int64_t scratch_bytes(const PickToken& op, const ExecContext&) {
+  return ((op.outside_ids ? op.outside_ids.dim[0] : 0) + 1) * int64_t(sizeof(int32_t));
+}
+
+template <>
+void execute(const PickToken& op, ExecContext& context) {
   const auto* logits = op.logits.as<float>();
   const int64_t vocab = op.logits.dim[1];
   Best best;
   int64_t next = 0;
-  for (const int32_t id : ids_with_rules(op)) {
+  for (const int32_t id : ids_with_rules(op, context.scratch.bytes(scratch_bytes(op, context)))) {
     for (; next < id; ++next) best.take(next, logits[next]);
     best.take(id, id == op.banned ? kNever : op.outside);
     next = std::max<int64_t>(next, id + 1);
