@@ -24,40 +24,47 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+// Widths and their heads grow with the scale; layers, queries and the pixels stay.
 ModelConfig sizes(const TinyModel& tiny, int64_t vocab) {
+  const int64_t n = tiny.scale;
   ModelConfig c;
   c.vit = {.image_size = 32,
            .patch_size = 8,
-           .width = 32,
+           .width = 32 * n,
            .layers = 1,
-           .heads = 2,
-           .mlp = 48,
+           .heads = 2 * n,
+           .mlp = 48 * n,
            .queries = 4,
-           .output_dim = 32,
-           .attn_pool_heads = 2};
-  c.llm = {.hidden = 128, .layers = 2, .heads = 4, .ffn = 96, .vocab = vocab, .max_positions = tiny.max_positions};
-  c.input_resampler = {.queries = 4, .dim = 128, .kv_dim = 32, .heads = 4};
-  c.output_resampler = {.queries = 4, .dim = 32, .kv_dim = 128, .heads = 2};
-  c.adapter = {.dim = 32,
+           .output_dim = 32 * n,
+           .attn_pool_heads = 2 * n};
+  c.llm = {.hidden = 128 * n,
+           .layers = 2,
+           .heads = 4 * n,
+           .ffn = 96 * n,
+           .vocab = vocab,
+           .max_positions = tiny.max_positions};
+  c.input_resampler = {.queries = 4, .dim = 128 * n, .kv_dim = 32 * n, .heads = 4 * n};
+  c.output_resampler = {.queries = 4, .dim = 32 * n, .kv_dim = 128 * n, .heads = 2 * n};
+  c.adapter = {.dim = 32 * n,
                .depth = 1,
-               .heads = 2,
+               .heads = 2 * n,
                .dim_head = 16,
                .queries = 4,
-               .embedding_dim = 32,
-               .output1 = 16,
-               .output2 = 16,
+               .embedding_dim = 32 * n,
+               .output1 = 16 * n,
+               .output2 = 16 * n,
                .ff_mult = 2};
-  c.unet.channels = {16, 32};
+  c.unet.channels = {16 * n, 32 * n};
   c.unet.down_attention = {false, true};
   c.unet.up_attention = {true, false};
   c.unet.transformer_layers = {1, 1};
-  c.unet.heads = {1, 2};
+  c.unet.heads = {n, 2 * n};
   c.unet.layers_per_block = 1;
-  c.unet.cross_attention_dim = 32;
+  c.unet.cross_attention_dim = 32 * n;
   c.unet.norm_groups = 8;
   c.unet.time_id_dim = 8;
-  c.unet.added_dim = 16 + 6 * 8;
-  c.vae.channels = {8, 16, 16, 16};
+  c.unet.added_dim = 16 * n + 6 * 8;
+  c.vae.channels = {8 * n, 16 * n, 16 * n, 16 * n};
   c.vae.layers_per_block = 1;
   c.vae.norm_groups = 4;
   return c;
@@ -70,7 +77,7 @@ json model_json(const TinyModel& tiny, const ModelConfig& c) {
   return {
       {"format", "seedstory"},
       {"version", 1},
-      {"name", "tiny"},
+      {"name", tiny.scale == 1 ? "tiny" : "tiny x " + std::to_string(tiny.scale)},
       {"licence", "Apache-2.0"},
       {"training_data", "none: random weights"},
       {"files",

@@ -31,7 +31,8 @@ struct TinyModel {
   int64_t max_positions = 512;
   // Not empty: after token a the LLM says script[a], whatever came before. What follows other tokens is arbitrary.
   std::map<int, int> script;
-  float offset = 0;  // added to every logit; the scripted one stands 20 above the others
+  int64_t scale = 1;  // of all widths: 6 has some 24 million weights, nano 8
+  float offset = 0;   // added to every logit; the scripted one stands 20 above the others
 };
 
 // The committed test tokeniser, with four image tokens.

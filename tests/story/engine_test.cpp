@@ -42,10 +42,10 @@ Made make(Engine& engine, const StoryRequest& request) {
 }
 
 // Every token but a picture's last leads to a picture.
-ModelDir tiny(const TempDir& dir) {
+ModelDir tiny(const TempDir& dir, int64_t scale = 1) {
   write_tiny_model(dir.path());  // for its tokeniser
   const Tokenizer tokenizer(dir / "tokenizer.model", dir / "added_tokens.json", false);
-  TinyModel model;
+  TinyModel model{.script = {}, .scale = scale};
   for (int id = 0; id < tokenizer.vocab_size(); ++id) model.script[id] = tokenizer.begin_image();
   write_tiny_model(dir.path(), model);
   return open_model({.dir = dir.path()});
@@ -175,8 +175,8 @@ TEST_CASE("A plan's bytes are those that a backend hands out", "[engine]") {
 
 // With everything that the CPU backend takes for itself: packed weights, folded kernels, scratch.
 TEST_CASE("A plan's bytes are the CPU's at its peak", "[engine]") {
-  TempDir dir;
-  const ModelDir small = tiny(dir);
+  TempDir small_dir, large_dir;
+  const ModelDir small = tiny(small_dir), large = tiny(large_dir, SEEDSTORY_LARGE_SCALE);
   const ModelDir nano = open_model({.dir = SEEDSTORY_SOURCE_DIR "/weights/nano"});
   struct {
     const ModelDir* model;
@@ -185,7 +185,8 @@ TEST_CASE("A plan's bytes are the CPU's at its peak", "[engine]") {
     int64_t size;
   } cases[] = {{&small, WeightFormat::f32, false, 64}, {&nano, WeightFormat::f32, false, 128},
                {&nano, WeightFormat::bf16, false, 64}, {&nano, WeightFormat::q8, true, 64},
-               {&nano, WeightFormat::q4, false, 256},  {&nano, WeightFormat::f16, true, 192}};
+               {&nano, WeightFormat::q4, false, 256},  {&nano, WeightFormat::f16, true, 192},
+               {&large, WeightFormat::f32, true, 64},  {&large, WeightFormat::bf16, false, 192}};
   for (const auto& [model, format, staged, size] : cases) {
     INFO(model->config.name << " in " << name_of(format) << (staged ? ", in stages, " : ", ") << size << " pixels");
     StoryRequest request = short_story(*model);
