@@ -26,9 +26,11 @@ int64_t pixels_in_one(const GroupNorm& op, int64_t run) {
   return run % fold == 0 && op.x.stride[2] == channels && op.y.stride[2] == channels ? fold : 1;
 }
 
-// A picture cut into pieces.
+// Pictures cut into pieces, and where what is between the passes lies in scratch.
 struct Pieces {
   int64_t pixels, run, fold, lanes, places, pieces_a_run, pieces;
+  float* sums = nullptr;    // [picture][piece][centre, first, second][lane]
+  float* affine = nullptr;  // [picture][scale, offset][lane]
 
   explicit Pieces(const GroupNorm& op) {
     const int64_t width = op.x.dim[2];
@@ -38,7 +40,105 @@ struct Pieces {
     fold = pixels_in_one(op, run), lanes = op.x.dim[3] * fold, places = run / fold;
     pieces_a_run = (places + kPixels - 1) / kPixels, pieces = pixels / run * pieces_a_run;
   }
+
+  int64_t places_of(int64_t piece) const { return std::min(kPixels, places - piece % pieces_a_run * kPixels); }
+  float* sums_of(int64_t picture, int64_t piece) const { return sums + (picture * pieces + piece) * 3 * lanes; }
+  float* affine_of(int64_t picture) const { return affine + picture * 2 * lanes; }
+
+  // body(picture, piece, its first pixel, counted over all pictures)
+  template <class Body>
+  void for_each(int64_t pictures, ThreadPool& pool, Body&& body) const {
+    parallel_rows(pool, pictures * pieces, kPixels * lanes, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t picture = i / pieces, piece = i % pieces;
+        body(picture, piece, picture * pixels + piece / pieces_a_run * run + piece % pieces_a_run * kPixels * fold);
+      }
+    });
+  }
 };
+
+void sum_pieces(const GroupNorm& op, const Pieces& cut, ExecContext& context) {
+  cut.for_each(op.x.dim[0], context.pool, [&](int64_t picture, int64_t piece, int64_t first) {
+    float* out = cut.sums_of(picture, piece);
+    context.kernels.channel_sums({.channels = cut.lanes,
+                                  .pixels = cut.places_of(piece),
+                                  .x = row_of(op.x, first),
+                                  .stride = op.x.stride[2] * cut.fold,
+                                  .centre = out,
+                                  .first = out + cut.lanes,
+                                  .second = out + 2 * cut.lanes});
+  });
+}
+
+// Some channels of a picture, [begin, end), and what is added to each of them.
+struct Group {
+  int64_t picture, begin, end;
+  const float* shift;  // or null
+
+  double shift_of(int64_t c) const { return shift ? double(shift[c]) : 0; }
+};
+
+// add(pixels, their mean, sum of squared differences from it) for every channel of every piece
+template <class Add>
+void for_channels(const Group& group, const Pieces& cut, int64_t channels, Add&& add) {
+  for (int64_t piece = 0; piece < cut.pieces; ++piece) {
+    const float* sums = cut.sums_of(group.picture, piece);
+    const auto n = double(cut.places_of(piece));
+    const double of_one = 1 / n;
+    for (int64_t side = 0; side < cut.lanes; side += channels)
+      for (int64_t c = group.begin; c < group.end; ++c) {
+        const double first = double(sums[cut.lanes + side + c]), miss = first * of_one;
+        add(n, double(sums[side + c]) + miss + group.shift_of(c),
+            double(sums[2 * cut.lanes + side + c]) - first * miss);
+      }
+  }
+}
+
+// A factor and an offset for each of the group's channels.
+void merge_pieces(const GroupNorm& op, const Pieces& cut, const Group& group) {
+  const int64_t channels = op.x.dim[3];
+  const auto *w = op.w.as<float>(), *b = op.b.as<float>();
+  const double count = double(cut.pixels * (group.end - group.begin));
+  double total = 0, squares = 0;
+  for_channels(group, cut, channels, [&](double n, double mean, double) { total += n * mean; });
+  const double group_mean = total / count;
+  for_channels(group, cut, channels, [&](double n, double mean, double of_piece) {
+    squares += of_piece + n * (mean - group_mean) * (mean - group_mean);
+  });
+  const double scale = 1 / std::sqrt(squares / count + double(op.eps));
+  float *scales = cut.affine_of(group.picture), *offsets = scales + cut.lanes;
+  for (int64_t side = 0; side < cut.lanes; side += channels)
+    for (int64_t c = group.begin; c < group.end; ++c) {
+      scales[side + c] = float(scale * double(w[c]));
+      offsets[side + c] = float(double(b[c]) + (group.shift_of(c) - group_mean) * scale * double(w[c]));
+    }
+}
+
+void merge_groups(const GroupNorm& op, const Pieces& cut, ExecContext& context) {
+  const int64_t group_channels = op.x.dim[3] / op.groups, groups = op.x.dim[0] * op.groups;
+  parallel_rows(context.pool, groups, cut.pieces * group_channels * cut.fold * 4, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t picture = i / op.groups, first = i % op.groups * group_channels;
+      const float* shift = op.shift ? row_of(op.shift, picture) : nullptr;
+      merge_pieces(op, cut, {.picture = picture, .begin = first, .end = first + group_channels, .shift = shift});
+    }
+  });
+}
+
+void scale_pieces(const GroupNorm& op, const Pieces& cut, ExecContext& context) {
+  cut.for_each(op.x.dim[0], context.pool, [&](int64_t picture, int64_t piece, int64_t first) {
+    const float* scales = cut.affine_of(picture);
+    context.kernels.scale_channels({.channels = cut.lanes,
+                                    .pixels = cut.places_of(piece),
+                                    .x = row_of(op.x, first),
+                                    .x_stride = op.x.stride[2] * cut.fold,
+                                    .scale = scales,
+                                    .offset = scales + cut.lanes,
+                                    .act = op.act,
+                                    .y = row_of(op.y, first),
+                                    .y_stride = op.y.stride[2] * cut.fold});
+  });
+}
 
 }  // namespace
 
@@ -51,89 +151,13 @@ int64_t scratch_bytes(const GroupNorm& op, const ExecContext&) {
 
 template <>
 void execute(const GroupNorm& op, ExecContext& context) {
-  const int64_t pictures = op.x.dim[0], channels = op.x.dim[3];
   if (op.x.numel() == 0) return;
-  const auto *w = op.w.as<float>(), *b = op.b.as<float>();
-  const Pieces cut(op);
-  const int64_t pixels = cut.pixels, run = cut.run, fold = cut.fold, lanes = cut.lanes, places = cut.places;
-  const int64_t pieces_a_run = cut.pieces_a_run, pieces = cut.pieces;
-
-  // sums: [picture][piece][centre, first, second][lane]
-  auto* sums = static_cast<float*>(context.scratch.bytes(scratch_bytes(op, context)));
-  float* affine = sums + pictures * pieces * 3 * lanes;  // [picture][scale, offset][lane]
-  const auto places_of = [&](int64_t piece) { return std::min(kPixels, places - piece % pieces_a_run * kPixels); };
-
-  // body(picture, piece, its first pixel, counted over all pictures)
-  const auto for_pieces = [&](auto&& body) {
-    parallel_rows(context.pool, pictures * pieces, kPixels * lanes, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t picture = i / pieces, piece = i % pieces;
-        body(picture, piece, picture * pixels + piece / pieces_a_run * run + piece % pieces_a_run * kPixels * fold);
-      }
-    });
-  };
-
-  for_pieces([&](int64_t picture, int64_t piece, int64_t first) {
-    float* out = sums + (picture * pieces + piece) * 3 * lanes;
-    context.kernels.channel_sums({.channels = lanes,
-                                  .pixels = places_of(piece),
-                                  .x = row_of(op.x, first),
-                                  .stride = op.x.stride[2] * fold,
-                                  .centre = out,
-                                  .first = out + lanes,
-                                  .second = out + 2 * lanes});
-  });
-
-  const int64_t group_channels = channels / op.groups;
-  parallel_rows(context.pool, pictures * op.groups, pieces * group_channels * fold * 4,
-                [&](int64_t begin, int64_t end) {
-                  for (int64_t i = begin; i < end; ++i) {
-                    const int64_t picture = i / op.groups, c_begin = i % op.groups * group_channels;
-                    const float* shift = op.shift ? row_of(op.shift, picture) : nullptr;
-                    // add(pixels, their mean, sum of squared differences from it) for a channel of a piece
-                    const auto for_channels = [&](auto&& add) {
-                      for (int64_t piece = 0; piece < pieces; ++piece) {
-                        const float* piece_sums = sums + (picture * pieces + piece) * 3 * lanes;
-                        const auto n = double(places_of(piece));
-                        const double of_one = 1 / n;
-                        for (int64_t side = 0; side < lanes; side += channels)
-                          for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
-                            const double first = double(piece_sums[lanes + side + c]), miss = first * of_one;
-                            add(n, double(piece_sums[side + c]) + miss + double(shift ? shift[c] : 0),
-                                double(piece_sums[2 * lanes + side + c]) - first * miss);
-                          }
-                      }
-                    };
-                    const double count = double(pixels * group_channels);
-                    double total = 0, squares = 0;
-                    for_channels([&](double n, double mean, double) { total += n * mean; });
-                    const double group_mean = total / count;
-                    for_channels([&](double n, double mean, double of_piece) {
-                      squares += of_piece + n * (mean - group_mean) * (mean - group_mean);
-                    });
-                    const double scale = 1 / std::sqrt(squares / count + double(op.eps));
-                    float *scales = affine + picture * 2 * lanes, *offsets = scales + lanes;
-                    for (int64_t side = 0; side < lanes; side += channels)
-                      for (int64_t c = c_begin; c < c_begin + group_channels; ++c) {
-                        scales[side + c] = float(scale * double(w[c]));
-                        offsets[side + c] =
-                            float(double(b[c]) + (double(shift ? shift[c] : 0) - group_mean) * scale * double(w[c]));
-                      }
-                  }
-                });
-
-  for_pieces([&](int64_t picture, int64_t piece, int64_t first) {
-    const float* scales = affine + picture * 2 * lanes;
-    context.kernels.scale_channels({.channels = lanes,
-                                    .pixels = places_of(piece),
-                                    .x = row_of(op.x, first),
-                                    .x_stride = op.x.stride[2] * fold,
-                                    .scale = scales,
-                                    .offset = scales + lanes,
-                                    .act = op.act,
-                                    .y = row_of(op.y, first),
-                                    .y_stride = op.y.stride[2] * fold});
-  });
+  Pieces cut(op);
+  cut.sums = static_cast<float*>(context.scratch.bytes(scratch_bytes(op, context)));
+  cut.affine = cut.sums_of(op.x.dim[0], 0);
+  sum_pieces(op, cut, context);
+  merge_groups(op, cut, context);
+  scale_pieces(op, cut, context);
 }
 
 }  // namespace seedstory::cpu
