@@ -76,14 +76,15 @@ h1, h2 { margin: 0 0 min(1.2rem, 0.04 * var(--room));
 .longer .text p { font-size: max(1.25rem, 0.5 * var(--type)); }
 .spread .text::after { content: counter(page); content: counter(page) / ""; display: block; margin-top: 0.6rem;
   text-align: center; font-size: 1.1rem; color: var(--soft); }
-.first:not(.long, .longer) p:dir(ltr)::first-letter { font-size: 2.3em; line-height: 0.8; float: left;
-  padding: 0.08em 0.07em 0 0; color: var(--initial); }
+/* In a narrow column the lines beside it would be short and ragged. */
+@media print, (min-width: 30rem) { .first:not(.long, .longer) p:dir(ltr)::first-letter { color: var(--initial);
+  -webkit-initial-letter: 2; initial-letter: 2; margin-right: 0.1em; } }
 
-.about .sheet { padding: clamp(1.2rem, 4vw, 3.2rem); }
-.about h2 { color: var(--initial); }
-.about p { margin: 0 0 0.9rem; }
-.about h2, .about p:first-of-type { text-align: center; }
-pre { margin: 0; white-space: pre-wrap; font: 0.95rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace;
+.about .sheet { padding: clamp(1.2rem, 4vw, 2.4rem); }
+.about h2 { font-size: 1.3rem; color: var(--initial); }
+.about p { margin: 0 0 0.9rem; font-size: 1rem; color: var(--soft); }
+.about h2, .about p { text-align: center; }
+pre { margin: 0; white-space: pre-wrap; font: 0.8rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace;
   color: var(--soft); }
 code { font: inherit; }
 code span { white-space: nowrap; }
@@ -96,7 +97,7 @@ code span { white-space: nowrap; }
   .spread .text { padding-top: 1.6rem; background: linear-gradient(90deg, var(--fold), transparent 2.5rem); } }
 
 @media screen {
-  .about .sheet { width: min(100%, 46rem, max(26rem, var(--room))); }
+  .about .sheet { width: min(100%, 34rem); }
   .paged, .paged body { height: 100%; overflow: hidden; }
   .paged body { display: flex; flex-direction: column; }
   .paged main { flex: 1; min-height: 0; display: flex; overflow: auto hidden; scroll-snap-type: x mandatory;
@@ -104,7 +105,9 @@ code span { white-space: nowrap; }
   .paged section { flex: 0 0 100%; overflow: hidden; scroll-snap-align: start; scroll-snap-stop: always; }
   .paged .sheet { max-height: var(--room); grid-template-rows: auto minmax(0, 1fr); }
   .paged .about .sheet { grid-template-rows: auto; overflow: hidden auto; }
-  .paged .text { overflow: hidden auto; } }
+  .paged .text { overflow: hidden auto; }
+  .more { -webkit-mask-image: linear-gradient(#000 calc(100% - 3.5rem), transparent);
+    mask-image: linear-gradient(#000 calc(100% - 3.5rem), transparent); } }
 @media screen and (min-width: 44rem) and (min-aspect-ratio: 1/1) {
   .paged .spread .sheet { height: min(var(--room), 50vw - 1rem); grid-template-rows: minmax(0, 1fr); } }
 @media screen and (prefers-reduced-motion: no-preference) { .paged main { scroll-behavior: smooth; } }
@@ -186,7 +189,13 @@ addEventListener("DOMContentLoaded", () => {
   nav.append(back, where, next);
   document.body.append(nav);
   // Browsers let Tab stop at what scrolls, also on pages that are not open: the book alone is a stop.
-  for (const scroller of book.querySelectorAll("h1, .sheet, .text")) scroller.tabIndex = -1;
+  const scrollers = [...book.querySelectorAll("h1, .sheet, .text")];
+  for (const scroller of scrollers) scroller.tabIndex = -1;
+  // What goes on below its edge fades out there.
+  const fade = () => {
+    for (const s of scrollers) s.classList.toggle("more", s.scrollHeight - s.clientHeight - s.scrollTop > 2);
+  };
+  book.addEventListener("scroll", fade, {capture: true, passive: true});
   const readers = pages.map((section) => section.querySelector(".text"));
   // How far the open page's text can be scrolled on (1) or back (-1).
   const rest = (step) => {
@@ -252,7 +261,10 @@ addEventListener("DOMContentLoaded", () => {
     clearTimeout(still);
     still = setTimeout(rested, 150);
   });
-  addEventListener("resize", () => turn(page, "instant"));
+  addEventListener("resize", () => {
+    fade();
+    turn(page, "instant");
+  });
 
   // A page behind the last is the last.
   const asked = () => {
@@ -260,13 +272,14 @@ addEventListener("DOMContentLoaded", () => {
     return /^\d*$/.test(name) ? Math.min(Number(name), last - 1) : pages.findIndex((section) => section.id === name);
   };
   addEventListener("hashchange", () => turn(asked() < 0 ? page : asked(), "instant"));
+  fade();
   turn(asked(), "instant");
 });
 )js";
 
 // SHA-256 of the two, as a Content-Security-Policy wants it. tests/cli/page_test.cpp says the right ones.
-constexpr const char* kStyleHash = "5AriYctLTejiWNTqyZdKYcdvuj28CNvjJ9s3pJLfnYU=";
-constexpr const char* kScriptHash = "+fFa9vfnyNmFtiEZzEMwEYJoVf0IfegCsv84WcGpnG8=";
+constexpr const char* kStyleHash = "JnPq8Aif1W4r3k7d8/+c21vUXW7CAOBTYkpyG2Ye1vo=";
+constexpr const char* kScriptHash = "raC8Z0RBrQrzwHXUYP4oWJS4pLN3tNOT9IYR0L91uJ8=";
 
 // A text in the type of `long` and `longer` fits beside its picture in most windows; what does not fit scrolls.
 const char* length_class(std::string_view text) {

@@ -214,6 +214,13 @@ CUT = """[...document.querySelectorAll('h1, .spread:not(.long, .longer) .text')]
   .filter((box) => box.scrollHeight > box.clientHeight + 1).map((box) => box.textContent)"""
 
 
+# What can be scrolled on fades out at its end, and nothing else does.
+FADED = """[...document.querySelectorAll('h1, .sheet, .text')]
+  .filter((box) => /auto/.test(getComputedStyle(box).overflowY))
+  .filter((box) => (box.scrollHeight > box.clientHeight + 2) === (getComputedStyle(box).maskImage === 'none'))
+  .map((box) => box.textContent.slice(0, 40))"""
+
+
 def swiping(browser):
     browser.swipe(330, 60, 300)
     expect("page after a swipe", browser.eventually(OPEN, 1), 1)
@@ -283,6 +290,7 @@ def main(page, sizes="phone,lying-phone,tablet,desktop", folder=None):
                 last = browser.value("document.querySelector('main').children.length - 1")
                 type_sizes(browser, name)
                 expect("%s: texts that are cut" % name, browser.value(CUT), [])
+                expect("%s: texts that go on below and do not say so" % at, browser.value(FADED), [])
                 expect(at + ": words of the last page's command that are broken", browser.value(
                     "[...document.querySelectorAll('code span')].filter((word) => new Set([...word.getClientRects()]"
                     ".map((box) => Math.round(box.top / 8))).size > 1).map((word) => word.textContent)"), [])
