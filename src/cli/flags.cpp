@@ -27,6 +27,7 @@
 #include "cli/outputs.h"
 #include "cli/paths.h"
 #include "cli/request.h"
+#include "cli/shell_path.h"
 #include "cli/user_config.h"
 #include "load/model_dir.h"
 #include "seedstory/error.h"
@@ -106,7 +107,8 @@ void add_model_flags(CLI::App& app, ModelFlags& f) {
 
 void add_seed_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Story";
-  add_number(app, "-s,--seed", f.seed, kSeed, "Seed of pictures and of drawn words; -1 draws one (default 42)")
+  add_number(app, "-s,--seed", f.seed, kSeed,
+             "Seed of the pictures, and of the words where they are drawn, not at --temp 0; -1 draws one (default 42)")
       ->group(group);
   app.add_flag("--seed-per-frame", f.seed_per_frame, "Add the frame's number to the seed: other noise in every frame")
       ->group(group);
@@ -503,11 +505,19 @@ class Settings {
     ErrorKind kind;
   };
 
+  // Every variable of the command is checked, also one that a flag overrules.
   void read_variables(CLI::App& command, bool (*is_read)(const CLI::Option&)) {
+    Unused unused;
+    CLI::App* like = nullptr;
+    for (CLI::App* app : {&unused.app, &unused.without_file})
+      for (CLI::App* one : app->get_subcommands([](CLI::App*) { return true; }))
+        if (one->get_name() == command.get_name()) like = one;
     for (CLI::Option* option : command.get_options([&](const CLI::Option* o) { return is_read(*o); }))
       if (const char* value = std::getenv(variable_of(*option).c_str())) {
         if (!*value) fail_usage(variable_of(*option) + ": is empty");
-        choose(option, {value, variable_of(*option), ErrorKind::usage});
+        const Given given{value, variable_of(*option), ErrorKind::usage};
+        check(*like, *like->get_option("--" + option->get_lnames()[0]), given);
+        choose(option, given);
       }
   }
 
@@ -544,8 +554,12 @@ class Settings {
         if (setting.value.empty()) fail_input(given.place + ": is empty");
         CLI::Option* option = find(*other, setting.key);
         is_known = is_known || option;
-        if (option) check(*other, *option, given);
-        if (option && other->get_name() == command.get_name()) choose(find(command, setting.key), given);
+        if (!option) continue;
+        Given value = given;
+        if (option->get_type_name() == "DIR" || option->get_type_name() == "FILE")
+          value.value = shell_path(given.value);
+        check(*other, *option, value);
+        if (other->get_name() == command.get_name()) choose(find(command, setting.key), value);
       }
       if (!is_known) fail_input(given.place + ": " + no_setting(unused.app, setting));
     }
@@ -582,14 +596,18 @@ class Settings {
 
   // Commands that take a value like the program's, and nobody runs.
   struct Unused {
-    CLI::App app;
+    CLI::App app, without_file;  // those that read the configuration file, and the others
     StoryFlags generate_flags, visualize_flags, planned_story;
     PlanFlags plan;
+    DoctorFlags doctor;
+    BenchFlags bench;
     Sources sources;
     Unused() {
       add_generate(app, generate_flags, sources);
       add_visualize(app, visualize_flags, sources);
       add_plan(app, planned_story, plan, sources);
+      add_doctor(without_file, doctor);
+      add_bench(without_file, bench);
     }
   };
 
@@ -600,6 +618,7 @@ class Settings {
     } catch (const Error& error) {
       if (error.kind != ErrorKind::usage) throw;
       const std::string message = with_choice(error, describe(command)).what();
+      if (!message.starts_with(flag)) throw;
       throw Error(given.kind, given.place + message.substr(flag.size()));
     }
   }
@@ -793,7 +812,7 @@ int print(const std::string& text) {
 
 int run(int argc, const char* const* argv, const Backends& backends, Terminal& terminal) {
   CLI::App app("Tells illustrated stories with SEED-Story.", "seedstory");
-  app.set_version_flag("--version", std::string("seedstory ") + kBuildInfo.version);
+  app.set_version_flag("-V,--version", std::string("seedstory ") + kBuildInfo.version);
   app.footer(footer());
   app.require_subcommand(1);
   // As other tools have it, so that an alias's flags can be overruled.

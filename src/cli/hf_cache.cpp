@@ -1,18 +1,17 @@
 #include "cli/hf_cache.h"
 
 #include <fmt/format.h>
-#include <pwd.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <tuple>
 #include <vector>
 
+#include "cli/shell_path.h"
 #include "io/file.h"
 #include "load/published.h"
 #include "seedstory/error.h"
+#include "text/normal_text.h"
 
 namespace seedstory {
 namespace {
@@ -24,43 +23,10 @@ std::optional<fs::path> variable(const char* name) {
   return value && *value ? std::optional<fs::path>(value) : std::nullopt;
 }
 
-// ~ and ~NAME at the beginning, as a shell reads them; what cannot be resolved stays as it is.
-std::string without_tilde(const std::string& text) {
-  if (!text.starts_with('~')) return text;
-  const size_t end = std::min(text.find('/'), text.size());
-  const std::string name = text.substr(1, end - 1);
-  const auto home = variable("HOME");
-  const passwd* user = name.empty() ? ::getpwuid(::getuid()) : ::getpwnam(name.c_str());
-  if (name.empty() && home) return home->string() + text.substr(end);
-  return user && user->pw_dir ? user->pw_dir + text.substr(end) : text;
-}
-
-// $NAME and ${NAME}; what is not set stays as it is.
-std::string without_dollars(const std::string& text) {
-  const auto is_letter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; };
-  std::string out;
-  for (size_t at = 0; at < text.size();) {
-    size_t begin = at + 1, end = begin, next;
-    if (text[at] == '$' && begin < text.size() && text[begin] == '{') {
-      end = text.find('}', ++begin);
-      next = end == std::string::npos ? at : end + 1;
-    } else {
-      while (end < text.size() && text[at] == '$' && is_letter(text[end])) ++end;
-      next = end;
-    }
-    const bool is_name = text[at] == '$' && next > begin;
-    const auto value = is_name ? variable(text.substr(begin, end - begin).c_str()) : std::nullopt;
-    if (!value) next = std::max(at + 1, next);
-    out += value ? value->string() : text.substr(at, next - at);
-    at = next;
-  }
-  return out;
-}
-
 // A folder as the hub's own library reads it from a variable: a file of settings has ~ and $HOME in it, not a shell.
 std::optional<fs::path> folder(const char* name) {
   const auto value = variable(name);
-  return value ? std::optional<fs::path>(without_dollars(without_tilde(value->string()))) : std::nullopt;
+  return value ? std::optional<fs::path>(shell_path(value->string())) : std::nullopt;
 }
 
 bool is_name(std::string_view text) {
@@ -86,9 +52,9 @@ std::optional<fs::path> existing(const std::optional<Snapshot>& snapshot, const 
   return {};
 }
 
-// `hf download --revision COMMIT` leaves a snapshot without a ref. Of several the one with most files is taken, which
-// is not one that broke off; of equals the newest.
-std::optional<Snapshot> fullest_snapshot(const fs::path& folder, const std::string& repo) {
+// Where refs/main leads to nothing, as after `hf download --revision COMMIT`. Of several the one with most files is
+// taken, which is not one that broke off; of equals the newest.
+std::optional<Snapshot> fullest_snapshot(const fs::path& folder, const std::string& repo, const std::string& why) {
   std::error_code none;
   std::tuple<int64_t, fs::file_time_type, std::string> best;
   int64_t count = 0;
@@ -102,10 +68,9 @@ std::optional<Snapshot> fullest_snapshot(const fs::path& folder, const std::stri
     best = std::max(best, {files, fs::last_write_time(entry.path(), none), commit});
   }
   const std::string& commit = std::get<2>(best);
-  if (count == 0) return {};
+  if (std::get<0>(best) == 0) return {};
   return Snapshot{folder / "snapshots" / commit,
-                  fmt::format("{}: the cache has no refs/main; snapshot {} is taken, of {} the one with most files",
-                              repo, commit, count)};
+                  fmt::format("{}: {}; snapshot {} is taken, of {} the one with most files", repo, why, commit, count)};
 }
 
 void note(const Snapshot& snapshot, ModelPaths& paths) {
@@ -155,13 +120,15 @@ fs::path hf_folder(const std::string& repo, const std::string& kind) {
 std::optional<Snapshot> hf_snapshot(const std::string& repo, const std::string& kind) {
   const fs::path folder = hf_folder(repo, kind), ref = folder / "refs/main";
   std::error_code none;
-  if (!fs::exists(ref, none)) return fullest_snapshot(folder, repo);
+  if (!fs::exists(ref, none)) return fullest_snapshot(folder, repo, "the cache has no refs/main");
   std::string commit = read_text_file(ref, 1024);
   if (commit.ends_with('\n')) commit.pop_back();
+  if (is_blank(commit)) return fullest_snapshot(folder, repo, "the cache's refs/main is empty");
   // It becomes a part of a path: nothing but a commit will do.
   if (!is_commit(commit)) fail_input(fmt::format("{}: expected a commit, 40 hexadecimal digits", ref.string()));
   const fs::path snapshot = folder / "snapshots" / commit;
-  return fs::is_directory(snapshot, none) ? std::optional(Snapshot{snapshot, ""}) : std::nullopt;
+  if (fs::is_directory(snapshot, none) && !fs::is_empty(snapshot, none)) return Snapshot{snapshot, ""};
+  return fullest_snapshot(folder, repo, fmt::format("the cache's refs/main names {}, which is not there", commit));
 }
 
 ModelPaths find_hf_model(const std::string& repo) {

@@ -37,7 +37,7 @@ class Line {
     return cut(size_t(end - rest_.begin()));
   }
 
-  // A table may be below another one; none of ours is.
+  // generate.steps, and [generate.fast], which is none of ours.
   std::string dotted() {
     std::string name = bare();
     while (!name.empty() && take('.')) name += "." + bare();
@@ -88,10 +88,20 @@ class Line {
   std::string place_;
 };
 
+// 1_000 is TOML's 1000.
+std::string without_separators(const std::string& text) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i)
+    if (text[i] != '_' || i == 0 || i + 1 == text.size() || !is_digit(text[i - 1]) || !is_digit(text[i + 1]))
+      out += text[i];
+  return out;
+}
+
 std::string parse_value(Line& line, const std::string& key) {
   if (line.take('"')) return line.quoted('"');
   if (line.take('\'')) return line.quoted('\'');
-  const std::string value = line.plain();
+  const std::string value = without_separators(line.plain());
   char* end = nullptr;
   std::strtod(value.c_str(), &end);
   const bool is_number =
@@ -118,8 +128,13 @@ void need_end(Line& line) {
 }  // namespace
 
 std::vector<Setting> parse_config(std::string_view text, const std::string& file, std::vector<Setting>* tables) {
-  std::vector<Setting> settings;
+  std::vector<Setting> settings, headers;
   std::string table;
+  const auto need_new = [](const Setting& setting, const std::vector<Setting>& before, const std::string& name) {
+    for (const Setting& other : before)
+      if (other.table == setting.table && other.key == setting.key)
+        fail_input(fmt::format("{}: {} is in {} already", setting.place, name, other.place));
+  };
   for (int64_t number = 1; !text.empty(); ++number) {
     const size_t length = std::min(text.find('\n'), text.size());
     const std::string place = fmt::format("{}:{}", file, number);
@@ -131,19 +146,27 @@ std::vector<Setting> parse_config(std::string_view text, const std::string& file
     if (line.take('[')) {
       table = parse_table(line);
       need_end(line);
-      if (tables) tables->push_back({place, table, "", ""});
+      need_new({place, table, "", ""}, headers, "[" + table + "]");
+      headers.push_back({place, table, "", ""});
       continue;
     }
-    const std::string key = line.bare();
+    const std::string name = line.dotted();
+    const size_t dot = name.rfind('.');
+    const std::string key = name.substr(dot + 1);  // of npos, from the beginning
+    const std::string above = dot == std::string::npos ? "" : name.substr(0, dot);
     line.skip_blank();
     if (key.empty() || !line.take('=')) line.wrong("a line without =");
     line.skip_blank();
     const std::string value = parse_value(line, key);
     need_end(line);
-    for (const Setting& other : settings)
-      if (other.table == table && other.key == key)
-        fail_input(fmt::format("{}: {} is in {} already", place, key, other.place));
-    settings.push_back({place, table, key, value});
+    const std::string own = table + (table.empty() || above.empty() ? "" : ".") + above;
+    need_new({place, own, key, value}, settings, key);
+    settings.push_back({place, own, key, value});
+  }
+  if (tables) {
+    *tables = std::move(headers);
+    std::copy_if(settings.begin(), settings.end(), std::back_inserter(*tables),
+                 [](const Setting& setting) { return !setting.table.empty(); });
   }
   return settings;
 }

@@ -16,8 +16,9 @@ struct Setting {
   std::string key, value;
 };
 
-// The part of TOML that flags need: tables, comments, and keys with a string, a number or a boolean. ErrorKind::input
-// with FILE:LINE for anything else. Tables without a key are among `tables`, with their places.
+// The part of TOML that flags need: tables, comments, and keys, also dotted ones, with a string, a number or a boolean.
+// ErrorKind::input with FILE:LINE for anything else, and for what is there twice. `tables` gets each place that names a
+// table, also one without a key.
 std::vector<Setting> parse_config(std::string_view text, const std::string& file,
                                   std::vector<Setting>* tables = nullptr);
 

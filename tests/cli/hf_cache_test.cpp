@@ -82,6 +82,32 @@ TEST_CASE("A snapshot without a ref is found, and named") {
   CHECK_THAT(desk.shell(head + "doctor -hf me/tiny").out, Catch::Contains("snapshot      " + said));
 }
 
+TEST_CASE("A snapshot that refs/main does not lead to is found, and named") {
+  const Workdir desk;
+  put_into_cache(desk, "hub");
+  const std::string other(40, 'b');
+  const std::string taken = "; snapshot " + kCommit + " is taken, of 2 the one with most files\n";
+  const std::string gone = "me/tiny: the cache's refs/main names " + other + ", which is not there" + taken;
+  struct {
+    std::string ref, said;
+  } cases[] = {{other, gone},  // begun, and nothing of it came
+               {"", "me/tiny: the cache's refs/main is empty" + taken},
+               {" \n", "me/tiny: the cache's refs/main is empty" + taken}};
+  REQUIRE(desk.shell("mkdir hub/models--me--tiny/snapshots/" + other).code == 0);
+  for (const auto& [ref, said] : cases) {
+    INFO(said);
+    desk.write("hub/models--me--tiny/refs/main", ref);
+    const Run run = desk.shell("HF_HUB_CACHE=hub seedstory inspect -hf me/tiny");
+    CHECK(run.code == 0);
+    CHECK(run.err == said);
+  }
+  // Where no snapshot holds a file there is no model.
+  fs::remove_all(desk / ("hub/models--me--tiny/snapshots/" + kCommit));
+  const Run none = desk.shell("HF_HUB_CACHE=hub seedstory inspect -hf me/tiny");
+  CHECK(none.code == 3);
+  CHECK_THAT(none.err, Catch::Contains("--hf-repo me/tiny: is not in hub"));
+}
+
 TEST_CASE("A story told from the cache is the model's, and knows how to be told again") {
   const Workdir desk;
   put_into_cache(desk, "hub");
@@ -150,7 +176,7 @@ TEST_CASE("A repository's name and its commit are never a way out of the cache")
   }
   for (const std::string& commit : {std::string("../../../../model"), std::string("../") + kCommit, kCommit + "/..",
                                     std::string("\n") + kCommit, kCommit + "\n" + kCommit, std::string(40, 'A'),
-                                    std::string(39, 'a'), std::string("main"), std::string(), std::string(2000, 'a')}) {
+                                    std::string(39, 'a'), std::string("main"), std::string(2000, 'a')}) {
     desk.write("hub/models--me--tiny/refs/main", commit);
     const Run run = desk.shell("HF_HUB_CACHE=hub seedstory inspect --hf-repo me/tiny");
     INFO(commit);
@@ -158,8 +184,6 @@ TEST_CASE("A repository's name and its commit are never a way out of the cache")
     CHECK_THAT(run.err, Catch::Contains("hub/models--me--tiny/refs/main"));
     CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
   }
-  desk.write("hub/models--me--tiny/refs/main", std::string(40, 'b'));  // a commit whose snapshot is gone
-  CHECK(desk.shell("HF_HUB_CACHE=hub seedstory inspect --hf-repo me/tiny").code == 3);
   desk.write("hub/models--me--tiny/refs/main", kCommit + "\n");
   CHECK(desk.shell("HF_HUB_CACHE=hub seedstory inspect --hf-repo me/tiny").code == 0);
 }

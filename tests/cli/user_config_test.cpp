@@ -59,6 +59,23 @@ TEST_CASE("A table is for its command only and comes after what is for all") {
   CHECK(asked(desk, "seedstory visualize --captions captions.json --config c.toml", "steps") == 4);
 }
 
+TEST_CASE("The file may have dotted keys, numbers in groups, and a shell's names in its paths") {
+  const Workdir desk;
+  const std::string generate = "export HOME=$PWD A_1=model; seedstory generate -p fox -n 1 --config c.toml";
+  for (const char* model : {"~/model", "$HOME/model", "${HOME}/$A_1", "model"}) {
+    INFO(model);
+    desk.write("c.toml", "model = '" + std::string(model) + "'\ngenerate.steps = 0_3\nvisualize.steps = 4\n");
+    CHECK(asked(desk, generate, "steps") == 3);
+  }
+  desk.write("c.toml", "model = '$NOT_SET_HERE/model'\n");
+  const Run run = desk.shell(generate);
+  CHECK(run.code == 3);
+  CHECK(run.err == "seedstory: $NOT_SET_HERE/model: no such model directory\n");
+  desk.write("c.toml", "model = '~/model'\nsheet = '$A_1.png'\nlog-file = '~/my.log'\n");
+  CHECK(asked(desk, generate, "steps") == 2);
+  CHECK((std::filesystem::exists(desk / "out/model.png") && std::filesystem::exists(desk / "my.log")));
+}
+
 TEST_CASE("What the file says of stdout yields where this story has no use for it") {
   const Workdir desk;
   desk.write("c.toml", "stream = 'jsonl'\nsheet = 'all.png'\nshow = 'on'\n");
@@ -136,6 +153,18 @@ TEST_CASE("What is wrong in the file is one line with file, line and key, and ex
       {"steps = 3 4\n", "c.toml:1: something after the value; expected KEY = VALUE or [COMMAND]"},
       {"model = \"a\n", "c.toml:1: a string that does not end in its line; expected KEY = VALUE or [COMMAND]"},
       {"steps = 3\nsteps = 4\n", "c.toml:2: steps is in c.toml:1 already"},
+      {"[generate]\nsteps = 3\n[plan]\n[generate]\n", "c.toml:4: [generate] is in c.toml:1 already"},
+      {"generate.steps = 3\n[generate]\nsteps = 4\n", "c.toml:3: steps is in c.toml:1 already"},
+      {"generate.steps = 0\n", "c.toml:1: steps 0: expected 1 to 1000"},
+      {"generate.stepz = 1\n", "c.toml:1: stepz: no such setting; did you mean steps? (see seedstory man)"},
+      {"\ngenrate.steps = 3\n",
+       "c.toml:2: [genrate]: no such command; expected [generate], [visualize] or [plan]; did you mean [generate]?"},
+      {"[generate]\nplan.steps = 3\n",
+       "c.toml:2: [generate.plan]: no such command; expected [generate], [visualize] or [plan]; did you mean "
+       "[generate]?"},
+      {"steps = 1_\n",
+       "c.toml:1: steps with a value that is no number, no true, no false and not in quotes; expected KEY = VALUE or "
+       "[COMMAND]"},
       {"[generate\n", "c.toml:1: a table's name that does not end with ]; expected KEY = VALUE or [COMMAND]"},
       {"\xff\n", "c.toml: is not UTF-8 text"},
   };
@@ -165,6 +194,20 @@ TEST_CASE("What is wrong in the environment is one line with the variable, and e
     CHECK(run.code == 2);
     CHECK(run.err == "seedstory: " + std::string(message) + "\n");
   }
+  // Also where a flag wins over it, or the story has no use for it.
+  for (const std::string line : {"SEEDSTORY_STEPS=many seedstory generate -p fox --model model --steps 1 -o out",
+                                 "SEEDSTORY_STEPS=many seedstory plan --model model --num-inference-steps 1",
+                                 "SEEDSTORY_QUIET=many seedstory generate -p fox --model model -v -o out",
+                                 "SEEDSTORY_STREAM=many seedstory generate -p fox --model model -o out",
+                                 "SEEDSTORY_DEVICE=many seedstory doctor --model model --device cpu",
+                                 "SEEDSTORY_THREADS=many seedstory bench --filter none --model model --threads 1"}) {
+    INFO(line);
+    const Run run = desk.shell(line);
+    CHECK(run.code == 2);
+    CHECK_THAT(run.err, Catch::StartsWith("seedstory: " + line.substr(0, line.find('=')) + " many: expected "));
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
+  }
+  CHECK(desk.shell("SEEDSTORY_STEPS=many seedstory generate -p fox -n 1 --model model --no-settings -o out").code == 0);
 }
 
 TEST_CASE("Two settings that do not go together are named with where each came from") {
@@ -264,8 +307,9 @@ TEST_CASE("TOML's strings, numbers and comments are read") {
   CHECK(settings[2].value == "-1.5e3");
   CHECK(settings[2].place == "f:5");
   CHECK(settings[3].value == "true");
-  for (const char* wrong : {"= 1", "a.b = 1", "a = [1]", "a = 1979-05-27", "a = inf", "a = \"\\u0041\"", "a = \"",
-                            "a = yes", "[]", "[a b]", "[[a]]", "a = \"\"\"b\"\"\"", "\"a\" = 1", "a = 1 b"}) {
+  for (const char* wrong :
+       {"= 1", "a. = 1", "a = 1__0", "a = _1", "a = [1]", "a = 1979-05-27", "a = inf", "a = \"\\u0041\"", "a = \"",
+        "a = yes", "[]", "[a b]", "[[a]]", "a = \"\"\"b\"\"\"", "\"a\" = 1", "a = 1 b"}) {
     INFO(wrong);
     CHECK_THROWS_AS(parse_config(wrong, "f"), Error);
   }

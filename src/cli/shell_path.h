@@ -1,0 +1,11 @@
+// Paths from where no shell has read them: the configuration file, and variables out of a file of settings.
+#pragma once
+
+#include <string>
+
+namespace seedstory {
+
+// ~ and ~NAME at the beginning, $NAME and ${NAME}. What cannot be resolved stays as it is.
+std::string shell_path(const std::string& text);
+
+}  // namespace seedstory
