@@ -9,6 +9,7 @@
 #include "cli/flags.h"
 #include "cli/hf_cache.h"
 #include "cli/number.h"
+#include "cli/paths.h"
 #include "cli/terminal.h"
 #include "io/file.h"
 #include "io/image.h"
@@ -274,8 +275,25 @@ bool print_for_program(const Json& story, const std::string& command, const Insp
   return flags.command || flags.json;
 }
 
+// A contact sheet says which story it is of, not which of its frames.
+int inspect_sheet(const std::string& text, const fs::path& path, const InspectFlags& flags) {
+  const Json story = parse_story(text, path);
+  const std::string command = remake_command(story, path.parent_path());
+  if (print_for_program(story, command, flags)) return 0;
+  const Json& request = story.at("request");
+  const Json& begin = request.contains("prompt") ? request["prompt"] : request.at("captions").at(0);
+  print(fmt::format("{}: the contact sheet of a story", one_line(path.string())));
+  print("text       " + first_line(begin.get<std::string>()));
+  print("seed       " + request.at("seed").dump());
+  print_request(story);
+  fmt::print("\nThe same story again, the same frames, in {}/:\n\n{}\n", new_folder(), command);
+  return 0;
+}
+
 int inspect_png(const fs::path& path, const InspectFlags& flags) {
   const auto text = read_frame_json(path);
+  const auto sheet = text ? std::nullopt : read_sheet_json(path);
+  if (sheet) return inspect_sheet(*sheet, path, flags);
   if (!text) return inspect_picture(path, flags);
   const Json story = parse_story(*text, path);
   const std::string command = remake_command(story, path.parent_path());
@@ -304,14 +322,6 @@ int inspect_story(const fs::path& path, const InspectFlags& flags) {
                       first_line(frame.at("text").get<std::string>())));
   fmt::print("\nThe same story again, the same bytes, in {}/:\n\n{}\n", new_folder(), command);
   return 0;
-}
-
-// Ours has a model.json; the published layout is known by its folders.
-bool is_model_folder(const fs::path& dir) {
-  for (const char* name : {"model.json", "seedstory.json", "seed_story", "detokenizer", "detokenizer_george_adapted",
-                           "cvlm_llama2_tokenizer", "stable-diffusion-xl-base-1.0", "visual_tokenizer", "pretrained"})
-    if (fs::exists(dir / name)) return true;
-  return false;
 }
 
 int inspect_kind(const fs::path& path, const InspectFlags& flags) {

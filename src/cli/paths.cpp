@@ -58,8 +58,15 @@ bool is_shipped_model(const fs::path& dir) {
 }
 
 bool is_published_name(const ModelFlags& f) {
+  return f.model == kPublishedModel && !is_model_folder(*f.model);
+}
+
+bool is_model_folder(const fs::path& dir) {
   std::error_code none;
-  return f.model == kPublishedModel && !fs::exists(*f.model, none);
+  for (const char* name : {"model.json", "seedstory.json", "seed_story", "detokenizer", "detokenizer_george_adapted",
+                           "cvlm_llama2_tokenizer", "stable-diffusion-xl-base-1.0", "visual_tokenizer", "pretrained"})
+    if (fs::exists(dir / name, none)) return true;
+  return false;
 }
 
 // A slip is most likely in a name that lies beside others.
@@ -75,10 +82,11 @@ static void need_model_folder(const fs::path& dir) {
 }
 
 ModelPaths find_model(const ModelFlags& f) {
+  std::error_code none;
   if (is_published_name(f))
     fail_input(
-        fmt::format("{}: no such model directory; plan knows its sizes, and seedstory doctor -hf {} names its files",
-                    *f.model, kPublishedRepo));
+        fmt::format("{}: no such model directory{}; plan knows its sizes, and seedstory doctor -hf {} names its files",
+                    *f.model, fs::exists(*f.model, none) ? " (what is there holds no model)" : "", kPublishedRepo));
   ModelPaths paths;
   if (f.hf_repo)
     paths = find_hf_model(*f.hf_repo);
@@ -101,6 +109,17 @@ ModelPaths with_given_files(ModelPaths paths, const ModelFlags& f) {
   return paths;
 }
 
+// é as e. Letters that are no other letter with a mark as they are written on a keyboard without them.
+static std::string in_ascii(std::string_view text) {
+  constexpr std::pair<std::string_view, const char*> kLetters[] = {
+      {"ß", "ss"}, {"ẞ", "ss"}, {"æ", "ae"}, {"Æ", "ae"}, {"œ", "oe"}, {"Œ", "oe"}, {"ø", "o"},  {"Ø", "o"}, {"ł", "l"},
+      {"Ł", "l"},  {"đ", "d"},  {"Đ", "d"},  {"ð", "d"},  {"Ð", "d"},  {"þ", "th"}, {"Þ", "th"}, {"ı", "i"}};
+  std::string plain = in_letters_of(text, [](uint32_t code) { return code < 0x80; });
+  for (const auto& [letter, as] : kLetters)
+    for (size_t at = 0; (at = plain.find(letter, at)) != std::string::npos;) plain.replace(at, letter.size(), as);
+  return plain;
+}
+
 std::string story_folder(std::string_view text) {
   constexpr size_t kMost = 40;
   std::string words, word;
@@ -110,7 +129,9 @@ std::string story_folder(std::string_view text) {
     if (!word.empty() && !full) words += "-" + word;
     word.clear();
   };
-  for (const char c : text.substr(0, 2 * kMost)) {
+  size_t end = std::min(text.size(), 8 * kMost);
+  while (end < text.size() && (uint8_t(text[end]) & 0xc0) == 0x80) --end;  // not inside a character
+  for (const char c : in_ascii(text.substr(0, end))) {
     if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
       word += c;
     else if (c >= 'A' && c <= 'Z')

@@ -18,8 +18,10 @@ ModelPaths find_model(const ModelFlags& flags);
 // The paths with the files of single parts that flags name.
 ModelPaths with_given_files(ModelPaths paths, const ModelFlags& flags);
 
-// --model seed-story, where there is no such folder: plan knows its sizes.
+// --model seed-story, where that is no model's folder: plan knows its sizes.
 bool is_published_name(const ModelFlags& flags);
+// Ours has a model.json; the published layout is known by its folders.
+bool is_model_folder(const std::filesystem::path& dir);
 
 // The same for a program that has no flags.
 std::filesystem::path shipped_model();

@@ -61,8 +61,13 @@ ModelDir open_model_or_sizes(const StoryFlags& flags) {
   if (!is_published_name(flags) && (flags.hf_repo != kPublishedRepo || in_cache)) {
     const ModelPaths paths = find_model(flags);
     say_on_stderr(paths.note);
+    if (flags.model == kPublishedModel) say_on_stderr(fmt::format("{0}: is the folder of that name", kPublishedModel));
     return open_model(paths);
   }
+  std::error_code none;
+  if (flags.model && std::filesystem::exists(*flags.model, none))
+    say_on_stderr(
+        fmt::format("{}: what has that name here holds no model; the published sizes are taken", *flags.model));
   if (const auto given = given_model_flags(flags); given.size() > 1)
     fail_usage(
         fmt::format("{}: of {} only the sizes are here, and none of its files", given[1].first, given[0].second));
@@ -157,10 +162,10 @@ int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backen
   const WeightFormat type = parse_type(flags.type, backends.cpu_type(flags.cpu));
   const ModelDir model = open_model_or_sizes(flags);
   StoryRequest request = make_request(flags, model.config, {.captions = captions});
-  say_on_stderr(fewer_frames(flags, request));
-  say_on_stderr(other_size(model.config, request));
   if (flags.image) request.start = std::make_shared<const Image>(read_user_picture(*flags.image, Pixels::shown).image);
   const Machine machine = find_machine(flags, asked, type, backends);
+  say_on_stderr(fewer_frames(flags, request));
+  say_on_stderr(other_size(model.config, request));
   const Plan plan = make_plan(model, request, type, machine.backend.get(), machine.rates);
   const auto others = other_types(model, request, type, machine.backend.get());
   const Fit fit = fit_into(plan, machine.free_bytes);

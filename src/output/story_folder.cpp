@@ -250,10 +250,27 @@ bool is_file(const fs::path& path) {
   return fs::is_regular_file(path, none);
 }
 
+[[noreturn]] void refuse_edited(const fs::path& file) {
+  fail_input(fmt::format(
+      "{}: was changed since this story wrote it, and is not overwritten; move it away, or --force makes the "
+      "story again",
+      file.string()));
+}
+
+// Of a sheet: its pixels, so that somebody's other ones are noticed.
+std::string pixels_mark(const Image& image) {
+  const std::string_view bytes(reinterpret_cast<const char*>(image.rgb.data()), image.rgb.size());
+  return fmt::format("{:08x}", digest_of(bytes).crc32);
+}
+
 // Something is there that has a content to lose; a link that leads nowhere has none.
 bool is_there(const fs::path& path) {
   std::error_code none;
   return fs::exists(path, none);
+}
+
+void need_regular(const fs::path& path) {
+  if (is_there(path) && !is_file(path)) fail_input(path.string() + ": is not a regular file");
 }
 
 // What a link leads to; the link stays.
@@ -326,7 +343,7 @@ static std::optional<nlohmann::json> picture_data(const fs::path& path, const ch
 // Nothing: there is no story.json. Throws where it is not one of this program's.
 std::optional<StoryFolder::Stored> StoryFolder::stored() const {
   const bool is_missing = !is_there(dir_ / kStory);
-  if (!is_missing && !is_file(dir_ / kStory)) fail_input((dir_ / kStory).string() + ": is not a regular file");
+  need_regular(dir_ / kStory);
   const std::string text = is_missing ? "" : read_text_file(dir_ / kStory);
   constexpr std::string_view kBegin = "{\n \"seedstory\": ";
   const bool is_left = text.starts_with(kBegin.substr(0, text.size())) || !is_somebodys(text, kStory);
@@ -402,6 +419,13 @@ bool StoryFolder::is_foreign_page() const {
   constexpr size_t kHead = 120;  // bytes, the same in every page
   const std::string head = story_page("", {}, {}).substr(0, kHead), there = bytes_of(dir_ / kPage);
   return !there.starts_with(head.substr(0, there.size())) && is_somebodys(there, kPage);
+}
+
+// A whole page that is not what was written. What is cut off is damage.
+bool StoryFolder::is_edited_page(const Stored& stored) const {
+  const std::string there = bytes_of(dir_ / kPage);
+  return stored.page && digest_of(there) != *stored.page && !is_foreign_page() &&
+         there.find("</html>") != std::string::npos && there.find('\0') == std::string::npos;
 }
 
 void StoryFolder::refuse_stranger(const std::string& file) const {
@@ -511,7 +535,9 @@ bool StoryFolder::mend(const std::vector<StoredFrame>& frames) {
   sheets_.insert(there->sheets.begin(), there->sheets.end());
   page_ = there->page;
   own_ = {kStory, kPage};
+  need_regular(dir_ / kPage);
   if (is_foreign_page()) refuse_stranger(kPage);
+  if (is_edited_page(*there)) refuse_edited(dir_ / kPage);
   if (sheets_ != there->sheets) write_json(true);
   if (page_ && or_nothing([&] { return file_digest(dir_ / kPage) == *page_; })) return false;
   const std::string html = page(frames);
@@ -591,10 +617,8 @@ void StoryFolder::need_no_strangers(const std::set<std::string>& own) const {
     std::error_code none;
     const fs::path path = dir_ / name;
     const auto refuse = [&](const char* why) { fail_input(fmt::format("{}: {}", path.string(), why)); };
-    if (is_there(path)) {
-      if (!fs::is_regular_file(path, none)) refuse("is not a regular file");
-      if (!own.count(name)) refuse_stranger(name);
-    }
+    need_regular(path);
+    if (is_there(path) && !own.count(name)) refuse_stranger(name);
     if (!fs::is_symlink(path, none)) continue;
     const fs::path end = end_of_links(path);
     const bool is_inside = end.parent_path() == fs::canonical(dir_, none);
@@ -606,6 +630,7 @@ void StoryFolder::need_no_strangers(const std::set<std::string>& own) const {
 
 void StoryFolder::begin(bool force) {
   if (dir_.empty()) return;
+  need_regular(dir_ / kStory);
   std::optional<Stored> there;
   std::string why = "cannot be read";
   const bool is_read = or_nothing([&] {
@@ -619,13 +644,11 @@ void StoryFolder::begin(bool force) {
     fail_input(fmt::format("{}: holds another story ({} {}); --force replaces it, -o DIR goes elsewhere", dir_.string(),
                            is_read ? "its" : "whose story.json", why));
   need_no_strangers(own);
-  if (there && !force)
+  if (there && !force) {
     for (const StoredFrame& frame : there->frames)
-      if (is_edited(frame))
-        fail_input(
-            fmt::format("{}: was changed since this story wrote it, and is not overwritten; move it away, or "
-                        "--force makes the story again",
-                        (dir_ / frame.file).string()));
+      if (is_edited(frame)) refuse_edited(dir_ / frame.file);
+    if (is_edited_page(*there)) refuse_edited(dir_ / kPage);
+  }
   remove_stale_temporaries(dir_);
   // Shows that a frame has room, at its largest; gone again at once.
   AtomicFile(dir_ / kStory).write(std::string(size_t(record_.request.width * record_.request.height * 3), '\0'));
@@ -721,6 +744,8 @@ void StoryFolder::finish(bool complete) {
   // story.json first: a page that is missing because its run was killed in between is written again by the next one. A
   // stranger's that came meanwhile stays.
   const auto before = std::exchange(page_, digest_of(html));
+  // Else it would be the page of before with a digest that is not its own, as if somebody had changed it.
+  if (own_.count(kPage) && before != page_) remove_content(dir_ / kPage);
   write_json(complete && (own_.count(kPage) || !is_there(dir_ / kPage)));
   try {
     put(kPage, html);
@@ -775,7 +800,9 @@ std::string StoryFolder::write_sheet(const fs::path& file, const FileState& expe
   for (const StoredFrame& frame : frames)
     sheet.push_back({.text = frame.text, .picture = read_image(dir_ / frame.file)});
   const Sheet made = contact_sheet(sheet);
-  write_file_atomically(file, encode_png(made.image, {{kSheetKey, story_mark(record_)}}), expected, gives_up);
+  Json mark = head_json(record_);
+  mark["pixels"] = pixels_mark(made.image);
+  write_file_atomically(file, encode_png(made.image, {{kSheetKey, json_text(mark, -1, true)}}), expected, gives_up);
   return made.lacks;
 }
 
@@ -799,16 +826,34 @@ bool is_story_file(const std::string& given) {
   return name == kStory || name == kPage || is_frame_file(name);
 }
 
-std::optional<std::string> read_frame_json(const fs::path& png) {
+static std::optional<std::string> png_text(const fs::path& png, const char* wanted) {
   for (const auto& [key, text] : read_png_text(png))
-    if (key == kPngKey) return text;
+    if (key == wanted) return text;
   return std::nullopt;
+}
+
+std::optional<std::string> read_frame_json(const fs::path& png) {
+  return png_text(png, kPngKey);
+}
+
+std::optional<std::string> read_sheet_json(const fs::path& png) {
+  return png_text(png, kSheetKey);
+}
+
+void need_unedited_sheet(const fs::path& file) {
+  const bool is_edited = or_nothing([&] {
+    const auto text = read_sheet_json(file);
+    if (!text) return false;
+    const nlohmann::json mark = parse_json(*text, file.string(), 8);
+    return mark.contains("pixels") && mark["pixels"] != pixels_mark(read_image(file));
+  });
+  if (is_edited) refuse_edited(file);
 }
 
 std::string read_story_json(const fs::path& file_or_dir) {
   const bool is_dir = fs::is_directory(file_or_dir);
   const fs::path file = is_dir ? file_or_dir / kStory : file_or_dir;
-  if (is_dir && is_there(file) && !is_file(file)) fail_input(file.string() + ": is not a regular file");
+  if (is_dir) need_regular(file);
   return read_text_file(file);
 }
 

@@ -111,6 +111,7 @@ class StoryFolder {
   bool is_one(const Stored& stored, const nlohmann::json& story) const;
   bool is_foreign(const Stored& stored, const std::string& file, const char* key) const;
   bool is_edited(const StoredFrame& frame) const;
+  bool is_edited_page(const Stored& stored) const;
   bool is_foreign_page() const;
   [[noreturn]] void refuse_stranger(const std::string& file) const;
   bool is_of(const nlohmann::json& story, const StoredFrame& frame) const;
@@ -146,8 +147,13 @@ class StoryFolder {
 // systems they are one.
 bool is_story_file(const std::string& name);
 
-// Of a frame's file: the text under "seedstory", or nothing. Of a folder or story.json: its text.
+// ErrorKind::input where a sheet has other pixels than this program wrote: somebody went on working with it.
+void need_unedited_sheet(const std::filesystem::path& file);
+
+// What a frame's file says of itself, and what a contact sheet says of its story; nothing: it is none. Of a folder or
+// story.json: its text.
 std::optional<std::string> read_frame_json(const std::filesystem::path& png);
+std::optional<std::string> read_sheet_json(const std::filesystem::path& png);
 std::string read_story_json(const std::filesystem::path& file_or_dir);
 
 // What story.json says before its frames. As one line of ASCII in a file that the story makes beside its folder.

@@ -48,12 +48,13 @@ StoryRun::End StoryRun::run(const std::function<std::unique_ptr<Backend>()>& mak
       write_sheet(*frames);
       return End::kept;
     }
-  listener_.on_begin();
+  const std::unique_ptr<Backend> backend = make_backend();
   hold_trace();
-  if (!options_.force)
-    for (const std::string& what : folder_->damage()) listener_.on_warning(what + "; it is made again");
+  const std::vector<std::string> damage = options_.force ? std::vector<std::string>() : folder_->damage();
   folder_->begin(options_.force);
-  return make(make_backend);
+  listener_.on_begin();
+  for (const std::string& what : damage) listener_.on_warning(what + "; it is made again");
+  return make(*backend);
 }
 
 // Made and locked.
@@ -85,6 +86,7 @@ void StoryRun::hold_sheet() {
     folder_->take_sheet(*name, options_.force);
   else if (!options_.force && has_content(file) && !folder_->is_sheet(file))
     refuse_other(file, "--sheet");
+  if (!options_.force) need_unedited_sheet(file);
   sheet_.emplace(file);
   sheet_before_ = file_state(file);
 }
@@ -101,11 +103,10 @@ void StoryRun::hold_trace() {
   trace_.emplace(*options_.trace);
 }
 
-StoryRun::End StoryRun::make(const std::function<std::unique_ptr<Backend>()>& make_backend) {
-  const std::unique_ptr<Backend> backend = make_backend();
-  listener_.on_start(*folder_, backend->name());
-  const bool staged = needs_stages(*backend);
-  Engine engine(*backend, model_, {.weight_format = options_.weight_format, .staged = staged});
+StoryRun::End StoryRun::make(Backend& backend) {
+  listener_.on_start(*folder_, backend.name());
+  const bool staged = needs_stages(backend);
+  Engine engine(backend, model_, {.weight_format = options_.weight_format, .staged = staged});
   check_size(engine.config, request_);
   listener_.on_loaded();
 

@@ -71,7 +71,7 @@ class StoryRun {
   void claim_folder();
   void hold_sheet();
   void hold_trace();
-  End make(const std::function<std::unique_ptr<Backend>()>& make_backend);
+  End make(Backend& backend);
   bool needs_stages(const Backend& backend);
   void tell_and_paint(Engine& engine, Trace* traced);
   void tell_then_paint(Engine& engine, Trace* traced);

@@ -228,6 +228,35 @@ TEST_CASE("inspect tells a person and a program what a frame is") {
   CHECK_THAT(story.out, Catch::StartsWith("out: a story, 3 frames\n") && Catch::Contains("\n002.png    "));
 }
 
+TEST_CASE("inspect of a contact sheet says of which story it is") {
+  const Workdir desk;
+  REQUIRE(desk.generate("-p 'The fox.' --seed 7 -o out --sheet").code == 0);
+  const Run run = desk.shell("seedstory inspect out/sheet.png");
+  CHECK(run.code == 0);
+  CHECK(run.err.empty());
+  CHECK_THAT(run.out,
+             Catch::StartsWith("out/sheet.png: the contact sheet of a story\ntext       The fox.\nseed       7\n"
+                               "made by    seedstory 0.1.0, generate, model tiny\n"));
+  const std::string command = desk.shell("seedstory inspect --command out/sheet.png").out;
+  CHECK(command == desk.shell("seedstory inspect --command out").out);
+  CHECK_THAT(run.out, Catch::EndsWith("\nThe same story again, the same frames, in again/:\n\n" + command));
+  const auto json = nlohmann::json::parse(desk.shell("seedstory inspect --json out/sheet.png").out);
+  CHECK(json["story"]["request"]["prompt"] == "The fox.");
+  CHECK(json["remake"].get<std::string>() + "\n" == command);
+  desk.write("captions.json", R"(["The first.", "The last."])");
+  REQUIRE(desk.shell("seedstory visualize --model model --captions captions.json --sheet ./two.png -o two").code == 0);
+  CHECK_THAT(desk.shell("seedstory inspect two.png").out, Catch::Contains("\ntext       The first.\n"));
+  // A stranger's word for it.
+  for (const char* mark : {R"({"seedstory": 1})", "junk", R"({"seedstory": 1, "request": {"captions": []}})"}) {
+    INFO(mark);
+    desk.write("other.png", encode_png({.width = 1, .height = 1, .rgb = {1, 2, 3}}, {{"seedstory-sheet", mark}}));
+    const Run other = desk.shell("seedstory inspect other.png");
+    CHECK(other.code == 3);
+    CHECK_THAT(other.err, Catch::StartsWith("seedstory: "));
+    CHECK(std::count(other.err.begin(), other.err.end(), '\n') == 1);
+  }
+}
+
 TEST_CASE("inspect says what the command of a frame that was moved would miss") {
   const Workdir desk;
   desk.write("start.png", encode_png({.width = 3, .height = 2, .rgb = std::vector<uint8_t>(18)}));

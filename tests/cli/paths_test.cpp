@@ -232,7 +232,6 @@ TEST_CASE("What is missing or damaged of a finished story is made again, and not
        "json.dump(s, open(\"out/story.json\", \"w\"))'",
        "out/story.json was changed: 001.png is not in it"},
       {"echo junk >>out/001.png", "out/001.png is damaged; it is made again\n"},
-      {"echo ' ' >>out/story.html", "out/story.html was missing or damaged; it is written again\n"},
   };
   for (const auto& [damage, message] : cases) {
     INFO(damage);
@@ -274,6 +273,85 @@ TEST_CASE("A frame that somebody changed is named and kept") {
   CHECK(desk.generate("-p fox -o out").code == 0);
 }
 
+TEST_CASE("A page or a sheet that somebody changed is named and kept") {
+  const Workdir desk;
+  REQUIRE(desk.generate("-p fox -n 2 -o out --sheet").code == 0);
+  REQUIRE(desk.shell("mkdir sheets; cp -r out whole").code == 0);
+  const auto change_sheet = [&](const std::string& file) {
+    Image other = read_image(desk / file);
+    other.rgb[0] ^= 1;
+    desk.write(file, encode_png(other, read_png_text(desk / file)));
+  };
+  const auto expect_kept = [&](const std::string& ask, const std::string& file) {
+    INFO(ask);
+    const std::string changed = desk.read(file);
+    const Run run = desk.generate("-p fox " + ask);
+    CHECK(run.code == 3);
+    CHECK(run.out.empty());
+    CHECK(run.err == "seedstory: " + file +
+                         ": was changed since this story wrote it, and is not overwritten; move it away, or --force "
+                         "makes the story again\n");
+    CHECK((desk.read(file) == changed));
+  };
+  REQUIRE(desk.shell("sed -i 's/The fox/The vixen/;s/the fox/the vixen/' out/story.html").code == 0);
+  expect_kept("-n 2 -o out", "out/story.html");
+  REQUIRE(desk.shell("rm out/001.png").code == 0);
+  expect_kept("-n 2 -o out", "out/story.html");
+  CHECK(!fs::exists(desk / "out/001.png"));
+  REQUIRE(desk.shell("mv out/story.html mine.html").code == 0);
+  CHECK(desk.generate("-p fox -n 2 -o out").code == 0);
+  desk.expect_equal_folders("whole", "out");
+  REQUIRE(desk.shell("echo '<!-- mine -->' >>out/story.html").code == 0);
+  expect_kept("-n 2 -o out", "out/story.html");
+  CHECK(desk.generate("-p fox -n 2 -o out --force --sheet").code == 0);
+  desk.expect_equal_folders("whole", "out");
+  change_sheet("out/sheet.png");
+  expect_kept("-n 2 -o out --sheet", "out/sheet.png");
+  CHECK(desk.generate("-p fox -n 2 -o out").code == 0);  // which writes no sheet
+  CHECK(desk.generate("-p fox -n 2 -o out --sheet --force").code == 0);
+  desk.expect_equal_folders("whole", "out");
+  REQUIRE(desk.generate("-p fox -n 2 -o out --sheet sheets/all.png").code == 0);
+  change_sheet("sheets/all.png");
+  expect_kept("-n 2 -o out --sheet sheets/all.png", "sheets/all.png");
+}
+
+TEST_CASE("What is in a frame's place and no file is said before anything else") {
+  const Workdir desk;
+  REQUIRE(desk.generate("-p fox -o whole").code == 0);
+  for (const std::string name : {"001.png", "story.html", "story.json"}) {
+    INFO(name);
+    REQUIRE(desk.shell("rm -rf out; cp -r whole out; rm out/" + name + "; mkdir out/" + name).code == 0);
+    const Run run = desk.generate("-p fox -o out");
+    CHECK(run.code == 3);
+    CHECK(run.err == "seedstory: out/" + name + ": is not a regular file\n");
+    CHECK(run.out.empty());
+    CHECK(desk.files("out") == desk.files("whole"));
+  }
+}
+
+TEST_CASE("The place of a sheet behind a link is looked at before anything is painted") {
+  const Workdir desk;
+  REQUIRE(desk.shell("mkdir there; ln -s nowhere/s.png dangling.png; ln -s there/s.png new.png; ln -s dangling.png "
+                     "twice.png; ln -s $PWD/gone/s.png absolute.png")
+              .code == 0);
+  for (const std::string sheet : {"./dangling.png", "./twice.png", "./absolute.png", "nowhere/s.png"})
+    for (const std::string flag : {"--sheet ", "--trace ", "--log-file "}) {
+      INFO(flag << sheet);
+      const Run run = desk.generate("-p fox -o out " + flag + sheet);
+      CHECK(run.code == 3);
+      CHECK(run.err == "seedstory: " + sheet + ": cannot be written: no such folder\n");
+      CHECK(run.out.empty());
+      CHECK(!fs::exists(desk / "out"));
+    }
+  CHECK(desk.generate("-p fox -n 1 -o out --sheet ./new.png").code == 0);
+  CHECK(fs::exists(desk / "there/s.png"));
+  // A link in the story's own folder.
+  REQUIRE(desk.shell("mkdir own; ln -s nowhere/s.png own/sheet.png").code == 0);
+  const Run run = desk.generate("-p fox -o own --sheet");
+  CHECK(run.code == 3);
+  CHECK(run.err == "seedstory: own/sheet.png: cannot be written: no such folder\n");
+}
+
 TEST_CASE("A folder that the program names is numbered where another story has the name") {
   const Workdir desk;
   const auto prompt = [&](const std::string& folder) { return desk.json(folder + "/story.json")["request"]["prompt"]; };
@@ -287,6 +365,14 @@ TEST_CASE("A folder that the program names is numbered where another story has t
   CHECK(desk.generate("-p '猫'").code == 0);
   CHECK(prompt("story") == "狐");
   CHECK(prompt("story-2") == "猫");
+  for (const auto& [text, folder] :
+       {std::pair("Un \u00e9t\u00e9 \u00e0 Paris.", "story-un-ete-a-paris"),
+        {"Die Stra\u00dfe im Sch\u00f6nen \u0141\u00f3d\u017a", "story-die-strasse-im-schonen-lodz"},
+        {"Ce\u0301line, l'\u0153uf", "story-celine-loeuf"},
+        {"\u0411\u0435\u043b\u0430\u044f fox", "story-fox"}}) {
+    CHECK(desk.generate("-n 1 -p " + quoted(text)).code == 0);
+    CHECK(prompt(folder) == text);
+  }
   REQUIRE(desk.shell("mkdir story-lantern; echo mine >story-lantern/001.png; echo mine >story-lantern-2").code == 0);
   CHECK(desk.generate("-p lantern").code == 0);
   CHECK(desk.read("story-lantern/001.png") == "mine\n");

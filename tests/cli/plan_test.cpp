@@ -149,6 +149,19 @@ TEST_CASE("plan knows the published sizes without a file", "[cli]") {
   CHECK(told.err ==
         "seedstory: seed-story: no such model directory; plan knows its sizes, and seedstory doctor -hf "
         "TencentARC/SEED-Story names its files\n");
+  // A folder of that name counts where it is a model.
+  REQUIRE(desk.shell("mkdir seed-story; echo mine >seed-story/notes").code == 0);
+  const Run other = desk.shell("seedstory plan --model seed-story --memory 80");
+  CHECK(other.code == 0);
+  CHECK(other.err == "seed-story: what has that name here holds no model; the published sizes are taken\n");
+  CHECK_THAT(other.out, Catch::StartsWith("seed-story (the published sizes; no file was read) in "));
+  CHECK_THAT(desk.shell("seedstory generate --model seed-story -p x").err,
+             Catch::StartsWith("seedstory: seed-story: no such model directory (what is there holds no model); plan "));
+  REQUIRE(desk.shell("rm -r seed-story; cp -r model seed-story").code == 0);
+  const Run own = desk.shell("seedstory plan --model seed-story");
+  CHECK(own.err == "seed-story: is the folder of that name\n");
+  CHECK_THAT(own.out, Catch::StartsWith("tiny in "));
+  CHECK(desk.shell("seedstory plan --model ./seed-story").err.empty());
 }
 
 TEST_CASE("A card is known by all its names", "[cli]") {
