@@ -112,6 +112,17 @@ std::string joined(Words::const_iterator begin, Words::const_iterator end) {
 
 [[noreturn]] void refuse_command(const Words& words, const CommandDoc& program) {
   const std::string& word = words[0];
+  const std::string meant = nearest(word, names_of_commands(program));
+  const CommandDoc& command = *find_command(program, meant.empty() ? "generate" : meant);
+  for (const std::string& given : words) {
+    const std::string flag = flag_of(given);
+    if (given == "--") break;
+    if (!given.starts_with("--") || find_flag(command, flag)) continue;
+    if (const std::string near = nearest(flag, names_of_flags(command)); !near.empty())
+      fail_usage(
+          fmt::format("there is no command {}, and {} has no flag {}; did you mean {} {}? (see seedstory --help)", word,
+                      command.name, flag, command.name, near));
+  }
   std::string help = did_you_mean(word, names_of_commands(program));
   const std::string text = joined(words.begin(), words.end());
   std::error_code none;

@@ -32,10 +32,6 @@ void open_early_log(const std::vector<std::string>& words, Terminal& terminal) {
   if (words.size() < 2 || !tells_a_story(words[1])) return;
   const std::string file = named_log(words);
   if (file.empty() || is_story_file(end_of_links(file).filename().string())) return;
-  if (has_content(file)) {
-    const MappedFile log(file);
-    if (!is_log({reinterpret_cast<const char*>(log.bytes().data()), log.bytes().size()})) return;
-  }
   terminal.open_log(file);
 }
 

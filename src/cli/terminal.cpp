@@ -141,6 +141,11 @@ void Terminal::open_events(int64_t fd) {
 }
 
 void Terminal::open_log(const std::string& path) {
+  if (has_content(path)) {
+    const MappedFile log(path);
+    if (!is_log({reinterpret_cast<const char*>(log.bytes().data()), log.bytes().size()}))
+      fail_input(fmt::format("--log-file {}: is not a log of this program, and nothing is appended to it", path));
+  }
   log_fd_ = open_to_append(path);
   log_.open(log_fd_);
 }

@@ -16,6 +16,13 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr const char* kPages = "a blank line ends a page";
+
+struct Captions {
+  std::vector<std::string> texts;
+  int64_t lines = 0;  // of a text file, without the blank ones
+};
+
 // A story as text may begin with [ as well: in JSON no letter follows that.
 bool is_json(const std::string& path, std::string_view text) {
   const size_t first = text.find_first_not_of(" \t\r\n");
@@ -24,24 +31,25 @@ bool is_json(const std::string& path, std::string_view text) {
   return text[first] == '[' && (second == std::string_view::npos || !std::isalpha(uint8_t(text[second])));
 }
 
-std::vector<std::string> from_json(const std::string& text, const std::string& name) {
+Captions from_json(const std::string& text, const std::string& name) {
   const Json json = parse_json(text, name, 8);
   if (!json.is_array())
     fail_input(fmt::format("{}: an array of texts was expected, [\"first page\", \"second page\"], and {} {} came",
                            name, json.is_object() || json.is_array() ? "an" : "a", json.type_name()));
-  std::vector<std::string> captions;
+  Captions captions;
   for (const Json& item : json) {
     const Json& text = item.is_object() && item.contains("text") ? item["text"] : item;
     if (!text.is_string())
-      fail_input(fmt::format("{}: item {} is not a string, nor an object with a \"text\"", name, captions.size()));
-    captions.push_back(text);
+      fail_input(
+          fmt::format("{}: item {} is not a string, nor an object with a \"text\"", name, captions.texts.size()));
+    captions.texts.push_back(text);
   }
   return captions;
 }
 
 // A paragraph a page: what stands between blank lines, its own lines joined.
-std::vector<std::string> from_text(std::string_view text) {
-  std::vector<std::string> captions;
+Captions from_text(std::string_view text) {
+  Captions captions;
   bool inside = false;
   while (!text.empty()) {
     const size_t length = std::min(text.find_first_of("\r\n"), text.size());
@@ -53,20 +61,21 @@ std::vector<std::string> from_text(std::string_view text) {
       inside = false;
       continue;
     }
-    if (!inside) captions.emplace_back();
-    if (inside) captions.back() += ' ';
-    captions.back() += line;
+    if (!inside) captions.texts.emplace_back();
+    if (inside) captions.texts.back() += ' ';
+    captions.texts.back() += line;
+    ++captions.lines;
     inside = true;
   }
   return captions;
 }
 
-std::vector<std::string> read_captions(const std::string& path) {
+Captions read_captions(const std::string& path) {
   const std::string name = user_text_name(path), text = read_user_text(path);
   if (is_blank(text)) fail_input(name + ": is empty");
-  std::vector<std::string> captions = is_json(path, text) ? from_json(text, name) : from_text(text);
-  for (size_t i = 0; i < captions.size(); ++i)
-    if (const std::string wrong = wrong_in_text(captions[i]); !wrong.empty())
+  Captions captions = is_json(path, text) ? from_json(text, name) : from_text(text);
+  for (size_t i = 0; i < captions.texts.size(); ++i)
+    if (const std::string wrong = wrong_in_text(captions.texts[i]); !wrong.empty())
       fail_input(fmt::format("{}: item {} {}", name, i, wrong));
   return captions;
 }
@@ -75,11 +84,13 @@ std::vector<std::string> read_captions(const std::string& path) {
 
 int visualize(const StoryFlags& flags, const Backends& backends, Terminal& terminal) {
   need_one_stdin(flags.image, "--captions", flags.captions);
-  const std::vector<std::string> captions = read_captions(*flags.captions);
+  const auto [captions, lines] = read_captions(*flags.captions);
   const size_t given = flags.image ? 1 : 0;  // the start picture has one of them
   if (captions.size() <= given)
-    fail_input(fmt::format("{}: {}; nothing is left to paint", user_text_name(*flags.captions),
-                           counted(int64_t(captions.size()), "caption")));
+    fail_input(fmt::format("{}: {}; nothing is left to paint{}", user_text_name(*flags.captions),
+                           counted(int64_t(captions.size()), "caption"), lines > 1 ? std::string("; ") + kPages : ""));
+  if (captions.size() == 1 && lines > 1)
+    terminal.say(fmt::format("{}: its {} lines are one page; {}", user_text_name(*flags.captions), lines, kPages));
   if (flags.dry_run) return plan(flags, {}, backends, captions);
   return tell(flags, {.command = "visualize", .captions = captions}, backends, terminal);
 }

@@ -33,7 +33,7 @@ constexpr Range kRanges[] = {
     {0x1680, 0x1680, " "},    // ogham space mark
     {0x180e, 0x180e, ""},     // Mongolian vowel separator
     {0x2000, 0x200a, " "},    // spaces by width
-    {0x200b, 0x200b, ""},     // zero width space, which copies leave inside words
+    {0x200b, 0x200b, " "},    // zero width space: where words part that are written without one
     {0x200e, 0x200f, ""},     // marks of direction
     {0x2010, 0x2015, "-"},    // hyphens and dashes
     {0x2018, 0x201b, "'"},    // single quotes

@@ -101,6 +101,16 @@ TEST_CASE("A slip in a command, a flag or a value is answered with what was mean
     const char *line, *message;
   } cases[] = {
       {"genrate -p x", "there is no command genrate; did you mean generate? (see seedstory --help)"},
+      {"x --promt 'A fox.'",
+       "there is no command x, and generate has no flag --promt; did you mean generate --prompt? (see seedstory "
+       "--help)"},
+      {"plam --crad a40",
+       "there is no command plam, and plan has no flag --crad; did you mean plan --card? (see "
+       "seedstory --help)"},
+      {"genrate -p x --steps=3 --widht=3",
+       "there is no command genrate, and generate has no flag --widht; did you mean generate --width? (see seedstory "
+       "--help)"},
+      {"genrate --lantern", "there is no command genrate; did you mean generate? (see seedstory --help)"},
       {"help foo",
        "there is no command foo; expected one of generate, visualize, inspect, plan, doctor, bench, version, "
        "completion, man, help (see seedstory --help)"},
@@ -425,9 +435,18 @@ TEST_CASE("version --json names the build and its backends") {
 
 TEST_CASE("A device that is not there is exit 4, never a slower answer") {
   const Workdir desk;
-  const Run run = desk.generate("-p x --device cuda:99 -o out");
-  CHECK(run.code == 4);
-  CHECK_THAT(run.err, Catch::Contains("seedstory: "));
+  // The error alone: not what this story would be, which will not be told.
+  REQUIRE(desk.generate("-p fox -o there").code == 0);
+  for (const char* flags : {"generate -p hippopotamus -o out", "generate -p hippopotamus -W 64 -H 64",
+                            "generate -p hippopotamus --top-k 3 -o there --force",
+                            "generate -p hippopotamus -W 64 -H 64 --dry-run", "plan -W 64 -H 64"}) {
+    INFO(flags);
+    const Run run = desk.shell("seedstory " + std::string(flags) + " --model model --device cuda:99");
+    CHECK(run.code == 4);
+    CHECK_THAT(run.err, Catch::StartsWith("seedstory: "));
+    CHECK(std::count(run.err.begin(), run.err.end(), '\n') == 1);
+  }
+  CHECK(desk.files("there").size() == 5);
 }
 
 TEST_CASE("The flag --cpu takes instructions that the processor has") {
@@ -498,7 +517,7 @@ TEST_CASE("A prompt or captions typed otherwise are the same story in the same f
   REQUIRE(ask(typed[0], "-o out").code == 0);
   for (const std::string& text : typed) {
     INFO(text);
-    CHECK_THAT(ask(text, "").err, Catch::StartsWith("story-the-foxs-red-caf-in-the-snow holds this story already"));
+    CHECK_THAT(ask(text, "").err, Catch::StartsWith("story-the-foxs-red-cafe-in-the-snow holds this story already"));
     CHECK_THAT(ask(text, "-o out").err, Catch::StartsWith("out holds this story already"));
     CHECK_THAT(ask(text, "-n 2 -o out --force").err, Catch::Contains("story -> out"));
     desk.write("prompt.txt", typed[0]);

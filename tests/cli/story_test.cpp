@@ -254,6 +254,25 @@ TEST_CASE("visualize paints a caption a frame, and the first belongs to a start 
   CHECK(desk.json("two/story.json")["frames"].size() == 2);
 }
 
+TEST_CASE("A text file of many lines and no blank one is one page, and that is said") {
+  const Workdir desk;
+  const std::string visualize = "seedstory visualize --model model --captions ";
+  const std::string said = "lines.txt: its 3 lines are one page; a blank line ends a page\n";
+  desk.write("lines.txt", "The fox.\nThe lantern.\nThe end.\n");
+  desk.write("pages.txt", "The fox,\nagain.\n\nThe end.\n");
+  desk.write("line.txt", "\nThe fox.\n\n");
+  desk.write("one.json", "[\n\"The fox.\"\n]\n");
+  desk.write("start.png", encode_png(picture(32, 32)));
+  CHECK_THAT(desk.shell(visualize + "lines.txt -o lines").err, Catch::StartsWith(said));
+  CHECK(desk.files("lines").size() == 3);
+  CHECK_THAT(desk.shell(visualize + "lines.txt --dry-run").err, Catch::StartsWith(said));
+  CHECK_THAT(desk.shell(visualize + "lines.txt -q -o quiet").err, !Catch::Contains("one page"));
+  for (const std::string file : {"pages.txt", "line.txt", "one.json"})
+    CHECK_THAT(desk.shell(visualize + file + " -o " + file + ".out").err, !Catch::Contains("one page"));
+  CHECK(desk.shell(visualize + "lines.txt -i start.png -o out").err ==
+        "seedstory: lines.txt: 1 caption; nothing is left to paint; a blank line ends a page\n");
+}
+
 TEST_CASE("A frame carries A1111's parameters and the whole request") {
   const Workdir desk;
   REQUIRE(desk.generate("-p 'The fox' --seed 5 --seed-per-frame -o out").code == 0);

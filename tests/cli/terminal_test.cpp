@@ -225,6 +225,18 @@ TEST_CASE("An error of the command line is in the log as well, and in no file th
   CHECK(desk.shell("seedstory 'A fox' --steps 0 --log-file text; test -s text").code == 0);
   CHECK(desk.shell("SEEDSTORY_LOG_FILE=none seedstory generate --no-settings -p fox --steps 0; test ! -e none").code ==
         0);
+  // Nor where nothing else is wrong.
+  desk.write("mine.txt", "2026 was a year\n");
+  const Run refused = desk.generate("-p fox -o out --log-file mine.txt");
+  CHECK(refused.code == 3);
+  CHECK(refused.err == "seedstory: --log-file mine.txt: is not a log of this program, and nothing is appended to it\n");
+  CHECK(desk.read("mine.txt") == "2026 was a year\n");
+  CHECK(!std::filesystem::exists(desk / "out"));
+  CHECK(desk.shell("SEEDSTORY_LOG_FILE=mine.txt seedstory plan --model model").code == 3);
+  desk.write("empty.txt", "");
+  CHECK(desk.generate("-p fox -o out --log-file empty.txt").code == 0);
+  CHECK(desk.generate("-p fox -o out --log-file /dev/null").code == 0);
+  REQUIRE(desk.shell("rm -r out empty.txt").code == 0);
   // A file of another kind, one of the story's, a command that has no log.
   desk.write("mine.txt", "mine\n");
   for (const char* line :

@@ -17,13 +17,14 @@ TEST_CASE("The same text is the same text however it was typed", "[text]") {
       {"and then\u2026", "and then..."},
       {"a\u00a0little\u2009fox\u3000runs\u202f!", "a little fox runs !"},
       {"\ufeffa fo\u00adx\u200b ru\u2060ns\u200d", "a fox runs"},
+      {"a\u200bfox \u200b runs\u200b.", "a fox runs ."},
       {"A \x01"
        "f\x1box\x7f ru\u009bns\fby\v.",
        "A fox runs by ."},
       {"\u202ea fox\u202c \u2066runs\u2069\u200e", "a fox runs"},
       {"cafe\u0301", "caf\u00e9"},
       {"\u212bngstro\u0308m", "\u00c5ngstr\u00f6m"},
-      {"e\u200b\u0301", "\u00e9"},
+      {"e\u00ad\u0301", "\u00e9"},
       {"\u1112\u1161\u11ab", "\ud55c"},
       {"\u0646\u200c\u0646", "\u0646\u200c\u0646"},                  // Persian: the joiner is seen
       {"\U0001F468\u200d\U0001F469", "\U0001F468\u200d\U0001F469"},  // and in a family
