@@ -165,3 +165,53 @@ TEST_CASE("Another shell is refused by name") {
   CHECK(run.code == 2);
   CHECK(run.err == "seedstory: completion tcsh: expected bash, zsh or fish\n");
 }
+
+namespace {
+
+// The literals of each call of fail(), fail_input(), ... in a source file, joined.
+std::vector<std::string> messages_in(const std::string& source) {
+  std::vector<std::string> messages;
+  const std::regex call(R"(\bfail(_input|_usage|_resource)?\()");
+  for (std::sregex_iterator it(source.begin(), source.end(), call), end; it != end; ++it) {
+    std::string message;
+    bool inside = false;
+    int depth = 1;
+    for (size_t at = size_t(it->position() + it->length()); depth > 0 && at < source.size(); ++at) {
+      const char c = source[at];
+      if (c == '"')
+        inside = !inside;
+      else if (inside)
+        message += c == '\\' ? source[++at] : c;
+      else
+        depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    }
+    messages.push_back(message);
+  }
+  return messages;
+}
+
+}  // namespace
+
+TEST_CASE("A refusal says what to do, or docs/troubleshooting.md does") {
+  const std::filesystem::path root = SEEDSTORY_SOURCE_DIR;
+  const std::string docs =
+      std::regex_replace(read_text_file(root / "docs/troubleshooting.md"), std::regex("\\s+"), " ");
+  std::vector<std::string> quotes;
+  const std::regex quoted_text("`([^`]+)`"), gap(R"([ :;,]*\.\.\.[ :;,]*)");
+  for (std::sregex_iterator it(docs.begin(), docs.end(), quoted_text), end; it != end; ++it) {
+    const std::string quote = (*it)[1];
+    for (std::sregex_token_iterator part(quote.begin(), quote.end(), gap, -1), none; part != none; ++part)
+      if (part->length() > 5) quotes.push_back(*part);
+  }
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(root / "src/cli"))
+    for (const std::string& message : messages_in(read_text_file(entry.path()))) {
+      const auto has = [&](const std::string& words) { return message.find(words) != std::string::npos; };
+      if (std::count_if(message.begin(), message.end(), [](char c) { return c >= 'a' && c <= 'z'; }) < 8) continue;
+      ++count;
+      if (has("expected ") || has("; ") || has("(see ")) continue;
+      INFO(entry.path().filename() << ": " << message);
+      CHECK(std::any_of(quotes.begin(), quotes.end(), has));
+    }
+  CHECK(count > 60);
+}
