@@ -134,7 +134,8 @@ Target find_target(const fs::path& path) {
     if ((flags & O_ACCMODE) == O_RDONLY) fail_write(path, EACCES);
     return target;
   }
-  if (!target.path.has_filename()) fail_write(path, EISDIR);
+  std::error_code none;
+  if (!target.path.has_filename()) fail_write(path, fs::exists(target.path, none) ? EISDIR : ENOENT);
   target.exists = ::stat(target.path.c_str(), &target.info) == 0;
   if (!target.exists && errno != ENOENT) fail_write(path, errno);
   if (target.exists && S_ISDIR(target.info.st_mode)) fail_write(path, EISDIR);

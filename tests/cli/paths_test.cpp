@@ -332,10 +332,11 @@ TEST_CASE("What is in a frame's place and no file is said before anything else")
 TEST_CASE("The place of a sheet behind a link is looked at before anything is painted") {
   const Workdir desk;
   REQUIRE(desk.shell("mkdir there; ln -s nowhere/s.png dangling.png; ln -s there/s.png new.png; ln -s dangling.png "
-                     "twice.png; ln -s $PWD/gone/s.png absolute.png")
+                     "twice.png; ln -s $PWD/gone/s.png absolute.png; ln -s nowhere/ folder.png")
               .code == 0);
-  for (const std::string sheet : {"./dangling.png", "./twice.png", "./absolute.png", "nowhere/s.png"})
+  for (const std::string sheet : {"./dangling.png", "./twice.png", "./absolute.png", "./folder.png", "nowhere/s.png"})
     for (const std::string flag : {"--sheet ", "--trace ", "--log-file "}) {
+      if (sheet == "./folder.png" && flag == "--log-file ") continue;  // open(2) itself takes it for a folder
       INFO(flag << sheet);
       const Run run = desk.generate("-p fox -o out " + flag + sheet);
       CHECK(run.code == 3);
