@@ -8,8 +8,9 @@
 namespace seedstory {
 
 // Rounds rows (n, k) or (n, k, kh, kw) of f32, which lie as `to` has them, into host memory: values, and scales where
-// the format has blocks. To the nearest; q8 by the largest size in a block over 127, q4 as llama.cpp's Q4_0 by the
-// number of the largest size over -8. Scales are f16, and numbers are divided by what is left of them there.
+// the format has blocks. To the nearest, half to even; q8 by the largest size in a block over 127, q4 as llama.cpp's
+// Q4_0 by the number of the largest size over -8. Scales are f16, and numbers are divided by what is left of them
+// there.
 //
 // Returns what the format cannot hold, empty if nothing: "a number that is not finite", "100000, more than f16 holds".
 std::string round_weight(const float* numbers, const Weight& to);

@@ -58,6 +58,22 @@ TEST_CASE("Blocks are rounded as Q8_0 and Q4_0 are", "[model]") {
   CHECK(q8.integer(1) == -127);
   CHECK(q8.integer(0) == 32);
 
+  INFO("half a step goes to the even integer");
+  std::vector<float> halves(32);
+  halves[0] = -8, halves[1] = 0.5f, halves[2] = 1.5f, halves[3] = -2.5f;
+  const Rounded even(WeightFormat::q4, {1, 32}, halves);
+  CHECK(even.scale(0) == 1.0f);
+  for (const auto& [i, expected] : std::vector<std::pair<int, int>>{{1, 0}, {2, 2}, {3, -2}})
+    CHECK(even.integer(i) == expected);
+
+  INFO("a scale that f16 holds with one bit: what is larger than 127 of them is 127");
+  std::vector<float> small(32);
+  small[0] = 127 * 0x1.6p-24f, small[1] = -small[0], small[2] = 0x1p-24f;
+  const Rounded least(WeightFormat::q8, {1, 32}, small);
+  CHECK(least.scale(0) == 0x1p-24f);
+  for (const auto& [i, expected] : std::vector<std::pair<int, int>>{{0, 127}, {1, -127}, {2, 1}})
+    CHECK(least.integer(i) == expected);
+
   INFO("a block of zeros, and one that is too small for a scale");
   numbers.assign(64, 0);
   numbers[40] = 1e-9f;
