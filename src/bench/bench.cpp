@@ -76,7 +76,7 @@ class Bench {
         model_(model),
         limits_(limits),
         options_(options),
-        dry_engine_(recording_, model, {.weight_format = options.weight_format}) {
+        dry_engine_(recording_, model, {.types = options.weight_format}) {
     Stages(dry_engine_, [](const std::string&) { return true; }).run(listing_);
   }
 
@@ -168,7 +168,7 @@ class Bench {
     for (const auto& [stage, ops] : listing_.stages)
       if (wanted(stage)) shown.push_back(describe_entry(stage, ops));
     if (shown.empty()) return shown;
-    Engine engine(backend_, model_, {.weight_format = options_.weight_format});
+    Engine engine(backend_, model_, {.types = options_.weight_format});
     Stages stages(engine, [this](const std::string& stage) { return wanted(stage); });
     Timing warm(backend_), timing(backend_);
     if (options_.repeat > 1) stages.run(warm);

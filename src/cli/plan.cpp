@@ -131,7 +131,7 @@ std::string verdict(Fit fit, WeightFormat type, const std::vector<std::pair<Weig
 // "vit conv1.weight", "vae": what q8 and q4 leave alone.
 std::vector<std::string> stays_f16() {
   std::vector<std::string> names;
-  for (const auto& row : kStaysF16)
+  for (const auto& row : kStays16)
     names.push_back(*row.name == 0 ? row.part : fmt::format("{} {}", row.part, row.name));
   return names;
 }

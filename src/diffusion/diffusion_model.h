@@ -15,6 +15,7 @@ namespace seedstory {
 struct DiffusionModel {
   Backend& backend;
   const ModelConfig& config;
+  DType activations, vae_activations;
   std::unique_ptr<Adapter> adapter;
   std::unique_ptr<Unet> unet;
   std::unique_ptr<VaeDecoder> vae;

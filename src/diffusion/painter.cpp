@@ -53,7 +53,8 @@ struct Painter::Impl {
     step = arena.make(DType::i32, {1});
     timesteps = arena.make(DType::f32, {steps});
     time_ids = arena.make(DType::f32, {6});
-    conditioning = model.unet->make_conditioning(arena, pictures(), model.config.adapter.queries, steps);
+    conditioning =
+        model.unet->make_conditioning(arena, model.activations, pictures(), model.config.adapter.queries, steps);
   }
 
   // Without guidance the unconditional half counts nothing.
@@ -70,7 +71,7 @@ struct Painter::Impl {
 
   // A feature in the backend's memory.
   Tensor make_feature(Arena& arena) const {
-    return arena.make(DType::f32, {1, model.config.vit.queries, model.config.vit.output_dim});
+    return arena.make(model.activations, {1, model.config.vit.queries, model.config.vit.output_dim});
   }
 
   Prompt condition(Backend& be, Arena& arena, const Tensor& feature, int64_t picture) const {
@@ -82,7 +83,7 @@ struct Painter::Impl {
   // The step that `step` names; nothing in it is a number of the host's (Backend::repeat).
   void denoise_step(Backend& be, Arena& arena) const {
     Arena::Scope scope(arena);
-    const Tensor x = arena.make(DType::f32, {pictures(), latent_h(), latent_w(), channels()});
+    const Tensor x = arena.make(model.activations, {pictures(), latent_h(), latent_w(), channels()});
     be.run(ScaleInput{.y = x, .x = latent, .coefficients = coefficients, .step = step});
     const Tensor m = model.unet->forward(be, arena, x, step, conditioning);
     be.run(SchedulerStep{.x = latent, .m = m, .history = history, .coefficients = coefficients, .step = step});
@@ -93,7 +94,7 @@ struct Painter::Impl {
     Tensor values, pixels, bad;
   };
   Decoded decode(Backend& be, Arena& arena) const {
-    const Tensor scaled = arena.like(latent);
+    const Tensor scaled = arena.make(model.vae_activations, latent.dim, latent.rank);
     be.run(Convert{.y = scaled, .x = latent, .scale = 1 / model.config.vae.scaling_factor});
     const Tensor values = model.vae->forward(be, arena, scaled);
     const Tensor pixels = arena.make(DType::u8, values.dim, values.rank), bad = arena.make(DType::i32, {1});
@@ -115,7 +116,7 @@ struct Painter::Impl {
   void set_uncond() {
     Arena::Scope scope(work);
     const Tensor feature = make_feature(work);
-    model.backend.upload(feature, model.uncond_feature.data());
+    upload_values(model.backend, feature, model.uncond_feature.data());
     // Without guidance for the trace alone; the conditional one takes its place.
     const Prompt prompt = condition(model.backend, work, feature, 0);
     if (!trace) return;
@@ -130,7 +131,7 @@ struct Painter::Impl {
   void set_cond(const Frame& frame) {
     Arena::Scope scope(work);
     const Tensor feature = make_feature(work);
-    model.backend.upload(feature, frame.feature.data());
+    upload_values(model.backend, feature, frame.feature.data());
     const Prompt prompt = condition(model.backend, work, feature, pictures() - 1);
     if (!trace) return;
     trace->record(model.backend, "adapter.prompt", prompt.tokens);
@@ -165,8 +166,7 @@ struct Painter::Impl {
 
   // A value that is not finite is an error, never a black pixel.
   [[noreturn]] void fail_at_first_bad(const Tensor& values, int64_t index) const {
-    std::vector<float> host(size_t(values.numel()));
-    model.backend.download(host.data(), values);
+    const std::vector<float> host = values_of(model.backend, values);
     const auto first = std::find_if(host.begin(), host.end(), [](float x) { return !std::isfinite(x); });
     fail(fmt::format("frame {}: the decoder's output is not finite at value {}", index, first - host.begin()));
   }

@@ -14,6 +14,7 @@ namespace seedstory {
 struct LanguageModel {
   Backend& backend;
   const ModelConfig& config;
+  DType activations;
   Tokenizer tokenizer;
   std::unique_ptr<Resampler> input_resampler, output_resampler;
   std::unique_ptr<Llama> llm;

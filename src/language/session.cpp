@@ -27,7 +27,7 @@ int64_t chunk_size(const LanguageModel& model) {
 int64_t work_bytes(const LanguageModel& model) {
   const LlamaConfig& llm = model.config.llm;
   Arena elsewhere;
-  const KvCache cache(elsewhere, llm, llm.max_positions);
+  const KvCache cache(elsewhere, llm, llm.max_positions, model.activations);
   return dry_run_bytes([&](Backend& be, Arena& arena) {
     {
       Arena::Scope scope(arena);
@@ -40,11 +40,11 @@ int64_t work_bytes(const LanguageModel& model) {
     }
     {
       Arena::Scope scope(arena);
-      model.llm->logits(be, arena, elsewhere.make(DType::f32, {1, llm.hidden}));
+      model.llm->logits(be, arena, elsewhere.make(model.activations, {1, llm.hidden}));
     }
     Arena::Scope scope(arena);
     const VitConfig& vit = model.config.vit;
-    model.input_resampler->forward(be, arena, arena.make(DType::f32, {1, vit.queries, vit.output_dim}));
+    model.input_resampler->forward(be, arena, arena.make(model.activations, {1, vit.queries, vit.output_dim}));
   });
 }
 
@@ -60,9 +60,9 @@ bool is_image_token(const Tokenizer& tokenizer, int id) {
 }
 
 Session::Persistent::Persistent(Arena& arena, const LanguageModel& model, int64_t chunk, int64_t positions)
-    : cache(arena, model.config.llm, positions),
+    : cache(arena, model.config.llm, positions, model.activations),
       ids(arena.make(DType::i32, {chunk})),
-      last_state(arena.make(DType::f32, {1, model.config.llm.hidden})),
+      last_state(arena.make(model.activations, {1, model.config.llm.hidden})),
       outside_ids(arena.make(DType::i32, {image_tokens(model) + 1})) {}
 
 Session::Session(LanguageModel& model, int64_t positions)
@@ -145,7 +145,7 @@ void Session::place_pictures(const Tensor& embeddings, std::span<const int> ids,
     int64_t last = i + 1;
     while (last < end && last - i < a_picture - first && is_image_token(tokenizer, ids[size_t(last)])) ++last;
     const std::vector<float>& rows = *pictures[size_t(picture_row / a_picture)];
-    model_.backend.upload(embeddings.slice(0, i, last), &rows[size_t(first * hidden)]);
+    upload_values(model_.backend, embeddings.slice(0, i, last), &rows[size_t(first * hidden)]);
     picture_row += last - i;
     i = last - 1;
   }
@@ -199,22 +199,17 @@ std::vector<float> Session::decode_image_tokens(std::span<const int> run) {
   int64_t picture_row = 0;
   const Tensor h = run_chunk(run, {}, picture_row), states = work_.make(h.dtype, {images, hidden});
   model_.llm->norm(be, states, h.slice(0, rows - images, rows));
-  const Tensor feature = model_.output_resampler->forward(be, work_, states.reshape({1, images, hidden}));
-  std::vector<float> host(feature.numel());
-  be.download(host.data(), feature);
-  return host;
+  return values_of(be, model_.output_resampler->forward(be, work_, states.reshape({1, images, hidden})));
 }
 
 std::vector<float> Session::embed_image(const std::vector<float>& feature, Trace* trace) {
   const VitConfig& vit = model_.config.vit;
   Arena::Scope scope(work_);
-  const Tensor in = work_.make(DType::f32, {1, vit.queries, vit.output_dim});
-  model_.backend.upload(in, feature.data());
+  const Tensor in = work_.make(model_.activations, {1, vit.queries, vit.output_dim});
+  upload_values(model_.backend, in, feature.data());
   const Tensor out = model_.input_resampler->forward(model_.backend, work_, in);
   if (trace) trace->record(model_.backend, "input_resampler.output", out);
-  std::vector<float> rows(out.numel());
-  model_.backend.download(rows.data(), out);
-  return rows;
+  return values_of(model_.backend, out);
 }
 
 void Session::keep(const std::vector<int64_t>& tokens) {

@@ -28,7 +28,7 @@ void list_layer(WeightTable& table, LlamaWeights::Layer& w, const LlamaConfig& c
 
 void LlamaWeights::list(WeightTable& table, const LlamaConfig& c) {
   layers.resize(size_t(c.layers));
-  table.add(embed, {"model.embed_tokens.weight", {c.vocab, c.hidden}});
+  table.add_table(embed, {"model.embed_tokens.weight", {c.vocab, c.hidden}});
   for (size_t i = 0; i < layers.size(); ++i) list_layer(table, layers[i], c, "model.layers." + std::to_string(i) + ".");
   table.add(norm, {"model.norm.weight", {c.hidden}});
   table.add(lm_head, {"lm_head.weight", {c.vocab, c.hidden}}, WeightUse::linear);
@@ -101,7 +101,7 @@ void Llama::norm(Backend& be, const Tensor& states, const Tensor& h) const {
 }
 
 Tensor Llama::logits(Backend& be, Arena& arena, const Tensor& states) const {
-  const Tensor y = arena.make(states.dtype, {states.dim[0], config_.vocab});
+  const Tensor y = arena.make(DType::f32, {states.dim[0], config_.vocab});
   be.run(Linear{.y = y, .x = states, .w = w_.lm_head});
   be.probe("llm.logits", y);
   return y;

@@ -32,7 +32,7 @@ struct KvCache {
   Tensor slots;   // i32 (capacity)
   Tensor length;  // i32 (1)
 
-  KvCache(Arena& arena, const LlamaConfig& config, int64_t capacity, DType type = DType::f32);
+  KvCache(Arena& arena, const LlamaConfig& config, int64_t capacity, DType type);
 };
 
 class Llama {

@@ -97,10 +97,11 @@ std::string round_weight(const float* numbers, const Weight& to) {
   return "";
 }
 
-WeightFormat format_of(WeightFormat format, const std::string& part, const std::string& name) {
+WeightFormat format_of(WeightFormat format, DType activations, const std::string& part, const std::string& name) {
   if (row_of(format).block == 0) return format;
-  for (const auto& row : kStaysF16)
-    if (part == row.part && (*row.name == 0 || name == row.name)) return WeightFormat::f16;
+  for (const auto& row : kStays16)
+    if (part == row.part && (*row.name == 0 || name == row.name))
+      return activations == DType::bf16 ? WeightFormat::bf16 : WeightFormat::f16;
   return format;
 }
 

@@ -15,17 +15,19 @@ namespace seedstory {
 // Returns what the format cannot hold, empty if nothing: "a number that is not finite", "100000, more than f16 holds".
 std::string round_weight(const float* numbers, const Weight& to);
 
-// Of a part's weights those that stay in f16 where the others are q8 or q4: they are few, or k is no multiple of 32.
+// Of a part's weights those that stay in 16 bits where the others are q8 or q4: they are few, or k is no multiple
+// of 32.
 inline constexpr struct {
   const char* part;
   const char* name;  // of the tensor; empty: all of the part's
   const char* why;
-} kStaysF16[] = {{"vit", "conv1.weight", "k is the picture's 3 channels"},
-                 {"unet", "conv_in.weight", "k is the latent's 4 channels"},
-                 {"unet", "conv_out.weight", "4 rows: nothing to gain"},
-                 {"vae", "", "a hundredth of the weights, and all of a picture's detail"}};
+} kStays16[] = {{"vit", "conv1.weight", "k is the picture's 3 channels"},
+                {"unet", "conv_in.weight", "k is the latent's 4 channels"},
+                {"unet", "conv_out.weight", "4 rows: nothing to gain"},
+                {"vae", "", "a hundredth of the weights, and all of a picture's detail"}};
 
-// The format of a weight of that name, where the others of the part are in `format`.
-WeightFormat format_of(WeightFormat format, const std::string& part, const std::string& name);
+// The format of a weight of that name, where the others of the part are in `format`. 16 bits are those of the
+// activations, f16 beside f32.
+WeightFormat format_of(WeightFormat format, DType activations, const std::string& part, const std::string& name);
 
 }  // namespace seedstory

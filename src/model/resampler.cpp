@@ -38,38 +38,39 @@ Resampler::Resampler(const ResamplerConfig& config, int64_t keys, const WeightLo
   WeightTable table;
   w_.list(table, config_, "");
   loaded_ = loader.load(table);
-  precompute(loader.backend());
+  precompute(loader.backend(), loader.activations());
 }
 
-Resampler::Resampler(const ResamplerConfig& config, int64_t keys, ResamplerWeights weights, Backend& backend)
+Resampler::Resampler(const ResamplerConfig& config, int64_t keys, ResamplerWeights weights, const WeightLoader& loader)
     : config_(config), keys_(keys), w_(std::move(weights)) {
-  precompute(backend);
+  precompute(loader.backend(), loader.activations());
 }
 
 // Queries and the positions' share of the keys depend on weights alone: with K = Wk (kv + P) = Wk kv + Wk P, neither
 // needs a matrix product when pictures come.
-void Resampler::precompute(Backend& backend) {
+void Resampler::precompute(Backend& backend, DType type) {
   const int64_t dim = config_.dim, queries = config_.queries;
   const int64_t side = grid_side(queries, "resampler queries"), key_side = grid_side(keys_, "resampler keys");
   std::vector<float> positions = resize_grid(w_.pos_embed.values, side, key_side, dim);
 
-  computed_ =
-      WeightBlock(backend, aligned(queries * dim * size_of(DType::f32)) + aligned(keys_ * dim * size_of(DType::f32)));
-  q_ = computed_.make(DType::f32, {queries, dim});
+  computed_ = WeightBlock(backend, aligned(queries * dim * size_of(type)) + aligned(keys_ * dim * size_of(DType::f32)));
+  q_ = computed_.make(type, {queries, dim});
   key_positions_ = computed_.make(DType::f32, {1, keys_, dim});
   with_scratch(backend, [&](Backend& be, Arena& arena) {
-    const auto put = [&](HostTensor& host) {
-      const Tensor t = arena.make(DType::f32, host.shape.data(), int(host.shape.size()));
-      be.upload(t, host.values.data());
+    const auto put = [&](const HostTensor& host, DType as) {
+      const Tensor t = arena.make(as, host.shape.data(), int(host.shape.size()));
+      upload_values(be, t, host.values.data());
       return t;
     };
-    const Tensor u = put(w_.query);
-    be.run(LayerNorm{.y = u, .x = u, .w = put(w_.ln_q_w), .b = put(w_.ln_q_b), .eps = config_.ln_eps});
-    be.run(Add{.y = u, .a = u, .b = put(w_.pos_embed)});
-    be.run(Linear{.y = q_, .x = u, .w = put(w_.q_w), .bias = put(w_.q_b)});
+    constexpr DType kVector = DType::f32;
+    const Tensor u = put(w_.query, type);
+    be.run(
+        LayerNorm{.y = u, .x = u, .w = put(w_.ln_q_w, kVector), .b = put(w_.ln_q_b, kVector), .eps = config_.ln_eps});
+    be.run(Add{.y = u, .a = u, .b = put(w_.pos_embed, kVector)});
+    be.run(Linear{.y = q_, .x = u, .w = put(w_.q_w, type), .bias = put(w_.q_b, kVector)});
 
-    const Tensor p = arena.make(DType::f32, {keys_, dim});
-    be.upload(p, positions.data());
+    const Tensor p = arena.make(type, {keys_, dim});
+    upload_values(be, p, positions.data());
     be.run(Linear{.y = as_rows(key_positions_), .x = p, .w = w_.kv_w.rows(0, dim)});
   });
   w_.query = w_.pos_embed = w_.ln_q_w = w_.ln_q_b = w_.q_w = w_.q_b = {};

@@ -25,7 +25,7 @@ class Resampler {
   // Reads `keys` tokens a picture; the table of positions is resized for them.
   Resampler(const ResamplerConfig& config, int64_t keys, const WeightLoader& loader);
   // A part of another network, whose loader has filled `weights`.
-  Resampler(const ResamplerConfig& config, int64_t keys, ResamplerWeights weights, Backend& backend);
+  Resampler(const ResamplerConfig& config, int64_t keys, ResamplerWeights weights, const WeightLoader& loader);
 
   // x (n, keys, kv_dim) -> (n, queries, dim)
   Tensor forward(Backend& be, Arena& arena, const Tensor& x) const;
@@ -33,7 +33,7 @@ class Resampler {
   const ResamplerConfig& config() const { return config_; }
 
  private:
-  void precompute(Backend& be);
+  void precompute(Backend& be, DType type);
 
   ResamplerConfig config_;
   int64_t keys_;
@@ -41,7 +41,7 @@ class Resampler {
   WeightBlock loaded_;  // empty for a part of another network
   WeightBlock computed_;
   Tensor q_;              // (queries, dim): Wq (ln_q(query) + pos_embed) + bq
-  Tensor key_positions_;  // (1, keys, dim): Wk P, P the positions of the keys
+  Tensor key_positions_;  // f32 (1, keys, dim): Wk P, P the positions of the keys
 };
 
 }  // namespace seedstory

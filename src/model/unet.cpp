@@ -38,13 +38,13 @@ Unet::Unet(const UnetConfig& config, const WeightLoader& loader) : config_(confi
   loaded_ = loader.load(table);
 }
 
-UnetConditioning Unet::make_conditioning(Arena& arena, int64_t pictures, int64_t tokens, int64_t steps) const {
-  const DType type = w_.added_2_b.dtype;
+UnetConditioning Unet::make_conditioning(Arena& arena, DType type, int64_t pictures, int64_t tokens,
+                                         int64_t steps) const {
   UnetConditioning c;
   for_each_block(w_, [&](const auto& b) {
     c.kv.push_back(arena.make(type, {pictures, tokens, b.cross_kv.values.dim[0]}));
   });
-  c.shifts = arena.make(type, {steps, pictures, w_.shift_channels});
+  c.shifts = arena.make(DType::f32, {steps, pictures, w_.shift_channels});
   return c;
 }
 

@@ -51,14 +51,15 @@ struct UnetWeights {
 // unconditional one and 1 the conditional one.
 struct UnetConditioning {
   std::vector<Tensor> kv;  // one per transformer block: (pictures, tokens, 2 c), [K | V] of the cross attention
-  Tensor shifts;           // (steps, pictures, shift_channels): what every ResNet adds to its channels, at every step
+  Tensor shifts;  // f32 (steps, pictures, shift_channels): what every ResNet adds to its channels, at every step
 };
 
 class Unet {
  public:
   Unet(const UnetConfig& config, const WeightLoader& loader);
 
-  UnetConditioning make_conditioning(Arena& arena, int64_t pictures, int64_t tokens, int64_t steps) const;
+  // For activations of that type.
+  UnetConditioning make_conditioning(Arena& arena, DType type, int64_t pictures, int64_t tokens, int64_t steps) const;
 
   // Computes one picture of `to`. prompt (1, tokens, cross_attention_dim), pooled (1, added_dim - 6 time_id_dim),
   // time_ids f32 (6): original height and width, crop top and left, target height and width; timesteps f32 (steps).

@@ -67,7 +67,7 @@ Vit::Vit(const VitConfig& config, const WeightLoader& loader) : config_(config) 
   loader.backend().upload(positions_, positions.data());
   stored = {};
 
-  pool_.emplace(pool_config(config_), grid * grid, std::move(w_.pool), loader.backend());
+  pool_.emplace(pool_config(config_), grid * grid, std::move(w_.pool), loader);
 }
 
 Tensor Vit::forward(Backend& be, Arena& arena, const Tensor& image) const {

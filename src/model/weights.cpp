@@ -201,6 +201,16 @@ std::vector<float> values_of(Backend& backend, const Tensor& t) {
   return values;
 }
 
+void upload_values(Backend& backend, const Tensor& t, const float* values) {
+  if (t.dtype == DType::f32) return backend.upload(t, values);
+  std::vector<char> rounded(size_t(t.bytes()));
+  Tensor there = t;
+  there.data = rounded.data();
+  if (const std::string wrong = round_weight(values, Weight(there)); !wrong.empty())
+    fail(fmt::format("{}: {}", t.str(), wrong));
+  backend.upload(t, rounded.data());
+}
+
 Tensor WeightBlock::make(DType type, const std::vector<int64_t>& shape) {
   return arena_->make(type, shape.data(), int(shape.size()));
 }
@@ -249,7 +259,7 @@ void WeightLoader::check_blocks(const WeightTable::Entry& entry, Report& report)
   const int64_t block = row_of(format_of(entry)).block, k = stacked_shape(entry.parts)[1];
   if (block == 0 || k % block == 0) return;
   report.wrong.push_back(fmt::format("{} has a k of {}, {} wants a multiple of {} (f16 takes any)", entry.parts[0].name,
-                                     k, name_of(options_.weight_format), block));
+                                     k, name_of(options_.types.weights), block));
 }
 
 void WeightLoader::check(const WeightTable& table, const Ignored& ignored) const {
@@ -290,13 +300,17 @@ void WeightLoader::read(const Stored& stored, int64_t first, int64_t count, floa
 }
 
 WeightFormat WeightLoader::format_of(const WeightTable::Entry& entry) const {
-  return seedstory::format_of(options_.weight_format, part_, entry.parts[0].name);
+  return seedstory::format_of(options_.types.weights, options_.types.activations, part_, entry.parts[0].name);
+}
+
+DType WeightLoader::type_of(const WeightTable::Entry& entry) const {
+  return entry.is_table ? activations() : DType::f32;
 }
 
 int64_t WeightLoader::bytes_of(const WeightTable::Entry& entry) const {
   if (entry.host) return 0;
   const std::vector<int64_t> shape = stacked_shape(entry.parts);
-  if (entry.tensor) return Tensor(nullptr, DType::f32, shape.data(), shape.size()).bytes();
+  if (entry.tensor) return Tensor(nullptr, type_of(entry), shape.data(), shape.size()).bytes();
   return backend_.packed_bytes(Weight(nullptr, format_of(entry), shape.data(), shape.size()), entry.use);
 }
 
@@ -314,7 +328,7 @@ std::vector<WeightLoader::Piece> WeightLoader::pieces(const WeightTable::Entry& 
   if (entry.weight)
     to = *entry.weight = block.make(format_of(entry), shape, entry.use);
   else
-    to = *entry.tensor = block.make(DType::f32, shape);
+    to = *entry.tensor = block.make(type_of(entry), shape);
   std::vector<Piece> all;
   int64_t begin = 0;
   for (const Stored& part : entry.parts) {

@@ -39,16 +39,20 @@ class WeightTable {
  public:
   // One of the three is where it goes.
   struct Entry {
-    Tensor* tensor = nullptr;  // f32
+    Tensor* tensor = nullptr;  // f32; a table is of the activations' type
     Weight* weight = nullptr;  // of a product, in the format of LoadOptions
     HostTensor* host = nullptr;
     std::vector<Stored> parts;  // stacked along axis 0
     WeightUse use = {};         // of a weight
+    bool is_table = false;      // of Embed: what it holds become activations
   };
 
   void add(Tensor& to, Stored stored) { add(to, std::vector{std::move(stored)}); }
   void add(Tensor& to, std::vector<Stored> stacked) {
     entries_.push_back({.tensor = &to, .parts = std::move(stacked)});
+  }
+  void add_table(Tensor& to, Stored stored) {
+    entries_.push_back({.tensor = &to, .parts = {std::move(stored)}, .is_table = true});
   }
   void add(Weight& to, Stored stored, WeightUse use) { add(to, std::vector{std::move(stored)}, use); }
   void add(Weight& to, std::vector<Stored> stacked, WeightUse use) {
@@ -84,9 +88,16 @@ class WeightBlock {
   std::vector<std::unique_ptr<PackedWeight>> packed_;  // gone before their memory
 };
 
+// The number types of a network: of its weights, and of the activations that pass through it. Beside 16-bit activations
+// weights are of their type, q8 or q4.
+struct NumberTypes {
+  // Of the weights of linear layers and convolutions, but for kStays16 (quantize.h); vectors are f32.
+  WeightFormat weights = WeightFormat::f32;
+  DType activations = DType::f32;  // f32, f16 or bf16
+};
+
 struct LoadOptions {
-  // Of the weights of linear layers and convolutions, but for kStaysF16 (quantize.h); the rest is f32.
-  WeightFormat weight_format = WeightFormat::f32;
+  NumberTypes types;
   std::optional<double> lora_alpha;  // merge lora_A and lora_B (see lora.h)
 };
 
@@ -102,6 +113,7 @@ class WeightLoader {
   WeightBlock load(const WeightTable& table, const Ignored& ignored = {}) const;
 
   Backend& backend() const { return backend_; }
+  DType activations() const { return options_.types.activations; }
 
  private:
   struct Report;
@@ -121,6 +133,7 @@ class WeightLoader {
   void load(const Piece& piece) const;
   void upload(const float* numbers, const Piece& piece) const;
   WeightFormat format_of(const WeightTable::Entry& entry) const;
+  DType type_of(const WeightTable::Entry& entry) const;
   int64_t bytes_of(const WeightTable::Entry& entry) const;
 
   Backend& backend_;
@@ -134,6 +147,9 @@ void to_f32(const StoredTensor& stored, int64_t first, int64_t count, float* out
 
 // All of a tensor in the backend's memory as f32, in row-major order, whatever its float type and strides.
 std::vector<float> values_of(Backend& backend, const Tensor& t);
+
+// The other way: f32 in row-major order, rounded to the float type of `t`, which must be contiguous.
+void upload_values(Backend& backend, const Tensor& t, const float* values);
 
 // "; did you mean 'module.conv_in.weight' for 'conv_in.weight'?": a name that has a prefix more, as wrappers of modules
 // put it, or one less. Empty: the source has none.

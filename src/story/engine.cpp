@@ -33,8 +33,14 @@ Engine::Engine(Backend& backend, const ModelDir& model, EngineOptions options)
     : backend(backend),
       config(model.config),
       words(model.words),
-      language{.backend = backend, .config = config, .tokenizer = open_tokenizer(model)},
-      diffusion{.backend = backend, .config = config},
+      language{.backend = backend,
+               .config = config,
+               .activations = options.types.language.activations,
+               .tokenizer = open_tokenizer(model)},
+      diffusion{.backend = backend,
+                .config = config,
+                .activations = options.types.diffusion.activations,
+                .vae_activations = options.types.vae.activations},
       model_(model),
       options_(std::move(options)) {
   check_tokens(language.tokenizer, config, model);
@@ -52,28 +58,30 @@ void Engine::enter(Stage stage) {
 }
 
 void Engine::load(Stage stage) {
-  const auto part = [&]<class Network, class... Args>(std::unique_ptr<Network>& to, const char* name,
-                                                      const std::shared_ptr<const TensorSource>& source,
-                                                      const Args&... args) {
-    LoadOptions options{.weight_format = options_.weight_format, .lora_alpha = {}};
+  const auto part = [&]<class Network, class... Args>(
+                        std::unique_ptr<Network>& to, const char* name, const NumberTypes& types,
+                        const std::shared_ptr<const TensorSource>& source, const Args&... args) {
+    LoadOptions options{.types = types, .lora_alpha = {}};
     if (std::string_view(name) == "llm") options.lora_alpha = model_.lora_alpha;
     if (to) return;
     to = std::make_unique<Network>(args..., WeightLoader(backend, *source, name, options));
     if (options_.loaded) options_.loaded(name);
   };
   const ModelConfig& c = config;
+  const StageTypes& t = options_.types;
   switch (stage) {
     case Stage::vision:
-      return part(vit, "vit", model_.vit, c.vit);
+      return part(vit, "vit", t.vision, model_.vit, c.vit);
     case Stage::language:
-      part(language.input_resampler, "input_resampler", model_.input_resampler, c.input_resampler, c.vit.queries);
-      part(language.output_resampler, "output_resampler", model_.output_resampler, c.output_resampler,
+      part(language.input_resampler, "input_resampler", t.language, model_.input_resampler, c.input_resampler,
+           c.vit.queries);
+      part(language.output_resampler, "output_resampler", t.language, model_.output_resampler, c.output_resampler,
            c.input_resampler.queries);
-      return part(language.llm, "llm", model_.llm, c.llm);
+      return part(language.llm, "llm", t.language, model_.llm, c.llm);
     case Stage::diffusion:
-      part(diffusion.adapter, "adapter", model_.adapter, c.adapter);
-      part(diffusion.unet, "unet", model_.unet, c.unet);
-      return part(diffusion.vae, "vae", model_.vae, c.vae);
+      part(diffusion.adapter, "adapter", t.diffusion, model_.adapter, c.adapter);
+      part(diffusion.unet, "unet", t.diffusion, model_.unet, c.unet);
+      return part(diffusion.vae, "vae", t.vae, model_.vae, c.vae);
   }
 }
 
@@ -92,11 +100,11 @@ void Engine::drop(Stage stage) {
 
 std::vector<float> encode_image(Engine& engine, const std::vector<float>& pixels) {
   const int64_t size = engine.config.vit.image_size;
-  std::vector<float> feature(size_t(engine.config.vit.queries * engine.config.vit.output_dim));
+  std::vector<float> feature;
   with_scratch(engine.backend, [&](Backend& be, Arena& arena) {
-    const Tensor in = arena.make(DType::f32, {1, size, size, 3});
-    be.upload(in, pixels.data());
-    be.download(feature.data(), engine.vit->forward(be, arena, in));
+    const Tensor in = arena.make(engine.types().vision.activations, {1, size, size, 3});
+    upload_values(be, in, pixels.data());
+    feature = values_of(be, engine.vit->forward(be, arena, in));
   });
   return feature;
 }

@@ -12,8 +12,17 @@
 
 namespace seedstory {
 
+// The number types of a stage's networks. The VAE's are its own: what passes through SDXL's is too large for f16.
+struct StageTypes {
+  NumberTypes vision, language, diffusion, vae;
+
+  // One format of weights, and activations in f32: what the CPU computes in.
+  StageTypes(WeightFormat weights = WeightFormat::f32) : StageTypes(NumberTypes{.weights = weights}) {}
+  StageTypes(NumberTypes all) : vision(all), language(all), diffusion(all), vae(all) {}
+};
+
 struct EngineOptions {
-  WeightFormat weight_format = WeightFormat::f32;     // of linear layers and convolutions (model/quantize.h)
+  StageTypes types;
   bool staged = false;                                // only one stage's parts are in memory
   std::function<void(const char* part)> loaded = {};  // called when a part is there
 };
@@ -25,6 +34,8 @@ struct Engine {
   // Makes sure that the stage's parts are there; in stages the others are gone then, and what was made with them is not
   // to be used any more.
   void enter(Stage stage);
+
+  const StageTypes& types() const { return options_.types; }
 
   Backend& backend;
   ModelConfig config;

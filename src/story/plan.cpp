@@ -78,7 +78,7 @@ Plan make_plan(const ModelDir& model, const StoryRequest& request, WeightFormat 
     for (const auto& [name, bytes] : parts) before += bytes;
     parts.emplace_back(part, recording.held_bytes() - before);
   };
-  Engine engine(recording, model, {.weight_format = weight_format, .staged = true, .loaded = loaded});
+  Engine engine(recording, model, {.types = weight_format, .staged = true, .loaded = loaded});
   const auto stage = [&](Stage s) -> StagePlan& { return plan.stages[size_t(s)]; };
   stage(Stage::vision) = {.parts = std::exchange(parts, {}),
                           .weight_bytes = recording.held_bytes(),

@@ -106,7 +106,7 @@ void StoryRun::hold_trace() {
 StoryRun::End StoryRun::make(Backend& backend) {
   listener_.on_start(*folder_, backend.name());
   const bool staged = needs_stages(backend);
-  Engine engine(backend, model_, {.weight_format = options_.weight_format, .staged = staged});
+  Engine engine(backend, model_, {.types = options_.weight_format, .staged = staged});
   check_size(engine.config, request_);
   listener_.on_loaded();
 

@@ -105,7 +105,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const int most = argc > 5 ? std::atoi(argv[5]) : 100;
-  Engine f32(*backend, model), other(*backend, model, {.weight_format = *format});
+  Engine f32(*backend, model), other(*backend, model, {.types = *format});
   StoryRequest request = default_request(model.config);
   request.frames = argc > 2 ? std::atoi(argv[2]) : 10;
 

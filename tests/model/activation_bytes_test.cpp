@@ -59,7 +59,7 @@ TEST_CASE("A dry run counts what the real run takes", "[model]") {
       const MapSource source = made_source<LlamaWeights>(c);
       const Llama llm(c, WeightLoader(be, source, "llm"));
       Arena cache_block(be, 2 * layers * 16 * 8 * 4 + 2 * 256);
-      const KvCache cache(cache_block, c, 16);
+      const KvCache cache(cache_block, c, 16, DType::f32);
       const std::vector<int32_t> ids = {0, 3, 8}, slots = {4, 2, 9};
       const int32_t length = 3;
       be.upload(cache.slots.slice(0, 0, 3), slots.data());
@@ -103,7 +103,7 @@ TEST_CASE("A dry run counts what the real run takes", "[model]") {
     const MapSource source = made_source<UnetWeights>(c);
     const Unet unet(c, WeightLoader(be, source, "unet"));
     same_peak(be, [&](Backend& b, Arena& arena) {
-      const UnetConditioning given = unet.make_conditioning(arena, 2, 3, 5);
+      const UnetConditioning given = unet.make_conditioning(arena, DType::f32, 2, 3, 5);
       for (int path : {0, 1})
         unet.condition(b, arena, path, filled(b, arena, {1, 3, 6}), filled(b, arena, {1, 5}), filled(b, arena, {6}),
                        filled(b, arena, {5}), given);
@@ -112,7 +112,7 @@ TEST_CASE("A dry run counts what the real run takes", "[model]") {
     DryBackend dry;
     Arena arena;
     CHECK_THROWS_WITH(unet.forward(dry, arena, arena.make(DType::f32, {2, 5, 6, 4}), arena.make(DType::i32, {1}),
-                                   unet.make_conditioning(arena, 2, 3, 5)),
+                                   unet.make_conditioning(arena, DType::f32, 2, 3, 5)),
                       "Unet: x is f32(2, 5, 6, 4), expected height and width that divide by 2");
   }
   SECTION("both halves of the VAE, three levels") {

@@ -229,7 +229,7 @@ TEST_CASE("The UNet's first step agrees with the reference", "[model][golden]") 
 
   Probes probes(g.be);
   run_sized(g.be, [&](Backend& be, Arena& arena) {
-    const UnetConditioning given = unet.make_conditioning(arena, 2, tokens, 1);
+    const UnetConditioning given = unet.make_conditioning(arena, DType::f32, 2, tokens, 1);
     const Tensor timesteps = put(be, arena, std::vector<float>{g.notes.at("unet_t").get<float>()}, {1});
     for (int i : {1, 0}) {
       const std::string side = i == 0 ? "_uncond" : "";

@@ -121,7 +121,7 @@ TEST_CASE("A trained de-tokenizer agrees with PyTorch", "[model][nano]") {
   std::vector<float> x = to_nhwc(nano.values("latent"), 1, c.unet.in_channels);
   x.insert(x.end(), x.begin(), x.end());
   const std::vector<float> both = run_sized(nano.be, [&](Backend& be, Arena& arena) {
-    const UnetConditioning given = unet.make_conditioning(arena, 2, c.adapter.queries, 1);
+    const UnetConditioning given = unet.make_conditioning(arena, DType::f32, 2, c.adapter.queries, 1);
     const Tensor timesteps = put(be, arena, std::vector<float>{501}, {1});
     for (int path : {0, 1})
       unet.condition(be, arena, path, put(be, arena, prompt, {1, c.adapter.queries, c.unet.cross_attention_dim}),

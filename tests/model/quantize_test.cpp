@@ -130,17 +130,20 @@ TEST_CASE("The loader holds weights in the format that is asked for, and the res
     WeightTable table;
     w.list(table, config);
     const WeightBlock block =
-        WeightLoader(*be, source, "llm", {.weight_format = format.value, .lora_alpha = {}}).load(table);
+        WeightLoader(*be, source, "llm", {.types = {.weights = format.value}, .lora_alpha = {}}).load(table);
     CHECK(w.layers[0].qkv.str() == std::string(format.name) + "(192, 64)");
     CHECK(w.layers[0].up_gate.str() == std::string(format.name) + "(192, 64)");
     CHECK(w.lm_head.format() == format.value);
     CHECK(w.embed.dtype == DType::f32);
     CHECK(w.norm.dtype == DType::f32);
   }
-  CHECK(format_of(WeightFormat::q4, "unet", "conv_in.weight") == WeightFormat::f16);
-  CHECK(format_of(WeightFormat::q4, "unet", "mid_block.resnets.0.conv1.weight") == WeightFormat::q4);
-  CHECK(format_of(WeightFormat::q8, "vae", "decoder.mid_block.resnets.0.conv1.weight") == WeightFormat::f16);
-  CHECK(format_of(WeightFormat::bf16, "vae", "decoder.conv_in.weight") == WeightFormat::bf16);
+  CHECK(format_of(WeightFormat::q4, DType::f32, "unet", "conv_in.weight") == WeightFormat::f16);
+  CHECK(format_of(WeightFormat::q4, DType::f32, "unet", "mid_block.resnets.0.conv1.weight") == WeightFormat::q4);
+  CHECK(format_of(WeightFormat::q8, DType::f32, "vae", "decoder.mid_block.resnets.0.conv1.weight") ==
+        WeightFormat::f16);
+  CHECK(format_of(WeightFormat::q8, DType::bf16, "vae", "decoder.conv_in.weight") == WeightFormat::bf16);
+  CHECK(format_of(WeightFormat::q8, DType::f16, "unet", "conv_in.weight") == WeightFormat::f16);
+  CHECK(format_of(WeightFormat::bf16, DType::f32, "vae", "decoder.conv_in.weight") == WeightFormat::bf16);
 }
 
 TEST_CASE("A k that is no multiple of 32 is no weight in blocks", "[model]") {
@@ -150,9 +153,10 @@ TEST_CASE("A k that is no multiple of 32 is no weight in blocks", "[model]") {
   LlamaWeights w;
   WeightTable table;
   w.list(table, config);
-  CHECK_THROWS_WITH(WeightLoader(*be, source, "llm", {.weight_format = WeightFormat::q4, .lora_alpha = {}}).load(table),
-                    "llm: tensors of made: 1 wrong: model.layers.0.mlp.down_proj.weight has a k of 72, q4 wants a "
-                    "multiple of 32 (f16 takes any)");
+  CHECK_THROWS_WITH(
+      WeightLoader(*be, source, "llm", {.types = {.weights = WeightFormat::q4}, .lora_alpha = {}}).load(table),
+      "llm: tensors of made: 1 wrong: model.layers.0.mlp.down_proj.weight has a k of 72, q4 wants a "
+      "multiple of 32 (f16 takes any)");
   MapSource large;
   std::vector<float> numbers(64, 1.0f);
   numbers[33] = 1e9f;
@@ -160,6 +164,7 @@ TEST_CASE("A k that is no multiple of 32 is no weight in blocks", "[model]") {
   Weight weight;
   WeightTable one;
   one.add(weight, {"w", {1, 64}}, WeightUse::linear);
-  CHECK_THROWS_WITH(WeightLoader(*be, large, "llm", {.weight_format = WeightFormat::q8, .lora_alpha = {}}).load(one),
-                    "llm: w has 1000000000, more than q8 holds");
+  CHECK_THROWS_WITH(
+      WeightLoader(*be, large, "llm", {.types = {.weights = WeightFormat::q8}, .lora_alpha = {}}).load(one),
+      "llm: w has 1000000000, more than q8 holds");
 }

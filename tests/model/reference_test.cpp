@@ -118,7 +118,7 @@ void expect_llama(Backend& be, const Llama& llama, const Reference& ref, const s
     const int64_t at = positions.as<int32_t>()[i];
     be.upload(x.slice(0, at, at + 1), rows.slice(0, i, i + 1).data);
   }
-  const KvCache cache(arena, llama.config(), int64_t(slots.size()) + 3);
+  const KvCache cache(arena, llama.config(), int64_t(slots.size()) + 3, DType::f32);
   be.upload(cache.slots.slice(0, 0, int64_t(slots.size())), slots.data());
 
   std::vector<float> layer0, states, logits;
@@ -193,7 +193,7 @@ std::vector<float> run_unet(Backend& be, const UnetConfig& config, const Referen
   const Tensor ids = put(be, arena, ref.in("time_ids"));
   // The step that is meant lies between two others.
   const Tensor timesteps = put(be, arena, {3, ref.in("timestep").as<float>()[0], 977}, {3});
-  const UnetConditioning given = unet.make_conditioning(arena, 2, prompt.dim[1], 3);
+  const UnetConditioning given = unet.make_conditioning(arena, DType::f32, 2, prompt.dim[1], 3);
   for (int path = 0; path < 2; ++path)
     unet.condition(be, arena, path, prompt.slice(0, path, path + 1), pooled.slice(0, path, path + 1),
                    ids.slice(0, path, path + 1).reshape({6}), timesteps, given);

@@ -40,7 +40,7 @@ inline std::vector<float> causal_states(Backend& backend, const Llama& llm, cons
                                         int64_t chunk, const std::vector<int32_t>& slots) {
   const int64_t n = int64_t(ids.size()), hidden = llm.config().hidden;
   return run_sized(backend, [&](Backend& be, Arena& arena) {
-    const KvCache cache(arena, llm.config(), n);
+    const KvCache cache(arena, llm.config(), n, DType::f32);
     const Tensor x = llm.embed(be, arena, put(be, arena, ids));
     const Tensor y = arena.like(x);
     be.upload(cache.slots, slots.data());

@@ -111,7 +111,7 @@ TEST_CASE("Large weights come in pieces and on several threads, the same numbers
     table.add(whole, {"w.weight", {n, k}});
     table.add(cut, {.name = "w.weight", .shape = {n, k}, .begin = 1001});
     const WeightBlock block =
-        WeightLoader(*be, source, "made", {.weight_format = WeightFormat::f32, .lora_alpha = 6.0}).load(table);
+        WeightLoader(*be, source, "made", {.types = {.weights = WeightFormat::f32}, .lora_alpha = 6.0}).load(table);
     CHECK((download(*be, whole) == merged));  // a million numbers: no need to print them
     CHECK((download(*be, cut) == Floats(merged.begin() + 1001 * k, merged.end())));
   }

@@ -7,6 +7,7 @@
 #include "catch.h"
 #include "cpu/runtime/memory.h"
 #include "load/default_request.h"
+#include "oracle/backend.h"
 #include "seedstory/recording.h"
 #include "story/plan.h"
 #include "story_result.h"
@@ -58,7 +59,7 @@ TEST_CASE("In stages the story is the same and only one stage is in memory", "[e
   const ModelDir model = tiny(dir);
   const StoryRequest request = short_story(model);
   const auto backend = make_cpu_backend(1);
-  Engine whole(*backend, model), staged(*backend, model, {.weight_format = WeightFormat::f32, .staged = true});
+  Engine whole(*backend, model), staged(*backend, model, {.types = WeightFormat::f32, .staged = true});
   CHECK(staged.vit);
   CHECK_FALSE(staged.language.llm);
   const Made expected = make(whole, request), got = make(staged, request);
@@ -79,7 +80,7 @@ TEST_CASE("Weights in bf16 stay near those in f32", "[engine]") {
   const ModelDir model = tiny(dir);
   const StoryRequest request = short_story(model);
   const auto backend = make_cpu_backend(1);
-  Engine f32(*backend, model), bf16(*backend, model, {.weight_format = WeightFormat::bf16});
+  Engine f32(*backend, model), bf16(*backend, model, {.types = WeightFormat::bf16});
   const Made expected = make(f32, request), got = make(bf16, request), again = make(bf16, request);
   REQUIRE(got.frames.size() == expected.frames.size());
   double dot = 0, a2 = 0, b2 = 0;
@@ -90,6 +91,64 @@ TEST_CASE("Weights in bf16 stay near those in f32", "[engine]") {
   CHECK(dot / std::sqrt(a2 * b2) > 0.999);  // a bf16 number is off by at most 2^-8 of itself
   CHECK(got.frames[0].feature != expected.frames[0].feature);
   CHECK(got.images[0].rgb == again.images[0].rgb);
+}
+
+// The part of `values` that is not along `expected`, over its length.
+double relative_error(const std::vector<float>& values, const std::vector<float>& expected) {
+  double off = 0, all = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double e = expected[i], d = double(values[i]) - e;
+    off += d * d, all += e * e;
+  }
+  return std::sqrt(off / all);
+}
+
+// As a GPU will run it. The oracle rounds every op's result to its type, so this is how far 16 bits lead by themselves.
+TEST_CASE("A story of 16-bit activations is near that of f32, with the same words", "[engine]") {
+  TempDir dir;
+  const ModelDir model = tiny(dir);
+  StoryRequest request = short_story(model);
+  request.frames = 1, request.steps = 2, request.width = request.height = 32;
+  oracle::OracleBackend backend;
+  const NumberTypes f16{.weights = WeightFormat::f16, .activations = DType::f16};
+  StageTypes mixed(f16);
+  mixed.vae = {.weights = WeightFormat::bf16, .activations = DType::bf16};
+  Engine exact(backend, model), half(backend, model, {.types = mixed});
+  const Made expected = make(exact, request), got = make(half, request);
+  REQUIRE(got.frames.size() == 1);
+  CHECK(got.frames[0].text == expected.frames[0].text);
+  const double error = relative_error(got.frames[0].feature, expected.frames[0].feature);
+  CHECK(error < 0.01);  // some ten roundings of 2^-11 in a row
+  CHECK(error > 1e-5);  // they were made
+  REQUIRE(got.images[0].rgb.size() == expected.images[0].rgb.size());
+  int64_t most = 0, differing = 0;
+  for (size_t i = 0; i < got.images[0].rgb.size(); ++i) {
+    const int64_t off = std::abs(int(got.images[0].rgb[i]) - int(expected.images[0].rgb[i]));
+    most = std::max(most, off), differing += off > 0;
+  }
+  CHECK(most <= 16);  // bf16 keeps 8 bits, as a pixel does
+  CHECK(differing > 0);
+}
+
+TEST_CASE("The oracle and the CPU tell and paint the same in f32", "[engine]") {
+  TempDir dir;
+  const ModelDir model = tiny(dir);
+  StoryRequest request = short_story(model);
+  request.frames = 1, request.steps = 2, request.width = request.height = 32;
+  oracle::OracleBackend oracle;
+  const auto cpu = make_cpu_backend(1);
+  Engine exact(oracle, model), fast(*cpu, model);
+  const Made expected = make(exact, request), got = make(fast, request);
+  CHECK(got.frames[0].text == expected.frames[0].text);
+  CHECK(relative_error(got.frames[0].feature, expected.frames[0].feature) < 1e-4);
+}
+
+TEST_CASE("The CPU refuses 16-bit activations by name", "[engine]") {
+  TempDir dir;
+  const ModelDir model = tiny(dir);
+  const auto backend = make_cpu_backend(1);
+  const NumberTypes f16{.weights = WeightFormat::f16, .activations = DType::f16};
+  CHECK_THROWS_WITH(Engine(*backend, model, {.types = f16}), Catch::Contains("the CPU computes in f32"));
 }
 
 TEST_CASE("Without guidance the UNet sees one half, and the picture is the same", "[engine]") {
@@ -165,7 +224,7 @@ TEST_CASE("A plan's bytes are those that a backend hands out", "[engine]") {
   const StoryRequest request = short_story(model);
   const Plan plan = make_plan(model, request, WeightFormat::bf16);
   RecordingBackend counting;
-  Engine engine(counting, model, {.weight_format = WeightFormat::bf16});
+  Engine engine(counting, model, {.types = WeightFormat::bf16});
   StoryListener listener;
   const Storyteller teller = make_storyteller(engine, request, listener);
   const Painter painter = make_painter(engine, request, listener);
@@ -195,7 +254,7 @@ TEST_CASE("A plan's bytes are the CPU's at its peak", "[engine]") {
     const Plan plan = make_plan(*model, request, format, backend.get());
     cpu::take_peak_bytes();
     {
-      Engine engine(*backend, *model, {.weight_format = format, .staged = staged});
+      Engine engine(*backend, *model, {.types = format, .staged = staged});
       StoryListener listener;
       std::optional<Storyteller> teller(make_storyteller(engine, request, listener));
       const std::optional<Frame> frame = teller->next();

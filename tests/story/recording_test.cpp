@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <set>
 #include <sstream>
 
 #include "bench/replay.h"
@@ -73,7 +75,7 @@ TEST_CASE("a session over the recording backend leaves its ops in order", "[reco
 // One token of the published LLM: its ops, and what passes between host and backend.
 TEST_CASE("a greedy token asks the same ops at the same addresses, and 4 bytes come down", "[recording]") {
   RecordingBackend recording;
-  Engine engine(recording, published_sizes(), {.weight_format = WeightFormat::bf16});
+  Engine engine(recording, published_sizes(), {.types = WeightFormat::bf16});
   Session session(engine.language, 1200);
   session.append(std::vector<int>(300, 5));
   int id = session.pick({});
@@ -244,7 +246,7 @@ TEST_CASE("each step of the denoiser asks the same ops at the same addresses and
 // A launch costs a GPU some microseconds, and a wait more.
 TEST_CASE("a step of the published UNet is 892 ops at most, copies nothing and waits for nothing", "[recording]") {
   RecordingBackend recording;
-  Engine engine(recording, published_sizes(), {.weight_format = WeightFormat::bf16});
+  Engine engine(recording, published_sizes(), {.types = WeightFormat::bf16});
   StepListener listener(recording);
   StoryRequest request = default_request(engine.config);
   request.steps = 3;
@@ -284,4 +286,54 @@ TEST_CASE("blocks of the recording backend do not overlap, not even empty ones",
   CHECK(c + 64 <= d);
   CHECK(d % kAlign == 0);
   CHECK(recording.held_bytes() == 165);
+}
+
+namespace {
+
+// Of loading, a picture seen and taken into the context, a token, a picture told and one painted.
+std::vector<AnyOp> ops_of_a_frame(const StageTypes& types) {
+  RecordingBackend recording;
+  Engine engine(recording, published_sizes(), {.types = types});
+  StoryListener listener;
+  StoryRequest request = default_request(engine.config);
+  request.steps = 2;
+  const std::vector<int>& picture = engine.language.tokenizer.image_tokens();
+  Session session(engine.language, 400);
+  const std::vector<float> rows = session.embed_image(engine.diffusion.uncond_feature);
+  const std::vector<const std::vector<float>*> pictures = {&rows};
+  session.append(picture, pictures);
+  session.pick({});
+  const std::vector<float> feature = session.decode_image_tokens(picture);
+  make_painter(engine, request, listener).paint({.feature = feature});
+  return recording.take_ops();
+}
+
+}  // namespace
+
+// Every matrix product and every attention reads 16 bits; what stays f32 is named here.
+TEST_CASE("at the published size activations have their stage's type from end to end", "[recording]") {
+  StageTypes types(NumberTypes{.weights = WeightFormat::f16, .activations = DType::f16});
+  types.vae = {.weights = WeightFormat::bf16, .activations = DType::bf16};
+  std::set<std::string> f32_outputs;
+  std::map<std::string, int64_t> by_type;
+  for (const AnyOp& any : ops_of_a_frame(types))
+    std::visit(
+        [&]<class Op>(const Op& op) {
+          if constexpr (HasWeight<Op>) {
+            CHECK(size_of(op.x.dtype) == 2);
+            CHECK(op.w.values.dtype == op.x.dtype);
+            ++by_type[name_of(op.x.dtype)];
+            if (op.y.dtype == DType::f32) f32_outputs.insert(op.y.str());
+          }
+          if constexpr (std::is_same_v<Op, Attention> || std::is_same_v<Op, CacheAttention>)
+            CHECK(size_of(op.q.dtype) == 2);
+          if constexpr (std::is_same_v<Op, Embed>)
+            if (op.table.dim[0] > 1000) CHECK(op.table.dtype == DType::f16);
+        },
+        any);
+  // Logits; what the ResNets add of two steps' times; the positions' share of the keys in the three resamplers.
+  CHECK(f32_outputs ==
+        std::set<std::string>{"f32(1, 32066)", "f32(2, 13760)", "f32(1024, 4096)", "f32(256, 4096)", "f32(64, 4096)"});
+  CHECK(by_type["bf16"] > 30);  // the VAE's
+  CHECK(by_type["f16"] > 1500);
 }
