@@ -370,7 +370,7 @@ WeightBlock WeightLoader::load(const WeightTable& table, const Ignored& ignored)
   WeightBlock block(backend_, bytes);
   std::vector<Piece> all;
   for (const auto& entry : table.entries())
-    for (Piece& piece : pieces(entry, block)) all.push_back(std::move(piece));
+    for (const Piece& piece : pieces(entry, block)) all.push_back(piece);
   if (!backend_.is_dry()) backend_.parallel_for(int64_t(all.size()), [&](int64_t i) { load(all[size_t(i)]); });
   for (const auto& entry : table.entries())
     if (entry.weight) block.pack(*entry.weight, entry.use);
