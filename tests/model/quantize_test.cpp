@@ -1,6 +1,7 @@
 // The formats that weights are held in: rounding, and what the loader makes of a file.
 #include "model/quantize.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "catch.h"
@@ -8,6 +9,7 @@
 #include "made_model.h"
 #include "model/llama.h"
 #include "model/vae.h"
+#include "oracle/backend.h"
 #include "run.h"
 #include "seedstory/float16.h"
 
@@ -117,6 +119,40 @@ TEST_CASE("What a format cannot hold is said", "[model]") {
     CHECK(Rounded(WeightFormat::q4, {1, 32}, numbers).wrong == "a number that is not finite");
     CHECK(Rounded(WeightFormat::f16, {1, 32}, numbers).wrong.empty());
     CHECK(Rounded(WeightFormat::f32, {1, 32}, numbers).wrong.empty());
+  }
+}
+
+// On a backend that packs nothing, so that what was uploaded can be read.
+TEST_CASE("What the loader uploads stands for the numbers of the file", "[model]") {
+  const LlamaConfig config{.hidden = 64, .layers = 1, .heads = 2, .ffn = 96, .vocab = 40, .max_positions = 8};
+  const MapSource source = made_source<LlamaWeights>(config);
+  oracle::OracleBackend be;
+  const struct {
+    WeightFormat format;
+    double most;  // that a number is off, of the largest in its block
+  } cases[] = {{WeightFormat::f32, 0},
+               {WeightFormat::f16, 0x1p-11},
+               {WeightFormat::bf16, 0x1p-8},
+               {WeightFormat::q8, 0.51 / 127},
+               {WeightFormat::q4, 1.01 / 8}};
+  for (const auto& [format, most] : cases) {
+    INFO(name_of(format));
+    LlamaWeights w;
+    WeightTable table;
+    w.list(table, config);
+    const WeightBlock block =
+        WeightLoader(be, source, "llm", {.types = {.weights = format}, .lora_alpha = {}}).load(table);
+    const StoredTensor& stored = *source.find("model.layers.0.self_attn.k_proj.weight");
+    std::vector<float> numbers(64 * 64);
+    to_f32(stored, 0, int64_t(numbers.size()), numbers.data());
+    const std::vector<double> got = oracle::read(w.layers[0].qkv.rows(64, 128));
+    REQUIRE(got.size() == numbers.size());
+    for (size_t first = 0; first < numbers.size(); first += 32) {
+      float largest = 0;
+      for (size_t i = first; i < first + 32; ++i) largest = std::max(largest, std::fabs(numbers[i]));
+      for (size_t i = first; i < first + 32; ++i)
+        REQUIRE(std::fabs(got[i] - double(numbers[i])) <= most * double(largest));
+    }
   }
 }
 
