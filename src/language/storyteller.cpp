@@ -25,6 +25,16 @@ int64_t least_positions(const std::vector<int64_t>& texts, int64_t call, int64_t
   return positions;
 }
 
+// A given text as the model reads it. compat_vis repeats what the published script does, which reads it as it stands.
+std::string text_read(const std::string& text, Policy policy) {
+  return policy == Policy::compat_vis ? text : normal_text(text);
+}
+
+int64_t frames_told(const StoryRequest& request) {
+  if (request.captions.empty()) return request.frames;
+  return std::min(request.frames, int64_t(request.captions.size()) - (request.start ? 1 : 0));
+}
+
 std::string with_left(std::string prefix, int64_t left) {
   constexpr std::string_view kLeft = "{left}";
   if (const size_t at = prefix.find(kLeft); at != std::string::npos)
@@ -52,6 +62,28 @@ int64_t positions_needed(const ModelConfig& config, const StoryRequest& request)
   return std::min(most, opening + sunk + whole * frame + asked + picture + written);
 }
 
+void check_texts(const LanguageModel& model, const StoryRequest& request) {
+  const int64_t picture = int64_t(picture_ids(model.tokenizer).size()), most = model.config.llm.max_positions;
+  const auto count = [&](const std::string& text) { return token_count(model, text_read(text, request.policy)); };
+  if (request.captions.empty()) {
+    const int64_t prompt = count(request.prompt);
+    if (1 + std::max<int64_t>(prompt - 2, 0) + picture > most)
+      fail_input(fmt::format("the prompt has {} tokens, the model has {} positions for it and a picture; shorten it",
+                             prompt, most));
+    return;
+  }
+  std::vector<int64_t> texts;
+  for (const std::string& caption : request.captions) texts.push_back(count(caption));
+  const int64_t first = request.start ? 1 : 0;
+  for (int64_t call = 0; call < first + frames_told(request); ++call)
+    if (const int64_t least = least_positions(texts, call, picture, request); least > most)
+      fail_input(
+          fmt::format("caption {}: has {} tokens, and with what is remembered before it {}; the model has {} "
+                      "positions; shorten it, "
+                      "or use a smaller --window (--policy window)",
+                      call, texts[size_t(call)], least, most));
+}
+
 struct Storyteller::Impl {
   Impl(LanguageModel& model, const StoryRequest& request, std::vector<float> start, StoryListener& listener,
        Trace* trace)
@@ -64,29 +96,10 @@ struct Storyteller::Impl {
         voice(model, session, this->request, listener, trace != nullptr) {
     if (request.policy == Policy::compat_vis && request.captions.empty())
       fail_usage("--policy: compat_vis came, which is for visualize; expected window, dense, sink or mm_sink");
-    check_captions();
+    check_texts(model, request);
   }
 
-  // Texts that are given and cannot be read are found out before anything is painted.
-  void check_captions() const {
-    if (request.captions.empty()) return;
-    std::vector<int64_t> texts;
-    for (const std::string& caption : request.captions) texts.push_back(token_count(model, as_read(caption)));
-    const int64_t picture = int64_t(picture_ids(model.tokenizer).size()), most = model.config.llm.max_positions;
-    const int64_t first = request.start ? 1 : 0;
-    for (int64_t call = first; call < first + frames(); ++call)
-      if (const int64_t least = least_positions(texts, call, picture, request); least > most)
-        fail_input(
-            fmt::format("caption {}: has {} tokens, and with what is remembered before it {}; the model has {} "
-                        "positions; shorten it, "
-                        "or use a smaller --window (--policy window)",
-                        call, texts[size_t(call)], least, most));
-  }
-
-  int64_t frames() const {
-    if (request.captions.empty()) return request.frames;
-    return std::min(request.frames, int64_t(request.captions.size()) - (request.start ? 1 : 0));
-  }
+  int64_t frames() const { return frames_told(request); }
 
   void begin() {
     const bool given = !request.captions.empty();
@@ -109,10 +122,7 @@ struct Storyteller::Impl {
     return ask;
   }
 
-  // A given text as the model reads it. compat_vis repeats what the published script does, which reads it as it stands.
-  std::string as_read(const std::string& text) const {
-    return request.policy == Policy::compat_vis ? text : normal_text(text);
-  }
+  std::string as_read(const std::string& text) const { return text_read(text, request.policy); }
 
   std::optional<Frame> next() {
     if (over || call >= frames()) return {};

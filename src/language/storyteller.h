@@ -15,6 +15,9 @@ namespace seedstory {
 // byte: no tokenizer is needed, and it is at most that.
 int64_t positions_needed(const ModelConfig& config, const StoryRequest& request);
 
+// ErrorKind::input for a prompt or a caption that is too long to be read. Needs no network.
+void check_texts(const LanguageModel& model, const StoryRequest& request);
+
 // The order of a story's calls of the LLM.
 class Storyteller {
  public:

@@ -112,7 +112,10 @@ StoryRun::End StoryRun::make(Backend& backend) {
 
   Trace trace;
   Trace* const traced = options_.trace ? &trace : nullptr;
-  if (request_.start) add_start();
+  if (request_.start) {
+    check_texts(engine.language, request_);
+    add_start();
+  }
   if (options_.text_first || staged)
     tell_then_paint(engine, traced);
   else

@@ -190,8 +190,8 @@ TEST_CASE("A prompt and a caption of a megabyte are answered") {
   desk.write("words.json", nlohmann::json::array({words}).dump());
   struct {
     const char *line, *said;
-  } cases[] = {{"generate -n 1 -f word.txt", "seedstory: the story so far and its next tokens are "},
-               {"generate -n 1 -f words.txt", "seedstory: the story so far and its next tokens are "},
+  } cases[] = {{"generate -n 1 -f word.txt", "seedstory: the prompt has "},
+               {"generate -n 1 -f words.txt", "seedstory: the prompt has "},
                {"visualize --captions words.json", "seedstory: caption 0: has 895484 tokens, "}};
   for (const auto& [line, said] : cases) {
     INFO(line);
