@@ -23,8 +23,15 @@ bool starts_with(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
 }
 
+// Also of what no weight can be: the loader names it then.
+std::vector<std::string> all_names(const TensorSource& source) {
+  std::vector<std::string> names = source.names();
+  for (const auto& [name, tensor] : source.unread()) names.push_back(name);
+  return names;
+}
+
 bool has_prefix(const TensorSource& source, std::string_view prefix) {
-  const auto names = source.names();
+  const auto names = all_names(source);
   return std::any_of(names.begin(), names.end(), [&](const auto& name) { return starts_with(name, prefix); });
 }
 
@@ -39,10 +46,14 @@ fs::path pick(const fs::path& given, const fs::path& dir, const std::vector<std:
 
 // No tensor of the file is called so; maybe one is but for what a wrapper put in front.
 [[noreturn]] void fail_without(const TensorSource& file, const std::string& prefix) {
-  const auto names = file.names();
+  const auto names = all_names(file), readable = file.names();
+  const UnreadTensors unread = file.unread();
+  const std::string path = !readable.empty() ? file.find(readable[0])->file
+                           : !unread.empty() ? unread.begin()->second.file
+                                             : "";
   const auto wrapped = std::find_if(names.begin(), names.end(),
                                     [&](const auto& name) { return name.find("." + prefix) != std::string::npos; });
-  fail_input(fmt::format("{}no tensor {}*{}", names.empty() ? "" : file.find(names[0])->file + ": ", prefix,
+  fail_input(fmt::format("{}no tensor {}*{}", path.empty() ? "" : path + ": ", prefix,
                          wrapped == names.end() ? "" : fmt::format("; did you mean '{}'?", *wrapped)));
 }
 
