@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "seedstory/error.h"
@@ -15,7 +16,8 @@ namespace {
 template <class Json>
 class Builder : public nlohmann::json_sax<Json> {
  public:
-  Builder(const std::string& what, size_t max_depth) : what_(what), max_depth_(max_depth) {}
+  Builder(std::string_view text, const std::string& what, size_t max_depth)
+      : text_(text), what_(what), max_depth_(max_depth) {}
 
   Json take() { return std::move(root_); }
 
@@ -38,11 +40,19 @@ class Builder : public nlohmann::json_sax<Json> {
   }
   bool parse_error(size_t byte, const std::string&, const nlohmann::detail::exception& error) override {
     if (dynamic_cast<const typename Json::parse_error*>(&error))
-      fail_input(fmt::format("{}: not valid JSON at byte {}", what_, byte));
+      fail_input(fmt::format("{}: not valid JSON at {}", what_, place_of(byte)));
     fail_input(fmt::format("{}: not valid JSON: {}", what_, error.what()));
   }
 
  private:
+  // As an editor counts, where there are lines. The first byte is 1.
+  std::string place_of(size_t byte) const {
+    const std::string_view before = text_.substr(0, std::min(text_.size(), std::max<size_t>(byte, 1) - 1));
+    const auto lines = std::count(before.begin(), before.end(), '\n');
+    if (lines == 0) return fmt::format("byte {}", byte);
+    return fmt::format("line {}, byte {}", lines + 1, byte - before.rfind('\n') - 1);
+  }
+
   // Where the next value goes. The values that are open stay where they are: only the innermost one grows.
   Json& place() {
     if (open_.empty()) return root_;
@@ -65,6 +75,7 @@ class Builder : public nlohmann::json_sax<Json> {
     return true;
   }
 
+  const std::string_view text_;
   const std::string& what_;
   size_t max_depth_;
   Json root_;
@@ -74,7 +85,7 @@ class Builder : public nlohmann::json_sax<Json> {
 
 template <class Json>
 Json parse(std::string_view text, const std::string& what, size_t max_depth) {
-  Builder<Json> builder(what, max_depth);
+  Builder<Json> builder(text, what, max_depth);
   Json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }

@@ -47,6 +47,8 @@ TEST_CASE("An index that does not fit its shards is an error", "[io]") {
     return folder.shorten(error_of(ErrorKind::input, [&] { open_sharded(path); }));
   };
   CHECK(error("{") == "x.index.json: not valid JSON at byte 2");
+  CHECK(error("{}\n{}") == "x.index.json: not valid JSON at line 2, byte 1");
+  CHECK(error("{\n  \"a\": 1,\n}\n") == "x.index.json: not valid JSON at line 3, byte 1");
   CHECK(error("[]") == "x.index.json: has no object \"weight_map\"");
   CHECK(error(R"({"weight_map": 1})") == "x.index.json: has no object \"weight_map\"");
   CHECK(error(R"({"weight_map": {"a": 1}})") ==
