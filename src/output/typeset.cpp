@@ -53,10 +53,18 @@ class Typesetter {
           out_ += text_[at_];
       }
     }
+    hold("\u00ab ", "\u00ab\u00a0");
+    hold(" \u00bb", "\u00a0\u00bb");
     return out_;
   }
 
  private:
+  // No line ends between a guillemet and its words.
+  void hold(std::string_view from, std::string_view to) {
+    for (size_t at = 0; (at = out_.find(from, at)) != std::string::npos; at += to.size())
+      out_.replace(at, from.size(), to);
+  }
+
   char before() const { return at_ > 0 ? text_[at_ - 1] : ' '; }
   char after(size_t length) const { return at_ + length < text_.size() ? text_[at_ + length] : ' '; }
   bool opens() const {

@@ -25,6 +25,7 @@ TEST_CASE("Displayed texts have a printer's quotes, dashes and ellipses", "[stor
       {"\"She counted to 10\"", "“She counted to 10”"},
       {"שלום \"狐\" “already”", "שלום “狐” “already”"},
       {"", ""},
+      {"dit « bonjour » et «oui»", "dit «\u00a0bonjour\u00a0» et «oui»"},
       {"A fox\" is", "A fox” is"},
       {"\"", "“"},
   };
