@@ -207,6 +207,9 @@ Words with_command(Words words, const CommandDoc& program) {
       fail_usage(fmt::format("there is no command {}{} (see seedstory --help)", words[0],
                              meant.empty() ? fmt::format("; expected one of {}", fmt::join(names, ", ")) : meant));
     }
+    if (words.size() > 1)
+      fail_usage(
+          fmt::format("help: {} came behind {}, expected one command (see seedstory --help)", words[1], words[0]));
     return {words[0], "--help"};
   }
   if (const CommandDoc* command = find_command(program, first)) {

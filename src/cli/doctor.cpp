@@ -8,6 +8,7 @@
 
 #include "cli/build_info.h"
 #include "cli/command_line.h"
+#include "cli/did_you_mean.h"
 #include "cli/estimate.h"
 #include "cli/flags.h"
 #include "cli/hf_cache.h"
@@ -227,13 +228,19 @@ class Doctor {
 
   // A line for the shell.
   std::string fix_of(const std::string& part, const fs::path& dir, bool published, bool missing) const {
+    const StoryRecord::Names given = given_model_flags(flags_);
+    if (std::any_of(given.begin(), given.end(), [&](const auto& name) { return name.first == "--" + part; }))
+      return fmt::format("name another file with --{0}, or leave --{0} away", part);
     const char* again = missing ? "" : " --force-download";
     if (const Download* d = find_download(part); d && published) {
       const fs::path folder = *d->below ? dir / d->below : dir;
       const std::string place = flags_.hf_repo ? "" : " --local-dir " + shell_quote(folder.string());
       return fmt::format("hf download {}{} {}{}{}", d->repo, d->kind, d->files, again, place);
     }
-    if (flags_.hf_repo) return fmt::format("hf download {}{}", *flags_.hf_repo, again);
+    if (flags_.hf_repo) {
+      const std::string meant = nearest(*flags_.hf_repo, {kPublishedRepo});
+      return meant.empty() ? fmt::format("hf download {}{}", *flags_.hf_repo, again) : "seedstory doctor -hf " + meant;
+    }
     if (!flags_.model) return "git checkout -- weights/nano";
     return "seedstory doctor, without --model, looks at the model that ships; or copy this one again";
   }

@@ -748,6 +748,12 @@ void refuse_flags_as_values(const CLI::App& command) {
         fail_usage(option->get_name() + ": " + value + " came, expected " + option->get_type_name());
 }
 
+// A card of plan's is another machine.
+void refuse_flags_of_here(const CLI::App& command) {
+  for (const char* flag : {"--threads", "--cpu", "--device"})
+    if (command.count(flag) > 0) fail_usage(std::string(flag) + ": not with --card, which is another machine");
+}
+
 // CLI11's own exit codes start at 100; a wrong command line is 2 here, said in one line. What is unknown comes first:
 // a misspelt flag is missing under its own name as well.
 [[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
@@ -873,6 +879,7 @@ int run(int argc, const char* const* argv, const Backends& backends, Terminal& t
       if (!command->parsed()) continue;
       const bool has_window = command->count("--window") > 0;
       const bool has_tokens = command == visualize_app && command->count("--max-tokens") > 0;
+      if (command == plan_app && plan_flags.card) refuse_flags_of_here(*command);
       settings.apply(*command, sources);
       if (has_window && flags->policy == Policy::dense)
         fail_usage("--window: not with --policy dense, which forgets nothing");

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <vector>
 
+#include "cli/did_you_mean.h"
 #include "cli/shell_path.h"
 #include "io/file.h"
 #include "load/published.h"
@@ -111,6 +112,9 @@ fs::path hf_cache() {
 }
 
 fs::path hf_folder(const std::string& repo, const std::string& kind) {
+  constexpr std::string_view kSite = "https://huggingface.co/";
+  if (repo.starts_with(kSite))
+    fail_usage(fmt::format("--hf-repo {}: expected USER/MODEL, which is {}", repo, repo.substr(kSite.size())));
   const size_t slash = repo.find('/');
   if (slash == std::string::npos || !is_name(repo.substr(0, slash)) || !is_name(repo.substr(slash + 1)))
     fail_usage(fmt::format("--hf-repo {}: expected USER/MODEL", repo));
@@ -133,11 +137,14 @@ std::optional<Snapshot> hf_snapshot(const std::string& repo, const std::string& 
 
 ModelPaths find_hf_model(const std::string& repo) {
   const auto snapshot = hf_snapshot(repo);
-  if (!snapshot)
+  if (!snapshot) {
+    const std::string meant = did_you_mean(repo, {kPublishedRepo});
     fail_input(fmt::format(
         "--hf-repo {}: is not in {}, and this program downloads nothing; {}", repo, hf_cache().string(),
         repo == kPublishedRepo ? fmt::format("its parts are in three repositories: seedstory doctor -hf {}", repo)
-                               : "run: hf download " + repo));
+        : meant.empty()        ? "run: hf download " + repo
+                               : meant.substr(2)));
+  }
   ModelPaths paths;
   paths.dir = snapshot->dir;
   note(*snapshot, paths);

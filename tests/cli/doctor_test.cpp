@@ -98,6 +98,17 @@ TEST_CASE("doctor goes on behind the first broken part") {
   CHECK_THAT(page.out, Catch::EndsWith("\nNo story can be told: 4 problems.\n"));
 }
 
+TEST_CASE("doctor says of a file that a flag names how to do without it") {
+  const Workdir desk;
+  desk.write("junk.bin", "not weights");
+  for (const char* part : {"vae", "llm", "vit", "detokenizer", "tokenizer"}) {
+    const std::string flag = "--" + std::string(part);
+    for (const char* model : {"--model model ", ""})
+      CHECK(finding(examine(desk, model + flag + " junk.bin", 3), "model", part)["fix"] ==
+            "name another file with " + flag + ", or leave " + flag + " away");
+  }
+}
+
 TEST_CASE("doctor names a tensor of another shape") {
   const Workdir desk;
   std::string json = desk.read("model/model.json");
@@ -242,6 +253,8 @@ TEST_CASE("doctor says what is wrong with a place, a device and a whole model") 
                                                   Catch::Contains("too few kernels for a whole model yet"));
   const auto absent = finding(examine(whole, "-hf me/none", 3), "model", "model");
   CHECK(absent["fix"] == "hf download me/none");
+  CHECK(finding(examine(whole, "-hf TencentARC/SEED-Stroy", 3), "model", "model")["fix"] ==
+        "seedstory doctor -hf TencentARC/SEED-Story");
   CHECK(whole.shell("seedstory doctor --device tpu").code == 2);
 }
 

@@ -227,6 +227,8 @@ TEST_CASE("The program alone says what to try first, and help is a command") {
     CHECK(run.code == 0);
     CHECK_THAT(run.out, Catch::Contains(std::string("Usage: seedstory ") + command + " "));
   }
+  expect_refused(desk, "seedstory help plan doctor",
+                 "help: doctor came behind plan, expected one command (see seedstory --help)");
 }
 
 TEST_CASE("A text without a command is a prompt for generate") {
@@ -369,6 +371,10 @@ TEST_CASE("A command refuses flags that it could only ignore") {
   for (const char* line : {"generate -p x", "visualize --captions c.json", "plan"})
     CHECK(desk.shell("seedstory " + std::string(line) + " --model model --policy dense --window 2").err ==
           "seedstory: --window: not with --policy dense, which forgets nothing\n");
+  for (const std::string flag : {"--threads 2", "--cpu portable", "--device cpu"})
+    expect_refused(desk, "seedstory plan --model model --card h100 " + flag,
+                   flag.substr(0, flag.find(' ')) + ": not with --card, which is another machine");
+  CHECK(desk.shell("SEEDSTORY_THREADS=2 seedstory plan --model model --card h100").code == 0);
   const std::string captioned = "seedstory visualize --captions c.json --model model --max-tokens 66 -o ";
   expect_refused(desk, captioned + "tokens",
                  "--max-tokens: not with visualize, whose texts are given, but with --policy compat_vis");
@@ -584,6 +590,31 @@ TEST_CASE("A caption that does not fit is refused before the first picture") {
     CHECK_FALSE(std::filesystem::exists(desk / "out/000.png"));
   }
   CHECK(desk.shell("rm -rf out; seedstory visualize --model model -o out -n 2 --captions long.json").code == 0);
+}
+
+TEST_CASE("A text that does not fit is refused before the start picture is told") {
+  const Workdir desk;
+  std::string words;
+  for (int i = 0; i < 2000; ++i) words += "fox ";
+  desk.write("long.txt", words);
+  desk.write("second.json", nlohmann::json({"the fox", words}).dump());
+  desk.write("first.json", nlohmann::json({words, "the fox"}).dump());
+  REQUIRE(desk.generate("-p fox -n 1 -o made").code == 0);
+  const struct {
+    const char *line, *said;
+  } cases[] = {{"generate -f long.txt", "seedstory: the prompt has "},
+               {"generate -f long.txt --order text-first", "seedstory: the prompt has "},
+               {"visualize --captions second.json", "seedstory: caption 1: has "},
+               {"visualize --captions first.json", "seedstory: caption 0: has "},
+               {"visualize --captions first.json --policy mm_sink", "seedstory: caption 0: has "}};
+  for (const auto& [line, said] : cases) {
+    INFO(line);
+    const Run run = desk.shell("seedstory " + std::string(line) + " --model model -n 1 -i made/000.png -o out");
+    CHECK(run.code == 3);
+    CHECK_THAT(run.err, Catch::Contains(said));
+    CHECK(run.out.empty());
+    CHECK_FALSE(std::filesystem::exists(desk / "out"));
+  }
 }
 
 TEST_CASE("The prompt comes from a file, stdin or a pipe, byte order mark and last line break aside") {

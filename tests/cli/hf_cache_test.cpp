@@ -163,6 +163,13 @@ TEST_CASE("A model that is not in the cache is exit 3, with the line that fetche
   CHECK(!fs::exists(desk / "out"));
   CHECK_THAT(desk.shell("HF_HUB_CACHE=hub seedstory generate -hf TencentARC/SEED-Story -p fox -o out").err,
              Catch::EndsWith("; its parts are in three repositories: seedstory doctor -hf TencentARC/SEED-Story\n"));
+  for (const char* line : {"generate -p fox -o out", "plan"}) {
+    const std::string slip = std::string("HF_HUB_CACHE=hub seedstory ") + line + " -hf ";
+    CHECK_THAT(desk.shell(slip + "TencentARC/SEED-Stroy").err,
+               Catch::EndsWith("; did you mean TencentARC/SEED-Story?\n"));
+    CHECK_THAT(desk.shell(slip + "https://huggingface.co/TencentARC/SEED-Story").err,
+               Catch::EndsWith(": expected USER/MODEL, which is TencentARC/SEED-Story\n"));
+  }
 }
 
 TEST_CASE("A repository's name and its commit are never a way out of the cache") {
