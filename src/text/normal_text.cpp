@@ -26,21 +26,16 @@ constexpr Range kRanges[] = {
     {0x85, 0x85, "\n"},       // next line
     {0x86, 0x9f, ""},         //
     {0xa0, 0xa0, " "},        // no-break space
-    {0xad, 0xad, ""},         // soft hyphen
     {0xb4, 0xb4, "'"},        // acute accent, typed for an apostrophe
     {0x2bc, 0x2bc, "'"},      // modifier letter apostrophe
-    {0x61c, 0x61c, ""},       // Arabic letter mark
     {0x1680, 0x1680, " "},    // ogham space mark
-    {0x180e, 0x180e, ""},     // Mongolian vowel separator
     {0x2000, 0x200a, " "},    // spaces by width
     {0x200b, 0x200b, " "},    // zero width space: where words part that are written without one
-    {0x200e, 0x200f, ""},     // marks of direction
     {0x2010, 0x2015, "-"},    // hyphens and dashes
     {0x2018, 0x201b, "'"},    // single quotes
     {0x201c, 0x201f, "\""},   // double quotes
     {0x2026, 0x2026, "..."},  // ellipsis
     {0x2028, 0x2029, "\n"},   // line and paragraph separator
-    {0x202a, 0x202e, ""},     // embeddings and overrides of direction
     {0x202f, 0x202f, " "},    // narrow no-break space
     {0x2032, 0x2032, "'"},    // prime
     {0x2033, 0x2033, "\""},   // double prime
@@ -48,7 +43,6 @@ constexpr Range kRanges[] = {
     {0x2034, 0x2034, "\"'"},  // triple prime
     {0x2035, 0x2035, "'"},    // reversed primes
     {0x2036, 0x2036, "\""},   //
-    {0x2060, 0x206f, ""},     // word joiner, isolates, invisible operators
     {0x2212, 0x2212, "-"},    // minus sign
     {0x275b, 0x275c, "'"},    // ornaments of quotes
     {0x275d, 0x275e, "\""},   //
@@ -58,9 +52,13 @@ constexpr Range kRanges[] = {
     {0x301d, 0x301f, "\""},   // double primes as quotes
     {0xff02, 0xff02, "\""},   // full width
     {0xff07, 0xff07, "'"},    //
-    {0xfeff, 0xfeff, ""},     // byte order mark
-    {0xe0001, 0xe0001, ""},   // language tag
+    {0xfff9, 0xfffb, ""},     // anchors of notes between the lines
 };
+
+// Unicode's Default_Ignorable_Code_Point: marks of direction, joiners, selectors of a glyph's variant, tags, fillers.
+bool is_ignorable(uint32_t code) {
+  return utf8proc_get_property(utf8proc_int32_t(code))->ignorable;
+}
 
 constexpr bool is_joiner(uint32_t code) {
   return code == 0x200c || code == 0x200d;
@@ -143,7 +141,7 @@ std::string normal_text(std::string_view text) {
       out += range->as;
     } else if (c.code == '\r') {
       if (!text.starts_with('\n')) out += '\n';
-    } else if (!is_joiner(c.code) || before >= kJoining) {
+    } else if (is_joiner(c.code) ? before >= kJoining : !is_ignorable(c.code)) {
       out += bytes;
       before = c.code;
     }
@@ -175,13 +173,12 @@ std::string in_letters_of(std::string_view text, bool (*has)(uint32_t code)) {
 }
 
 bool is_blank(std::string_view text) {
-  constexpr Range kBlank[] = {{0, 0x20, ""},        {0x7f, 0x9f, ""},     {0x34f, 0x34f, ""},    {0x115f, 0x1160, ""},
-                              {0x17b4, 0x17b5, ""}, {0x200c, 0x200d, ""}, {0x2800, 0x2800, ""},  {0x3164, 0x3164, ""},
-                              {0xfe00, 0xfe0f, ""}, {0xffa0, 0xffa0, ""}, {0xe0000, 0xe0fff, ""}};
+  constexpr Range kBlank[] = {{0, 0x20, ""}, {0x7f, 0x9f, ""}, {0x2800, 0x2800, ""}};
   while (!text.empty()) {
     const Utf8Character c = first_character(text);
     const Range* range = range_of(c.code);
-    bool seen = c.length == 0 || !range || (range->as != "" && range->as != " " && range->as != "\n");
+    bool seen =
+        c.length == 0 || (range ? range->as != "" && range->as != " " && range->as != "\n" : !is_ignorable(c.code));
     for (const Range& blank : kBlank) seen = seen && !(c.length && c.code >= blank.first && c.code <= blank.last);
     if (seen) return false;
     text.remove_prefix(c.length);

@@ -26,8 +26,10 @@ TEST_CASE("The same text is the same text however it was typed", "[text]") {
       {"\u212bngstro\u0308m", "\u00c5ngstr\u00f6m"},
       {"e\u00ad\u0301", "\u00e9"},
       {"\u1112\u1161\u11ab", "\ud55c"},
-      {"\u0646\u200c\u0646", "\u0646\u200c\u0646"},                  // Persian: the joiner is seen
-      {"\U0001F468\u200d\U0001F469", "\U0001F468\u200d\U0001F469"},  // and in a family
+      {"\u0646\u200c\u0646", "\u0646\u200c\u0646"},                                    // Persian: the joiner is seen
+      {"\U0001F468\u200d\U0001F469", "\U0001F468\u200d\U0001F469"},                    // and in a family
+      {"a\ufe0f f\u034fox\U000E0041 r\u180bu\ufff9ns\U0001D173\u3164", "a fox runs"},  // selectors, tags, fillers
+      {"\u2764\ufe0f\u200d\U0001F525", "\u2764\u200d\U0001F525"},
       {"\u00abA fox.\u00bb", "\"A fox.\""},
       {"says \u00ab\u00a0come\u202f\u00bb, and goes", "says \"come\", and goes"},        // French
       {"\u00ab come \u00bb he says \u00ab now \u00bb .", "\"come\" he says \"now\" ."},  // its spaces as typed
@@ -47,8 +49,9 @@ TEST_CASE("The same text is the same text however it was typed", "[text]") {
 }
 
 TEST_CASE("A text of spaces and of what cannot be seen is blank", "[text]") {
-  for (const char* blank : {"", " ", "\t\r\n", "\u00a0\u2003\u3000", "\u200b\u200d\ufeff", "\u00ad", "\u202e\u2066",
-                            "\x01\x1b", "\u2800\u3164", "\U000E0041", "\u0085\u009b"}) {
+  for (const char* blank :
+       {"", " ", "\t\r\n", "\u00a0\u2003\u3000", "\u200b\u200d\ufeff", "\u00ad", "\u202e\u2066", "\x01\x1b",
+        "\u2800\u3164", "\U000E0041", "\u0085\u009b", "\ufff9\ufffb", "\U0001D173", "\ufe0f\u115f"}) {
     INFO(blank);
     CHECK(is_blank(blank));
   }
