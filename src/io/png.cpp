@@ -5,6 +5,7 @@
 #include <png.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstring>
 #include <optional>
@@ -262,6 +263,25 @@ void check_keyword(const std::string& keyword) {
 
 bool is_png(std::span<const uint8_t> bytes) {
   return bytes.size() >= 8 && png_sig_cmp(bytes.data(), 0, 8) == 0;
+}
+
+bool is_whole_png(std::span<const uint8_t> bytes) {
+  constexpr size_t kSignature = 8, kLength = 4, kKind = 4, kChecksum = 4;
+  if (!is_png(bytes)) return false;
+  const auto number = [&](size_t at) {
+    return uint32_t(bytes[at]) << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
+  };
+  bool is_end = false;
+  for (size_t at = kSignature; at < bytes.size() && !is_end;) {
+    const size_t there = bytes.size() - at;
+    if (there < kLength + kKind + kChecksum || number(at) > there - kLength - kKind - kChecksum) return false;
+    const std::span<const uint8_t> chunk = bytes.subspan(at + kLength, kKind + number(at));
+    is_end = std::equal(chunk.begin(), chunk.begin() + kKind, "IEND");
+    at += kLength + chunk.size() + kChecksum;
+    if (crc32_z(0, chunk.data(), chunk.size()) != number(at - kChecksum) || (is_end && at != bytes.size()))
+      return false;
+  }
+  return is_end;
 }
 
 Picture decode_png(std::span<const uint8_t> bytes, const std::string& file, Pixels pixels) {

@@ -15,6 +15,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "io/picture_kind.h"
+#include "io/png.h"
 #include "output/contact_sheet.h"
 #include "output/story_html.h"
 #include "seedstory/error.h"
@@ -403,15 +404,13 @@ bool StoryFolder::is_foreign(const Stored& stored, const std::string& file, cons
 
 // A whole picture with this frame's own data that is not what was written: somebody went on working with it.
 bool StoryFolder::is_edited(const StoredFrame& frame) const {
-  using namespace std::string_view_literals;
-  constexpr std::string_view kEnd = "\0\0\0\0IEND\xae\x42\x60\x82"sv;  // of a PNG: what damage seldom leaves whole
   const fs::path path = dir_ / frame.file;
   return frame.digest && or_nothing([&] {
            if (file_digest(path) == *frame.digest) return false;
            const auto data = data_of(frame.file);
            if (!data || data->at("frame").at("index") != frame.index) return false;
            read_image(path);
-           return bytes_of(path).ends_with(kEnd);
+           return is_whole_png(MappedFile(path).bytes());
          });
 }
 

@@ -211,6 +211,10 @@ TEST_CASE("What is missing or damaged of a finished story is made again, and not
       {"cp whole/000.png out/001.png", "out/001.png is damaged"},
       {"printf xxxx | dd of=out/001.png bs=1 seek=$(($(stat -c %s whole/001.png) - 40)) conv=notrunc 2>dd",
        "out/001.png is damaged"},
+      {"printf x | dd of=out/001.png bs=1 seek=$(($(LC_ALL=C grep -abo -m 1 tEXt whole/001.png | head -1 | cut -d: "
+       "-f1) + 20)) "
+       "conv=notrunc 2>dd",
+       "out/001.png is damaged"},
       {"rm out/001.png", "out/001.png is missing"},
       {": >out/story.html", "out/story.html was missing or damaged; it is written again\n"},
       {"rm out/story.html", "out/story.html was missing or damaged"},
