@@ -140,7 +140,17 @@ void refuse_single_dashes(const Words& words, const CommandDoc& command, const s
     if (word == "--") return;
     if (name.size() > 2 && name[1] != '-' && find_flag(command, "-" + name))
       fail_usage(fmt::format("there is no flag {}; did you mean -{}? (see {})", name, name, help));
+    const FlagDoc* flag = name.size() == 2 && name != word ? find_flag(command, name) : nullptr;
+    if (flag && !flag->type.empty())
+      fail_usage(fmt::format("{}: a short flag takes no =; expected {} {} (see {})", word, name,
+                             word.size() > 3 ? shell_quote(word.substr(3)) : flag->type, help));
   }
+}
+
+// A variable of the shell's that is not set leaves an empty word.
+void need_no_empty_word(const Words& words, const std::string& command) {
+  if (std::find(words.begin(), words.end(), "") != words.end())
+    fail_usage(command + ": an empty word came, as a variable leaves it that is not set");
 }
 
 // What a word without a flag in front of it is most likely to be for.
@@ -201,6 +211,7 @@ Words with_command(Words words, const CommandDoc& program) {
   if (first == "help" && words.size() == 1) return {"--help"};
   if (first == "help" && !is_flag(words[1])) {
     words.erase(words.begin());
+    need_no_empty_word(words, first);
     if (!find_command(program, words[0])) {
       const Words names = names_of_commands(program);
       const std::string meant = did_you_mean(words[0], names);
@@ -239,6 +250,7 @@ Words with_command(Words words, const CommandDoc& program) {
 void refuse_words(const Words& words, const CommandDoc& program, const std::string& command,
                   const std::string& prompt) {
   const CommandDoc& here = *find_command(program, command);
+  need_no_empty_word(words, command);
   const std::string see = fmt::format(" (see seedstory {} --help)", command);
   if (const auto flag = std::find_if(words.begin(), words.end(), is_flag); flag != words.end()) {
     const std::string name = flag_of(*flag), elsewhere = owners(program, name);
