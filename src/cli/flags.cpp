@@ -931,6 +931,10 @@ int run_command_line(int argc, const char* const* argv, const Backends& backends
     return complain(error.what(), error.kind);
   } catch (const std::bad_alloc&) {
     return complain("out of memory", ErrorKind::resource);
+  } catch (const std::system_error& error) {
+    const bool is_stdout = std::ferror(stdout) != 0;  // what fmt prints throws, and does not say where
+    return complain(is_stdout ? "standard output cannot be written: " + error.code().message() : error.what(),
+                    ErrorKind::failed);
   } catch (const std::exception& error) {
     return complain(error.what(), ErrorKind::failed);
   }

@@ -153,10 +153,11 @@ std::string read_start(const std::string& name, StoryRequest& request, Terminal&
   // The published script takes the pixels as the file has them.
   const bool as_stored = request.policy == Policy::compat_vis;
   Picture picture = read_user_picture(name, as_stored ? Pixels::stored : Pixels::shown);
-  if (picture.facts.transparent) terminal.warn(fmt::format("{}: its transparent pixels are put on white", name));
+  const std::string shown = user_text_name(name);
+  if (picture.facts.transparent) terminal.warn(fmt::format("{}: its transparent pixels are put on white", shown));
   if (as_stored && picture.facts.orientation != 1)
     terminal.warn(
-        fmt::format("{}: is not turned as its EXIF orientation {} says: --policy compat_vis takes it as stored", name,
+        fmt::format("{}: is not turned as its EXIF orientation {} says: --policy compat_vis takes it as stored", shown,
                     picture.facts.orientation));
   request.start = std::make_shared<Image>(std::move(picture.image));
   const Image& start = *request.start;

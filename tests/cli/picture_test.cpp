@@ -53,6 +53,8 @@ TEST_CASE("Transparent pixels of a start picture go on white, and a note says so
   CHECK(run.code == 0);
   CHECK_THAT(run.err, Catch::Contains("noise.webp: its transparent pixels are put on white"));
   CHECK(read_image(desk / "out/000.png").rgb == std::vector<uint8_t>{255, 255, 255, 4, 5, 6});
+  CHECK_THAT(desk.generate("-p fox -i - -o piped <noise.webp").err,
+             Catch::Contains("standard input: its transparent pixels are put on white"));
   desk.write("opaque.webp", webp_bytes(1, 1, {1, 2, 3, 255}));
   CHECK_THAT(desk.generate("-p fox -i opaque.webp -o opaque").err, !Catch::Contains("transparent"));
 }
