@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "cli/flags.h"
 #include "cli/paths.h"
@@ -15,8 +14,6 @@
 
 namespace seedstory {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 struct Report {
   std::string build, machine, backend, type, model;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "cli/paths.h"
 #include "cli/terminal.h"
@@ -12,8 +11,6 @@
 
 namespace seedstory {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Linux takes 128 KiB as one argument.
 constexpr size_t kLongestArgument = 100000;
@@ -53,7 +50,7 @@ std::string model_flags(const Json& flags) {
   for (const auto& [name, value] : flags.items()) {
     if (std::find(std::begin(kNames), std::end(kNames), name) == std::end(kNames) || !value.is_string())
       fail_input(fmt::format("its model's flags have {} {}, expected only files of a model ({} and the like)", name,
-                             value.dump(-1, ' ', true, Json::error_handler_t::replace), kNames[0]));
+                             value.dump_replacing(-1, true), kNames[0]));
     line += flag(name.c_str(), value);
   }
   if (!flags.contains("--model") && !flags.contains("--hf-repo"))
@@ -96,7 +93,7 @@ std::string in_printf(std::string_view text) {
 
 std::string build(const Json& story, const std::filesystem::path& folder, const std::string& output) {
   const Json& request = story.at("request");
-  const std::string command = story.at("command");
+  const auto command = story.at("command").get<std::string>();
   if (command != "generate" && command != "visualize")
     fail_input(fmt::format("its command is {}, expected generate or visualize", command));
   // Long texts, and those that look like flags, come through a pipe: the shell's own printf takes words of any length.
@@ -105,7 +102,7 @@ std::string build(const Json& story, const std::filesystem::path& folder, const 
   if (command == "visualize") {
     line += " --captions -";
     text = shell_quote(request.at("captions").dump(1));
-  } else if (const std::string prompt = request.at("prompt");
+  } else if (const auto prompt = request.at("prompt").get<std::string>();
              prompt.size() > kLongestArgument || prompt.starts_with("--")) {
     line += " --prompt-file -";
     text = shell_quote(prompt);
@@ -117,10 +114,10 @@ std::string build(const Json& story, const std::filesystem::path& folder, const 
   line += flag("--frames", request.at("frames")) + flag("--seed", request.at("seed"));
   line += request.at("seed_per_frame") == true ? " --seed-per-frame" : " --seed-per-frame=false";
   line += flag("--rng", request.at("rng")) + flag("--steps", request.at("steps")) +
-          flag("--sampling-method", request.value("sampling_method", "euler")) +
-          flag("--scheduler", request.value("scheduler", "discrete")) + flag("--cfg-scale", request.at("cfg_scale")) +
-          flag("--width", request.at("width")) + flag("--height", request.at("height")) +
-          flag("--policy", request.at("policy"));
+          flag("--sampling-method", request.value("sampling_method", "euler").get<std::string>()) +
+          flag("--scheduler", request.value("scheduler", "discrete").get<std::string>()) +
+          flag("--cfg-scale", request.at("cfg_scale")) + flag("--width", request.at("width")) +
+          flag("--height", request.at("height")) + flag("--policy", request.at("policy"));
   if (request.at("policy") != "dense") line += flag("--window", request.at("window"));
   if (command == "generate" || request.at("policy") == "compat_vis")
     line += flag("--max-tokens", request.at("max_tokens"));
@@ -152,7 +149,7 @@ std::string new_folder() {
 std::string command_line(const Json& story, const std::filesystem::path& folder, const std::string& output) {
   try {
     return build(story, folder, output);
-  } catch (const Json::exception& error) {
+  } catch (const JsonError& error) {
     fail_input(fmt::format("this is not the whole of a story's data: {}", error.what()));
   }
 }

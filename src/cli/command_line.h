@@ -2,9 +2,10 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+
+#include "io/json.h"
 
 namespace seedstory {
 
@@ -17,7 +18,7 @@ std::string new_folder();
 // `story` is the JSON in a frame or in story.json; `folder` is where its start picture lies, and `output` where
 // it goes. Long texts come through a
 // pipe. ErrorKind::input if something is missing, or if its flags are not a model's.
-std::string command_line(const nlohmann::ordered_json& story, const std::filesystem::path& folder,
+std::string command_line(const Json& story, const std::filesystem::path& folder,
                          const std::string& output = new_folder());
 
 }  // namespace seedstory

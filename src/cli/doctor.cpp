@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "cli/build_info.h"
@@ -29,8 +28,6 @@ namespace seedstory {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
 struct Finding {
   std::string group, name, state, text;  // state: ok, missing, wrong; note: not needed for a story
   std::string fix = {};                  // a line for the shell, or what to do

@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "cli/command_line.h"
 #include "cli/flags.h"
@@ -25,8 +24,6 @@ namespace seedstory {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
 void print(const std::string& text) {
   fmt::print("{}\n", printable(text));
 }
@@ -188,7 +185,7 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
 
 // The fields in the order in which they were written.
 Json parse_story(const std::string& text, const fs::path& path) {
-  Json story = parse_ordered_json(text, path.string(), 8);
+  Json story = parse_json(text, path.string(), 8);
   if (!story.is_object() || !story.contains("seedstory"))
     fail_input(fmt::format("{}: is not a story of this program", path.string()));
   const auto need_texts = [&](const Json& frame) {
@@ -300,7 +297,7 @@ int inspect_png(const fs::path& path, const InspectFlags& flags) {
   if (print_for_program(story, command, flags)) return 0;
   const Json& frame = story.at("frame");
   print(fmt::format("{}: frame {} of a story{}", one_line(path.string()), frame.at("index").dump(),
-                    frame.value("start", false) ? ", its start picture" : ""));
+                    frame.value("start", false).get<bool>() ? ", its start picture" : ""));
   print("text       " + first_line(frame.at("text").get<std::string>()));
   print("seed       " + frame.at("seed").dump());
   print_request(story);
@@ -315,7 +312,7 @@ int inspect_story(const fs::path& path, const InspectFlags& flags) {
   if (print_for_program(story, command, flags)) return 0;
   const Json& frames = story.at("frames");
   print(fmt::format("{}: a story, {}{}", one_line(path.string()), counted(int64_t(frames.size()), "frame"),
-                    story.value("complete", false) ? "" : ", not finished"));
+                    story.value("complete", false).get<bool>() ? "" : ", not finished"));
   print_request(story);
   for (const Json& frame : frames)
     print(fmt::format("{}    {}", one_line(frame.at("file").get<std::string>()),
@@ -368,7 +365,7 @@ int inspect(const InspectFlags& flags) {
     fail_usage("inspect -: looks into files, not into standard input; expected a PATH");
   try {
     return inspect_kind(*flags.path, flags);
-  } catch (const Json::exception& error) {
+  } catch (const JsonError& error) {
     fail_input(fmt::format("{}: is not the whole of a story's data: {}", *flags.path, error.what()));
   }
 }

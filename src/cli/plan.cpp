@@ -5,7 +5,6 @@
 #include <fmt/ranges.h>
 
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "cli/cards.h"
 #include "cli/flags.h"
@@ -136,11 +135,11 @@ std::vector<std::string> stays_f16() {
   return names;
 }
 
-nlohmann::ordered_json to_json(const Plan& plan, const StoryRequest& request, const Machine& machine, Fit fit) {
-  nlohmann::ordered_json json{{"machine", machine.name}, {"free_bytes", machine.free_bytes}};
+Json to_json(const Plan& plan, const StoryRequest& request, const Machine& machine, Fit fit) {
+  Json json{{"machine", machine.name}, {"free_bytes", machine.free_bytes}};
   for (size_t i = 0; i < plan.stages.size(); ++i) {
     const StagePlan& stage = plan.stages[i];
-    nlohmann::ordered_json parts;
+    Json parts;
     for (const auto& [part, bytes] : stage.parts) parts[part] = bytes;
     json["stages"][kStages[i].name] = {{"weight_bytes", stage.weight_bytes},
                                        {"work_bytes", stage.work_bytes},

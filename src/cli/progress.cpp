@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "cli/exit_codes.h"
@@ -12,8 +11,6 @@
 
 namespace seedstory {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // A tenth of a second is more than an estimate knows.
 Json eta(const Estimate& estimate) {

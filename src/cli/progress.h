@@ -32,7 +32,7 @@ class Progress : public RunListener {
   double lap();
   void print(int64_t index, std::string_view piece);
   void step_event(int64_t index, const char* stage, int64_t step, int64_t steps);
-  void frame_event(const char* name, int64_t index, const nlohmann::ordered_json& fields);
+  void frame_event(const char* name, int64_t index, const Json& fields);
   void show_painting(int64_t index, const std::string& what);
   void check_interrupt();
 

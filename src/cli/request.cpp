@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <nlohmann/json.hpp>
 #include <random>
 #include <vector>
 
@@ -147,7 +146,7 @@ StoryRecord::Names given_model_flags(const ModelFlags& f) {
 }
 
 std::string frame_line(const StoredFrame& frame, const fs::path& dir) {
-  const nlohmann::ordered_json json = {
+  const Json json = {
       {"frame", frame.index}, {"file", (dir / frame.file).string()}, {"text", frame.text}, {"seed", frame.seed}};
   return json_text(json);
 }

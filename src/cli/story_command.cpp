@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
@@ -182,7 +181,7 @@ StoryRecord make_record(const StoryFlags& flags, const std::string& command, Sto
   record.counts_frames =
       record.request.policy == Policy::compat_vis || model.config.call_prefix.find("{left}") != std::string::npos;
   // The page goes to other machines.
-  nlohmann::ordered_json head = story_head(record);
+  Json head = story_head(record);
   const std::string place = "MODEL", model_flag = " --model " + place;
   head["model"]["flags"] = {{"--model", place}};
   std::string& line = record.command_line = command_line(head, "", "again");

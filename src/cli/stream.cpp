@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 
 #include "io/base64.h"
 #include "seedstory/error.h"
@@ -58,7 +57,7 @@ class JsonLines : public StoryStream {
 
   void text(int64_t /*index*/, std::string_view /*text*/) override {}  // comes with its picture
   void picture(const StoredFrame& frame, std::string_view png) override {
-    const nlohmann::ordered_json json = {
+    const Json json = {
         {"frame", frame.index}, {"file", frame.file}, {"text", frame.text}, {"seed", frame.seed}, {"png", base64(png)}};
     terminal_.bytes(json_text(json) + "\n");
   }

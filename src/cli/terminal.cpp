@@ -12,7 +12,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "cli/interrupt.h"
 #include "io/file.h"
@@ -21,8 +20,6 @@
 
 namespace seedstory {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 bool is_set(const char* variable) {
   const char* value = std::getenv(variable);
@@ -303,7 +300,7 @@ std::string one_line(std::string_view text) {
 std::string json_text(const Json& json, int indent) {
   std::string text;
   each_character(
-      json.dump(indent, ' ', false, Json::error_handler_t::replace), [&](std::string_view bytes) { text += bytes; },
+      json.dump_replacing(indent), [&](std::string_view bytes) { text += bytes; },
       [&](std::string_view bytes, const Utf8Character& c) {
         text += c.code == '\n' ? std::string(bytes) : fmt::format("\\u{:04x}", c.code);
       });

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "cli/choice.h"
+#include "io/json.h"
 
 namespace seedstory {
 
@@ -74,7 +74,7 @@ class Terminal {
 
   // One line of --progress-json: {"v":1,"event":NAME, and `fields`}. Of steps some may be missing where the reader is
   // behind.
-  void event(const char* name, const nlohmann::ordered_json& fields);
+  void event(const char* name, const Json& fields);
 
  private:
   void open_events(int64_t fd);
@@ -103,7 +103,7 @@ std::string one_line(std::string_view text);
 // Whether a text begins as a log of this program's does, with a time.
 bool is_log(std::string_view text);
 // JSON whose strings have such characters as \uXXXX: the same value.
-std::string json_text(const nlohmann::ordered_json& json, int indent = -1);
+std::string json_text(const Json& json, int indent = -1);
 
 // To be called first: standard streams that came closed are opened on nothing that can be read or written, so that no
 // file of the program's gets their number.

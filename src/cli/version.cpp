@@ -1,8 +1,6 @@
 // version: what this build is and can do.
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "cli/build_info.h"
 #include "cli/flags.h"
 #include "cli/terminal.h"
@@ -10,8 +8,6 @@
 
 namespace seedstory {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // What the backend says of itself, or why there is none.
 Json describe(const char* name, const std::function<std::unique_ptr<Backend>()>& make) {

@@ -14,8 +14,6 @@
 namespace seedstory {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr const char* kPages = "a blank line ends a page";
 
 struct Captions {
@@ -42,7 +40,7 @@ Captions from_json(const std::string& text, const std::string& name) {
     if (!text.is_string())
       fail_input(
           fmt::format("{}: item {} is not a string, nor an object with a \"text\"", name, captions.texts.size()));
-    captions.texts.push_back(text);
+    captions.texts.push_back(text.get<std::string>());
   }
   return captions;
 }

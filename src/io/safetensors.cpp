@@ -55,19 +55,19 @@ struct Entry {
   int64_t begin, end;  // in the data
 };
 
-int64_t number(const nlohmann::json& value, const std::string& what) {
+int64_t number(const Json& value, const std::string& what) {
   if (!value.is_number_unsigned() || value.get<uint64_t>() > uint64_t(std::numeric_limits<int64_t>::max()))
     fail_input(fmt::format("{} has {}, expected a whole number from 0 to 2^63 - 1", what, value.dump()));
   return value.get<int64_t>();
 }
 
-const Type& type_of(const nlohmann::json& value, const std::string& what) {
+const Type& type_of(const Json& value, const std::string& what) {
   for (const Type& type : kTypes)
     if (value == type.name) return type;
   fail_input(fmt::format("{}: unknown dtype {}", what, value.dump()));
 }
 
-std::vector<int64_t> shape_of(const nlohmann::json& value, const std::string& what) {
+std::vector<int64_t> shape_of(const Json& value, const std::string& what) {
   if (!value.is_array()) fail_input(fmt::format("{}: shape is {}, expected a list", what, value.type_name()));
   std::vector<int64_t> shape;
   for (const auto& axis : value) shape.push_back(number(axis, what + ": shape"));
@@ -82,7 +82,7 @@ int64_t bytes_of(const Type& type, const std::vector<int64_t>& shape, const std:
   return bits / 8;
 }
 
-Entry entry_of(const std::string& file, const std::string& name, const nlohmann::json& value, int64_t data_bytes) {
+Entry entry_of(const std::string& file, const std::string& name, const Json& value, int64_t data_bytes) {
   const std::string what = file + ": " + name;
   for (const char* field : {"dtype", "shape", "data_offsets"})
     if (!value.is_object() || !value.contains(field)) fail_input(fmt::format("{}: has no \"{}\"", what, field));
@@ -120,7 +120,7 @@ void check_tiling(std::vector<Entry>& entries, const std::string& file, int64_t 
 }
 
 // null is none, as for the format's own library.
-void check_metadata(const nlohmann::json& value, const std::string& file) {
+void check_metadata(const Json& value, const std::string& file) {
   const bool strings =
       value.is_null() ||
       (value.is_object() && std::all_of(value.begin(), value.end(), [](const auto& v) { return v.is_string(); }));
@@ -182,7 +182,7 @@ std::unique_ptr<MappedSource> read_safetensors(std::unique_ptr<MappedFile> mappe
   const auto bytes = source->file().bytes();
   const std::string_view text = header_of(bytes, file);
   const auto data = bytes.subspan(8 + text.size());
-  const nlohmann::json header = parse_json(text, file + ": header", 3);
+  const Json header = parse_json(text, file + ": header", 3);
   if (!header.is_object()) fail_input(fmt::format("{}: header is {}, expected an object", file, header.type_name()));
 
   std::vector<Entry> entries;
@@ -211,10 +211,10 @@ std::unique_ptr<MappedSource> read_safetensors(std::unique_ptr<MappedFile> mappe
 std::optional<std::string> safetensors_metadata(const MappedFile& file, const std::string& key) {
   try {
     const std::string name = file.path().string();
-    const nlohmann::json header = parse_json(header_of(file.bytes(), name), name, 3);
+    const Json header = parse_json(header_of(file.bytes(), name), name, 3);
     return header.at("__metadata__").at(key).get<std::string>();
   } catch (const Error&) {
-  } catch (const nlohmann::json::exception&) {
+  } catch (const JsonError&) {
   }
   return std::nullopt;
 }
@@ -234,7 +234,7 @@ void SafetensorsWriter::write(const std::filesystem::path& path, const std::opti
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return size_of(a.second.dtype) > size_of(b.second.dtype); });
 
-  nlohmann::json header = nlohmann::json::object();  // sorts by name
+  std::map<std::string, Json> header;
   if (!metadata.empty()) header["__metadata__"] = metadata;
   size_t offset = 0;
   for (const auto& [name, tensor] : order) {
@@ -242,13 +242,13 @@ void SafetensorsWriter::write(const std::filesystem::path& path, const std::opti
                                    [dtype = int(tensor.dtype)](const Type& t) { return t.dtype == dtype; });
     const size_t end = offset + size_t(tensor.bytes());
     const std::vector<int64_t> shape(tensor.dim, tensor.dim + tensor.rank);
-    header[name] = {{"dtype", type->name}, {"shape", shape}, {"data_offsets", {offset, end}}};
+    header[name] = {{"data_offsets", {offset, end}}, {"dtype", type->name}, {"shape", shape}};
     offset = end;
   }
   std::string text;
   try {
-    text = header.dump();
-  } catch (const nlohmann::json::exception&) {
+    text = Json(header).dump();
+  } catch (const JsonError&) {
     fail("SafetensorsWriter: a tensor's name is not UTF-8");
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');  // the data begins at a multiple of 8

@@ -1,6 +1,7 @@
 // Reads and checks the fields of one object.
 #include "load/json_fields.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "io/file.h"
@@ -11,8 +12,8 @@ namespace {
 constexpr int64_t kFileLimit = 4 << 20;
 constexpr int kDepthLimit = 32;
 
-std::string shown(const nlohmann::json& value) {
-  std::string s = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+std::string shown(const Json& value) {
+  const std::string s = value.dump_replacing(-1, true);
   return s.size() > 60 ? s.substr(0, 57) + "..." : s;
 }
 
@@ -20,24 +21,13 @@ std::string shown(const nlohmann::json& value) {
 
 JsonFields JsonFields::read(const std::filesystem::path& file) {
   const std::string text = read_text_file(file, kFileLimit);
-  int deepest = 0;
-  const auto watch_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-    deepest = std::max(deepest, depth);
-    return depth <= kDepthLimit;  // deeper values are thrown away as they come
-  };
-  nlohmann::json json;
-  try {
-    json = nlohmann::json::parse(text, watch_depth);
-  } catch (const nlohmann::json::exception& e) {
-    fail_input(fmt::format("{}: not JSON: {}", file.string(), e.what()));
-  }
-  if (deepest > kDepthLimit) fail_input(fmt::format("{}: nested more than {} deep", file.string(), kDepthLimit));
+  Json json = parse_json_by_hand(text, file.string(), kDepthLimit);
   if (!json.is_object()) fail_input(fmt::format("{}: {} came, expected an object", file.string(), shown(json)));
   return JsonFields(std::move(json), file.string() + ": ");
 }
 
 JsonFields JsonFields::object(const std::string& key) const {
-  nlohmann::json inner = nlohmann::json::object();
+  Json inner = Json::object();
   if (has(key)) inner = json_[key];
   if (!inner.is_object()) wrong(key, shown(inner) + " came, expected an object");
   return JsonFields(std::move(inner), where_ + key + ".");
@@ -86,17 +76,18 @@ void JsonFields::get(const std::string& key, std::string& value) const {
 void JsonFields::get(const std::string& key, std::vector<std::string>& value) const {
   if (!has(key)) return;
   const auto& v = json_[key];
-  const auto is_string = [](const nlohmann::json& e) { return e.is_string(); };
+  const auto is_string = [](const Json& e) { return e.is_string(); };
   if (!v.is_array() || !std::all_of(v.begin(), v.end(), is_string))
     wrong(key, shown(v) + " came, expected an array of strings");
-  value = v.get<std::vector<std::string>>();
+  value.clear();
+  for (const Json& e : v) value.push_back(e.get<std::string>());
 }
 
 void JsonFields::get(const std::string& key, std::vector<int64_t>& value, size_t count) const {
   if (!has(key)) return;
   const auto& v = json_[key];
-  const auto is_size = [](const nlohmann::json& e) {
-    return e.is_number_integer() && e >= 0 && e <= (int64_t(1) << 31);
+  const auto is_size = [](const Json& e) {
+    return e.is_number_integer() && e.get<double>() >= 0 && e.get<double>() <= double(int64_t(1) << 31);
   };
   if (count != 0 && is_size(v)) {
     value.assign(count, v.get<int64_t>());
@@ -104,7 +95,8 @@ void JsonFields::get(const std::string& key, std::vector<int64_t>& value, size_t
   }
   if (!v.is_array() || !std::all_of(v.begin(), v.end(), is_size) || (count != 0 && v.size() != count))
     wrong(key, shown(v) + " came, expected an array of " + (count ? std::to_string(count) + " " : "") + "sizes");
-  value = v.get<std::vector<int64_t>>();
+  value.clear();
+  for (const Json& e : v) value.push_back(e.get<int64_t>());
 }
 
 }  // namespace seedstory

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "io/json.h"
 #include "seedstory/choice.h"
 
 namespace seedstory {
@@ -53,9 +53,9 @@ class JsonFields {
   [[noreturn]] void wrong(const std::string& key, const std::string& what) const;
 
  private:
-  JsonFields(nlohmann::json json, std::string where) : json_(std::move(json)), where_(std::move(where)) {}
+  JsonFields(Json json, std::string where) : json_(std::move(json)), where_(std::move(where)) {}
 
-  nlohmann::json json_;
+  Json json_;
   std::string where_;  // "model.json: vit."
 };
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <span>
 #include <system_error>
@@ -26,7 +25,6 @@ namespace seedstory {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 
 constexpr const char* kStory = "story.json";
 constexpr const char* kPage = "story.html";
@@ -39,14 +37,14 @@ auto or_nothing(F&& read) -> decltype(read()) {
   try {
     return read();
   } catch (const Error&) {
-  } catch (const nlohmann::json::exception&) {
+  } catch (const JsonError&) {
   }
   return {};
 }
 
 // A path of the user's need not be UTF-8; what is not becomes U+FFFD.
 std::string json_text(const Json& json, int indent = -1, bool ascii = false) {
-  return json.dump(indent, ' ', ascii, Json::error_handler_t::replace);
+  return json.dump_replacing(indent, ascii);
 }
 
 std::string frame_file(int64_t index) {
@@ -91,7 +89,7 @@ Json object(const StoryRecord::Names& names) {
 }
 
 // Stories from before there was a choice have no word of it.
-void add_what_was_no_choice(nlohmann::json& story) {
+void add_what_was_no_choice(Json& story) {
   if (!story.is_object() || !story.contains("request") || !story["request"].is_object()) return;
   for (const auto& [key, value] : {std::pair{"sampling_method", "euler"}, std::pair{"scheduler", "discrete"}})
     if (!story["request"].contains(key)) story["request"][key] = value;
@@ -145,10 +143,10 @@ Json digest_json(const FileDigest& digest) {
 }
 
 // Nothing: there is none, as in stories of before there were any.
-std::optional<FileDigest> stored_digest(const nlohmann::json& json) {
+std::optional<FileDigest> stored_digest(const Json& json) {
   if (!json.contains("crc32")) return std::nullopt;
-  const std::string text = json.at("crc32");
-  FileDigest digest{.bytes = json.at("bytes"), .crc32 = 0};
+  const auto text = json.at("crc32").get<std::string>();
+  FileDigest digest{.bytes = json.at("bytes").get<uint64_t>(), .crc32 = 0};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), digest.crc32, 16);
   if (error != std::errc() || end != text.data() + text.size()) fail_input(fmt::format("{}: crc32 is none", kStory));
   return digest;
@@ -179,21 +177,25 @@ std::string a1111_parameters(const StoryRecord& record, const StoredFrame& frame
       frame.text, r.steps, sampler, r.cfg, frame.seed, r.width, r.height, model_hash, record.model, record.version);
 }
 
+// As it comes back from a file: what is not UTF-8 is U+FFFD there.
+Json as_stored(const Json& json) {
+  return parse_json(json_text(json), "", 8);
+}
+
 // A text as the model reads it: stories that differ in no more than how it was typed are one.
-nlohmann::json as_read(const StoryRecord& record, const nlohmann::json& text) {
+Json as_read(const StoryRecord& record, const Json& text) {
   if (record.request.policy == Policy::compat_vis) return text;
   if (text.is_string()) return or_nothing([&] { return normal_text(text.get<std::string>()); });
   if (!text.is_array()) return text;
-  nlohmann::json texts = nlohmann::json::array();
-  for (const nlohmann::json& one : text) texts.push_back(as_read(record, one));
+  Json texts = Json::array();
+  for (const Json& one : text) texts.push_back(as_read(record, one));
   return texts;
 }
 
 // What differs between the story asked for and another, for a person; empty: nothing, or that it goes on where the
 // other ends.
-std::string difference(const StoryRecord& record, const nlohmann::json& stored) {
-  using Json = nlohmann::json;  // the order of fields says nothing
-  const Json asked = Json::parse(json_text(head_json(record)));
+std::string difference(const StoryRecord& record, const Json& stored) {
+  const Json asked = as_stored(head_json(record));
   if (asked["seedstory"] != stored.value("seedstory", Json())) return "program version differs";
   if (asked["command"] != stored.value("command", Json())) return "command differs";
   const Json model = stored.value("model", Json::object());
@@ -202,15 +204,18 @@ std::string difference(const StoryRecord& record, const nlohmann::json& stored) 
   const Json request = stored.value("request", Json::object());
   // What the story is about comes first: with another prompt nobody asks for its number of frames.
   std::vector<std::pair<std::string, Json>> fields;
-  for (const auto& [key, given] : asked["request"].items())
-    fields.insert(key == "prompt" || key == "captions" ? fields.begin() : fields.end(), {key, given});
+  for (const auto& [key, given] : asked["request"].items()) fields.emplace_back(key, given);
+  const auto is_text_of = [](const std::string& key) { return key == "prompt" || key == "captions"; };
+  std::sort(fields.begin(), fields.end(), [&](const auto& a, const auto& b) {
+    return std::pair(!is_text_of(a.first), a.first) < std::pair(!is_text_of(b.first), b.first);
+  });
   for (const auto& [key, given] : fields) {
-    const bool is_text = key == "prompt" || key == "captions";
+    const bool is_text = is_text_of(key);
     const Json stored_value = request.value(key, Json("absent"));
     const Json value = is_text ? as_read(record, given) : given;
     const Json there = is_text ? as_read(record, stored_value) : stored_value;
     if (value == there) continue;
-    const bool is_longer = key == "frames" && there.is_number_integer() && there < value;
+    const bool is_longer = key == "frames" && there.is_number_integer() && there.get<double>() < value.get<double>();
     const bool goes_on = key == "captions" && there.is_array() && there.size() < value.size() &&
                          std::equal(there.begin(), there.end(), value.begin());
     const std::string differs = key + (key.ends_with("s") ? " differ" : " differs");
@@ -226,22 +231,22 @@ std::string difference(const StoryRecord& record, const nlohmann::json& stored) 
 }
 
 // The very request, not one that goes on behind it.
-bool is_whole_request(const StoryRecord& record, nlohmann::json stored) {
-  nlohmann::json asked = nlohmann::json::parse(json_text(request_json(record)));
-  for (nlohmann::json* request : {&asked, &stored})
+bool is_whole_request(const StoryRecord& record, Json stored) {
+  Json asked = as_stored(request_json(record));
+  for (Json* request : {&asked, &stored})
     for (const char* key : {"prompt", "captions"})
       if (request->contains(key)) (*request)[key] = as_read(record, (*request)[key]);
   return asked == stored;
 }
 
 // Somebody's 1.5 is no frame's number, though the library would make 1 of it.
-StoredFrame stored_frame(const nlohmann::json& json) {
+StoredFrame stored_frame(const Json& json) {
   for (const char* key : {"index", "seed"})
     if (!json.at(key).is_number_unsigned()) fail_input(fmt::format("{}: {} is no whole number", kStory, key));
-  return {.index = json.at("index"),
-          .file = json.at("file"),
-          .text = json.at("text"),
-          .seed = json.at("seed"),
+  return {.index = json.at("index").get<int64_t>(),
+          .file = json.at("file").get<std::string>(),
+          .text = json.at("text").get<std::string>(),
+          .seed = json.at("seed").get<uint64_t>(),
           .digest = stored_digest(json)};
 }
 
@@ -285,7 +290,7 @@ void remove_content(const fs::path& path) {
 
 // What a folder's story.json says.
 struct StoryFolder::Stored {
-  nlohmann::json json;
+  Json json;
   std::vector<StoredFrame> frames;
   std::set<std::string> sheets;
   std::optional<FileDigest> page;
@@ -328,12 +333,12 @@ int64_t StoryFolder::most_frames() const {
 }
 
 // The JSON that a picture of this program's holds under a key.
-static std::optional<nlohmann::json> picture_data(const fs::path& path, const char* key) {
-  return or_nothing([&]() -> std::optional<nlohmann::json> {
+static std::optional<Json> picture_data(const fs::path& path, const char* key) {
+  return or_nothing([&]() -> std::optional<Json> {
     if (!is_file(path)) return std::nullopt;
     for (const auto& [name, text] : read_png_text(path)) {
       if (name != key) continue;
-      nlohmann::json story = parse_json(text, path.string(), 8);
+      Json story = parse_json(text, path.string(), 8);
       add_what_was_no_choice(story);
       return story;
     }
@@ -348,12 +353,12 @@ std::optional<StoryFolder::Stored> StoryFolder::stored() const {
   const std::string text = is_missing ? "" : read_text_file(dir_ / kStory);
   constexpr std::string_view kBegin = "{\n \"seedstory\": ";
   const bool is_left = text.starts_with(kBegin.substr(0, text.size())) || !is_somebodys(text, kStory);
-  if (is_left && !nlohmann::json::accept(text) && has_a_frame()) return Stored{.is_damaged = true};
+  if (is_left && !is_json(text) && has_a_frame()) return Stored{.is_damaged = true};
   if (is_missing) return std::nullopt;
   Stored stored{.json = parse_json(text, kStory, 8)};
   stored.json.at("seedstory");
   add_what_was_no_choice(stored.json);
-  for (const nlohmann::json& json : stored.json.at("frames")) {
+  for (const Json& json : stored.json.at("frames")) {
     const StoredFrame frame = stored_frame(json);
     const int64_t next = stored.frames.empty() ? 0 : stored.frames.back().index + 1;
     if (frame.file != frame_file(frame.index))
@@ -365,33 +370,39 @@ std::optional<StoryFolder::Stored> StoryFolder::stored() const {
       stored.frames.push_back(frame);
   }
   if (stored.json.contains("page")) stored.page = stored_digest(stored.json["page"]);
-  for (const std::string sheet : stored.json.value("sheets", nlohmann::json::array()))
-    if (!sheet.empty() && sheet == fs::path(sheet).filename() && !is_story_file(sheet)) stored.sheets.insert(sheet);
+  const Json sheets = stored.json.value("sheets", Json::array());
+  for (const Json& name : sheets)
+    if (const auto sheet = name.get<std::string>();
+        !sheet.empty() && sheet == fs::path(sheet).filename() && !is_story_file(sheet))
+      stored.sheets.insert(sheet);
   return stored;
 }
 
 // Whether a frame's own data say that it is this one, of this story or of a shorter one that it continues.
-bool StoryFolder::is_of(const nlohmann::json& story, const StoredFrame& frame) const {
-  nlohmann::json own = nlohmann::json::parse(frame_json(frame).dump()), there = story.at("frame");
+bool StoryFolder::is_of(const Json& story, const StoredFrame& frame) const {
+  Json own = as_stored(frame_json(frame)), there = story.at("frame");
   if (frame.index == 0 && !record_.start_fingerprint.empty()) own["start"] = true;
-  for (nlohmann::json* json : {&own, &there}) json->at("text") = as_read(record_, json->at("text"));
+  for (Json* json : {&own, &there}) json->at("text") = as_read(record_, json->at("text"));
   return difference(record_, story).empty() && there == own;
 }
 
-std::optional<nlohmann::json> StoryFolder::data_of(const std::string& file) const {
+std::optional<Json> StoryFolder::data_of(const std::string& file) const {
   return picture_data(dir_ / file, kPngKey);
 }
 
 // Whether what a file says of itself is this story, or the one that is in the folder.
-bool StoryFolder::is_one(const Stored& stored, const nlohmann::json& story) const {
+bool StoryFolder::is_one(const Stored& stored, const Json& story) const {
   return or_nothing([&] {
     if (difference(record_, story).empty()) return true;
     if (stored.is_damaged || story.at("model").at("weights") != stored.json.at("model").at("weights")) return false;
-    nlohmann::json one = story.at("request"), whole = stored.json.at("request");
+    Json one = story.at("request"), whole = stored.json.at("request");
     // A story that went on has pictures of when it was shorter.
-    for (nlohmann::json* request : {&one, &whole}) request->erase("frames");
-    if (one.contains("captions") && whole.contains("captions") && one["captions"].size() < whole["captions"].size())
-      whole["captions"].erase(whole["captions"].begin() + int(one["captions"].size()), whole["captions"].end());
+    for (Json* request : {&one, &whole}) request->erase("frames");
+    if (one.contains("captions") && whole.contains("captions") && one["captions"].size() < whole["captions"].size()) {
+      Json first = Json::array();
+      for (size_t i = 0; i < one["captions"].size(); ++i) first.push_back(whole["captions"].at(i));
+      whole["captions"] = first;
+    }
     return one == whole;
   });
 }
@@ -478,7 +489,7 @@ std::optional<std::vector<StoredFrame>> StoryFolder::finished() const {
   if (dir_.empty()) return std::nullopt;
   return or_nothing([&]() -> std::optional<std::vector<StoredFrame>> {
     const auto there = stored();
-    if (!there || there->is_damaged || !there->changed.empty() || !there->json.value("complete", false) ||
+    if (!there || there->is_damaged || !there->changed.empty() || !there->json.value("complete", false).get<bool>() ||
         !whose(there).empty() || !is_whole_request(record_, there->json.at("request")))
       return std::nullopt;
     for (size_t i = 0; i < there->frames.size(); ++i)
@@ -517,11 +528,12 @@ std::vector<std::string> StoryFolder::damage() const {
         else
           add(frame.file);
       }
-      const bool is_unlisted = frame.index > next && there->json.value("complete", false) && there->changed.empty();
+      const bool is_unlisted =
+          frame.index > next && there->json.value("complete", false).get<bool>() && there->changed.empty();
       if (is_unlisted) changed(frame_file(next) + " is not in it");
       next = frame.index + 1;
     }
-    if (there->json.value("complete", false) && there->changed.empty() && next < most_frames() &&
+    if (there->json.value("complete", false).get<bool>() && there->changed.empty() && next < most_frames() &&
         data_of(frame_file(next)) && is_whole_request(record_, there->json.at("request")))
       changed(frame_file(next) + " is not in it");
     return words;
@@ -843,7 +855,7 @@ void need_unedited_sheet(const fs::path& file) {
   const bool is_edited = or_nothing([&] {
     const auto text = read_sheet_json(file);
     if (!text) return false;
-    const nlohmann::json mark = parse_json(*text, file.string(), 8);
+    const Json mark = parse_json(*text, file.string(), 8);
     return mark.contains("pixels") && mark["pixels"] != pixels_mark(read_image(file));
   });
   if (is_edited) refuse_edited(file);
@@ -856,7 +868,7 @@ std::string read_story_json(const fs::path& file_or_dir) {
   return read_text_file(file);
 }
 
-nlohmann::ordered_json story_head(const StoryRecord& record) {
+Json story_head(const StoryRecord& record) {
   return head_json(record);
 }
 

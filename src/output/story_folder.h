@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <future>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,6 +14,7 @@
 
 #include "io/file.h"
 #include "io/image.h"
+#include "io/json.h"
 #include "output/page_picture.h"
 #include "request/request.h"
 
@@ -107,14 +107,14 @@ class StoryFolder {
   std::string whose(const std::optional<Stored>& stored) const;
   std::set<std::string> own_files(const Stored& stored) const;
   std::set<std::string> files_of_another() const;
-  std::optional<nlohmann::json> data_of(const std::string& file) const;
-  bool is_one(const Stored& stored, const nlohmann::json& story) const;
+  std::optional<Json> data_of(const std::string& file) const;
+  bool is_one(const Stored& stored, const Json& story) const;
   bool is_foreign(const Stored& stored, const std::string& file, const char* key) const;
   bool is_edited(const StoredFrame& frame) const;
   bool is_edited_page(const Stored& stored) const;
   bool is_foreign_page() const;
   [[noreturn]] void refuse_stranger(const std::string& file) const;
-  bool is_of(const nlohmann::json& story, const StoredFrame& frame) const;
+  bool is_of(const Json& story, const StoredFrame& frame) const;
   bool is_whole(const StoredFrame& frame) const;
   bool is_intact(const StoredFrame& frame) const;
   bool has_a_frame() const;
@@ -157,7 +157,7 @@ std::optional<std::string> read_sheet_json(const std::filesystem::path& png);
 std::string read_story_json(const std::filesystem::path& file_or_dir);
 
 // What story.json says before its frames. As one line of ASCII in a file that the story makes beside its folder.
-nlohmann::ordered_json story_head(const StoryRecord& record);
+Json story_head(const StoryRecord& record);
 std::string story_mark(const StoryRecord& record);
 
 }  // namespace seedstory

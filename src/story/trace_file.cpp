@@ -1,9 +1,9 @@
 // Writes a Trace.
 #include "story/trace_file.h"
 
-#include <nlohmann/json.hpp>
-
+#include "io/json.h"
 #include "io/weights_file.h"
+#include "seedstory/error.h"
 
 namespace seedstory {
 namespace {
@@ -22,18 +22,22 @@ void TraceFile::write(const Trace& trace, const std::string& mark) const {
   SafetensorsWriter tensors;
   for (const Trace::Entry& e : trace.entries()) tensors.add(e.name, e.view());
   tensors.write(tensors_, tensors_before_, {{kMark, mark}});
-  nlohmann::json calls = nlohmann::json::array();
+  Json calls = Json::array();
   for (const Trace::Call& call : trace.calls())
     calls.push_back({{"context", call.context}, {"generated", call.generated}});
-  write_file_atomically(calls_, nlohmann::json{{"calls", calls}, {kMark, mark}}.dump() + "\n", calls_before_);
+  write_file_atomically(calls_, Json{{"calls", calls}, {kMark, mark}}.dump() + "\n", calls_before_);
 }
 
 std::optional<std::string> trace_mark(const std::filesystem::path& file) {
   const MappedFile mapped(file);
   if (is_weights(mapped.bytes())) return safetensors_metadata(mapped, kMark);
-  const auto json = nlohmann::json::parse(mapped.bytes().begin(), mapped.bytes().end(), nullptr, false);
-  if (!json.is_object() || !json.contains(kMark) || !json[kMark].is_string()) return std::nullopt;
-  return json[kMark];
+  try {
+    const std::string_view text(reinterpret_cast<const char*>(mapped.bytes().data()), mapped.bytes().size());
+    return parse_json(text, "", 8).at(kMark).get<std::string>();
+  } catch (const Error&) {
+  } catch (const JsonError&) {
+  }
+  return std::nullopt;
 }
 
 }  // namespace seedstory
