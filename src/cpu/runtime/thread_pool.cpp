@@ -41,7 +41,7 @@ constexpr auto kSpin = std::chrono::microseconds(100);
 // Two looks so far apart: another program has had this core. It will want it again, so for kBusy a thread spins only
 // kBusySpin before it leaves the core to others. (sched_yield() would be worse than a sleep: it puts this thread behind
 // the others for a whole turn, also when its work has come.)
-constexpr auto kLostCore = std::chrono::microseconds(50);
+constexpr auto kLostCore = std::chrono::microseconds(500);
 constexpr auto kBusy = std::chrono::milliseconds(100);
 constexpr auto kBusySpin = std::chrono::microseconds(10);
 
