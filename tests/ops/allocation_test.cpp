@@ -13,9 +13,13 @@ namespace {
 
 std::atomic<int64_t> allocations = 0;
 
-void* counted(size_t bytes) {
+void* counted_or_null(size_t bytes) {
   ++allocations;
-  if (void* memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
+  return std::malloc(bytes > 0 ? bytes : 1);
+}
+
+void* counted(size_t bytes) {
+  if (void* memory = counted_or_null(bytes)) return memory;
   throw std::bad_alloc();
 }
 
@@ -41,6 +45,13 @@ void* operator new(size_t bytes) {
 }
 void* operator new[](size_t bytes) {
   return counted(bytes);
+}
+// A sanitizer has these of its own, whose memory the deletes below could not give back.
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  return counted_or_null(bytes);
+}
+void* operator new[](size_t bytes, const std::nothrow_t&) noexcept {
+  return counted_or_null(bytes);
 }
 void operator delete(void* memory) noexcept {
   std::free(memory);
