@@ -14,6 +14,7 @@
 #include <iostream>
 #include <limits>
 #include <map>
+#include <memory>
 #include <new>
 #include <set>
 
@@ -507,16 +508,12 @@ class Settings {
 
   // Every variable of the command is checked, also one that a flag overrules.
   void read_variables(CLI::App& command, bool (*is_read)(const CLI::Option&)) {
-    Unused unused;
-    CLI::App* like = nullptr;
-    for (CLI::App* app : {&unused.app, &unused.without_file})
-      for (CLI::App* one : app->get_subcommands([](CLI::App*) { return true; }))
-        if (one->get_name() == command.get_name()) like = one;
     for (CLI::Option* option : command.get_options([&](const CLI::Option* o) { return is_read(*o); }))
       if (const char* value = std::getenv(variable_of(*option).c_str())) {
         if (!*value) fail_usage(variable_of(*option) + ": is empty");
         const Given given{value, variable_of(*option), ErrorKind::usage};
-        check(*like, *like->get_option("--" + option->get_lnames()[0]), given);
+        CLI::App& like = unused().like(command);
+        check(like, *like.get_option("--" + option->get_lnames()[0]), given);
         choose(option, given);
       }
   }
@@ -542,14 +539,14 @@ class Settings {
 
   // Every value of the file is checked, also one of a command that does not run now.
   void read(CLI::App& command, const std::string& file) {
-    Unused unused;
+    Unused& all = unused();
     std::vector<Setting> tables;
     const std::vector<Setting> settings = parse_config(read_user_text(file), file, &tables);
-    for (const Setting& table : tables) need_table(unused.app, table);
+    for (const Setting& table : tables) need_table(all.app, table);
     for (const Setting& setting : settings) {
       bool is_known = false;
       const Given given{setting.value, setting.place + ": " + setting.key, ErrorKind::input};
-      for (CLI::App* other : unused.app.get_subcommands([](CLI::App*) { return true; })) {
+      for (CLI::App* other : all.app.get_subcommands([](CLI::App*) { return true; })) {
         if (!setting.table.empty() && setting.table != other->get_name()) continue;
         if (setting.value.empty()) fail_input(given.place + ": is empty");
         CLI::Option* option = find(*other, setting.key);
@@ -561,7 +558,7 @@ class Settings {
         check(*other, *option, value);
         if (other->get_name() == command.get_name()) choose(find(command, setting.key), value);
       }
-      if (!is_known) fail_input(given.place + ": " + no_setting(unused.app, setting));
+      if (!is_known) fail_input(given.place + ": " + no_setting(all.app, setting));
     }
   }
 
@@ -609,7 +606,20 @@ class Settings {
       add_doctor(without_file, doctor);
       add_bench(without_file, bench);
     }
+
+    CLI::App& like(const CLI::App& command) {
+      const auto is_it = [&](const CLI::App* one) { return one->get_name() == command.get_name(); };
+      for (CLI::App* all : {&app, &without_file})
+        if (const auto found = all->get_subcommands(is_it); !found.empty()) return *found[0];
+      fail("Settings: there is no command " + command.get_name());
+    }
   };
+
+  // Made where there is a value to check: it costs as much as the program's own commands.
+  Unused& unused() {
+    if (!unused_) unused_ = std::make_unique<Unused>();
+    return *unused_;
+  }
 
   static void check(const CLI::App& command, CLI::Option& option, const Given& given) {
     const std::string flag = "--" + option.get_lnames()[0];
@@ -653,6 +663,7 @@ class Settings {
     }
   }
 
+  std::unique_ptr<Unused> unused_;
   std::set<std::string> typed_;
   std::map<CLI::Option*, Given> chosen_;
 };
