@@ -28,6 +28,7 @@ namespace seedstory {
 namespace {
 
 namespace fs = std::filesystem;
+
 struct Finding {
   std::string group, name, state, text;  // state: ok, missing, wrong; note: not needed for a story
   std::string fix = {};                  // a line for the shell, or what to do

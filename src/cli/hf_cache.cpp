@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <tuple>
 #include <vector>
 
@@ -19,15 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<fs::path> variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value && *value ? std::optional<fs::path>(value) : std::nullopt;
-}
-
 // A folder as the hub's own library reads it from a variable: a file of settings has ~ and $HOME in it, not a shell.
 std::optional<fs::path> folder(const char* name) {
   const auto value = variable(name);
-  return value ? std::optional<fs::path>(shell_path(value->string())) : std::nullopt;
+  return value ? std::optional<fs::path>(shell_path(*value)) : std::nullopt;
 }
 
 bool is_name(std::string_view text) {
@@ -106,8 +100,8 @@ fs::path hf_cache() {
   if (const auto cache = folder("HF_HUB_CACHE")) return *cache;
   if (const auto cache = folder("HUGGINGFACE_HUB_CACHE")) return *cache;
   if (const auto home = folder("HF_HOME")) return *home / "hub";
-  if (const auto xdg = variable("XDG_CACHE_HOME"); xdg && xdg->is_absolute()) return *xdg / "huggingface/hub";
-  if (const auto home = variable("HOME")) return *home / ".cache/huggingface/hub";
+  if (const fs::path xdg = variable("XDG_CACHE_HOME").value_or(""); xdg.is_absolute()) return xdg / "huggingface/hub";
+  if (const auto home = variable("HOME")) return fs::path(*home) / ".cache/huggingface/hub";
   fail_input("--hf-repo: no cache; neither $HF_HUB_CACHE nor $HF_HOME nor $HOME is set");
 }
 
@@ -138,12 +132,12 @@ std::optional<Snapshot> hf_snapshot(const std::string& repo, const std::string& 
 ModelPaths find_hf_model(const std::string& repo) {
   const auto snapshot = hf_snapshot(repo);
   if (!snapshot) {
-    const std::string meant = did_you_mean(repo, {kPublishedRepo});
+    const std::string meant = nearest(repo, {kPublishedRepo});
     fail_input(fmt::format(
         "--hf-repo {}: is not in {}, and this program downloads nothing; {}", repo, hf_cache().string(),
         repo == kPublishedRepo ? fmt::format("its parts are in three repositories: seedstory doctor -hf {}", repo)
         : meant.empty()        ? "run: hf download " + repo
-                               : meant.substr(2)));
+                               : fmt::format("did you mean {}?", meant)));
   }
   ModelPaths paths;
   paths.dir = snapshot->dir;

@@ -24,6 +24,7 @@ namespace seedstory {
 namespace {
 
 namespace fs = std::filesystem;
+
 void print(const std::string& text) {
   fmt::print("{}\n", printable(text));
 }
@@ -113,8 +114,8 @@ int inspect_weights(const fs::path& path, bool as_json) {
   }
   for (const auto& [name, row] : rows)
     print(fmt::format("{:<11} {:<20} {}", row.type, fmt::format("[{}]", fmt::join(row.shape, ", ")), one_line(name)));
-  print(fmt::format("{}, {} parameter{}, {} byte{}", counted(totals.tensors, "tensor"), grouped(totals.parameters),
-                    totals.parameters == 1 ? "" : "s", grouped(totals.bytes), totals.bytes == 1 ? "" : "s"));
+  print(fmt::format("{}, {} {}, {} {}", counted(totals.tensors, "tensor"), grouped(totals.parameters),
+                    plural(totals.parameters, "parameter"), grouped(totals.bytes), plural(totals.bytes, "byte")));
   if (totals.unread > 0)
     print(fmt::format("{} of them cannot be weights, which are f32, f16, bf16 or i8 with scales, of at most {} axes",
                       totals.unread, Tensor::kMaxRank));

@@ -39,8 +39,12 @@ int64_t parse_whole(const std::string& name, std::string_view text, const Range<
   return in_range(name, text, value, error, range);
 }
 
+std::string plural(int64_t count, const std::string& noun) {
+  return count == 1 ? noun : noun + "s";
+}
+
 std::string counted(int64_t count, const std::string& noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+  return fmt::format("{} {}", count, plural(count, noun));
 }
 
 double parse_real(const std::string& name, std::string_view text, const Range<double>& range) {

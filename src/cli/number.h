@@ -19,7 +19,8 @@ struct Range {
 int64_t parse_whole(const std::string& name, std::string_view text, const Range<int64_t>& range);
 double parse_real(const std::string& name, std::string_view text, const Range<double>& range);
 
-// "1 step", "2 steps".
+// "step" for one, else "steps"; with the number in front.
+std::string plural(int64_t count, const std::string& noun);
 std::string counted(int64_t count, const std::string& noun);
 
 }  // namespace seedstory

@@ -44,9 +44,7 @@ Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, WeightForma
                .rates = {.flops = card.teraflops * 1e12, .bytes = card.terabytes * 1e12},
                .backend = nullptr};
   } else {
-    const Device device = parse_device(flags.device);
-    auto backend =
-        device.kind == DeviceKind::cuda ? backends.cuda(device.index) : backends.cpu(int(flags.threads), flags.cpu);
+    auto backend = make_backend(parse_device(flags.device), flags, backends);
     machine = {.name = backend->name(), .free_bytes = backend->free_bytes(), .rates = measure_rates(*backend, type)};
     machine.backend = std::move(backend);
   }

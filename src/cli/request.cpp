@@ -72,6 +72,10 @@ Device parse_device(const std::string& name) {
   return {.kind = *kind == DeviceKind::automatic ? DeviceKind::cpu : *kind, .index = std::stoi(digits)};
 }
 
+std::unique_ptr<Backend> make_backend(const Device& device, const StoryFlags& flags, const Backends& backends) {
+  return device.kind == DeviceKind::cuda ? backends.cuda(device.index) : backends.cpu(int(flags.threads), flags.cpu);
+}
+
 WeightFormat parse_type(const std::string& name, WeightFormat of_auto) {
   if (name == "auto") return of_auto;
   if (const auto format = value_in(kWeightFormats, name)) return *format;

@@ -1,6 +1,7 @@
 // From flags to what the story room is asked; every number checked, every message names the flag and its range.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "cli/choice.h"
@@ -17,7 +18,8 @@ struct Device {
   DeviceKind kind = DeviceKind::cpu;  // not automatic
   int index = 0;
 };
-Device parse_device(const std::string& name);                            // one of kDevices, or cuda:N
+Device parse_device(const std::string& name);  // one of kDevices, or cuda:N
+std::unique_ptr<Backend> make_backend(const Device& device, const StoryFlags& flags, const Backends& backends);
 WeightFormat parse_type(const std::string& name, WeightFormat of_auto);  // auto, or one of kWeightFormats
 
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.

@@ -6,15 +6,15 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
-#include <optional>
 
 namespace seedstory {
-namespace {
 
 std::optional<std::string> variable(const char* name) {
   const char* value = std::getenv(name);
   return value && *value ? std::optional<std::string>(value) : std::nullopt;
 }
+
+namespace {
 
 std::string without_tilde(const std::string& text) {
   if (!text.starts_with('~')) return text;

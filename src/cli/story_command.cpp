@@ -286,9 +286,7 @@ int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backe
 
   Narrator narrator(terminal, flags, record, model, show);
   StoryRun run(model, record, run_options(flags, record.request, type), narrator);
-  const StoryRun::End end = run.run([&] {
-    return device.kind == DeviceKind::cuda ? backends.cuda(device.index) : backends.cpu(int(flags.threads), flags.cpu);
-  });
+  const StoryRun::End end = run.run([&] { return make_backend(device, flags, backends); });
   return report_end(run, end, narrator, flags, record, terminal);
 }
 

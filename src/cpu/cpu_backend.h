@@ -7,6 +7,7 @@
 #include "seedstory/cpu_set.h"
 
 namespace seedstory {
+
 // f32 on the host, weights of products in any format; a pool of threads of its own. threads 0: cpu_cores().
 //
 // ErrorKind::resource for a set that the processor does not have. A weight is packed for the set of its backend;

@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "seedstory/error.h"
+
 namespace seedstory {
 
 // A value is not of the type that was asked for, or has no such name or index.
@@ -161,6 +163,17 @@ Json parse_json(std::string_view text, const std::string& what, size_t max_depth
 
 // The same for what people write: errors say line and column, and the last of equal names counts.
 Json parse_json_by_hand(std::string_view text, const std::string& what, size_t max_depth);
+
+// What `read` says, or nothing where what it reads is damaged or somebody else's.
+template <class F>
+auto or_nothing(F&& read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const Error&) {
+  } catch (const JsonError&) {
+  }
+  return {};
+}
 
 // Whether it is JSON at all.
 bool is_json(std::string_view text);

@@ -5,7 +5,6 @@
 #include <png.h>
 #include <zlib.h>
 
-#include <algorithm>
 #include <csetjmp>
 #include <cstring>
 #include <optional>
@@ -60,24 +59,55 @@ void on_write(png_structp png, png_bytep data, size_t length) {
 }
 void on_flush(png_structp) {}
 
+struct Chunk {
+  std::string_view kind;
+  std::span<const uint8_t> data;
+  bool is_whole;  // has the checksum that it says
+};
+
+// Behind the signature, one after another.
+class Chunks {
+ public:
+  explicit Chunks(std::span<const uint8_t> bytes) : bytes_(bytes) {}
+
+  // Nothing: none begins here, or not all of it is there.
+  std::optional<Chunk> next() {
+    constexpr size_t kHead = 8, kChecksum = 4;
+    if (bytes_.size() - at_ < kHead) return std::nullopt;
+    const size_t length = number(at_), there = bytes_.size() - at_ - kHead;
+    if (length + kChecksum > there) {
+      missing_ = length + kChecksum - there;
+      return std::nullopt;
+    }
+    const auto kind_and_data = bytes_.subspan(at_ + 4, 4 + length);
+    at_ += kHead + length + kChecksum;
+    return Chunk{.kind = {reinterpret_cast<const char*>(kind_and_data.data()), 4},
+                 .data = kind_and_data.subspan(4),
+                 .is_whole = crc32_z(0, kind_and_data.data(), kind_and_data.size()) == number(at_ - kChecksum)};
+  }
+  size_t missing() const { return missing_; }  // bytes of the one that is not all there
+  bool at_end() const { return at_ == bytes_.size(); }
+
+ private:
+  uint32_t number(size_t at) const {
+    return uint32_t(bytes_[at]) << 24 | bytes_[at + 1] << 16 | bytes_[at + 2] << 8 | bytes_[at + 3];
+  }
+
+  std::span<const uint8_t> bytes_;
+  size_t at_ = 8, missing_ = 0;
+};
+
 // What libpng does not look at: EXIF data, wherever it stands, and whether a chunk says that it is longer than the
 // file, because libpng takes memory for a chunk before it reads it.
 int read_orientation(std::span<const uint8_t> bytes, const std::string& file) {
-  constexpr size_t kSignature = 8, kHead = 8, kChecksum = 4;
   int orientation = 1;
-  for (size_t at = kSignature; at < bytes.size();) {
-    if (bytes.size() - at < kHead) break;
-    const uint8_t* head = &bytes[at];
-    const std::string_view kind(reinterpret_cast<const char*>(head) + 4, 4);
-    const size_t length = size_t(head[0]) << 24 | head[1] << 16 | head[2] << 8 | head[3];
-    const size_t there = bytes.size() - at - kHead;
-    if (length > there || there - length < kChecksum)
-      fail_input(fmt::format("{}: broken PNG: {}: {} bytes of a chunk are missing", file, kEndsEarly,
-                             length + kChecksum - there));
-    if (kind == "eXIf") orientation = exif_orientation(bytes.subspan(at + kHead, length));
-    if (kind == "IEND") break;
-    at += kHead + length + kChecksum;
+  Chunks chunks(bytes);
+  while (const auto chunk = chunks.next()) {
+    if (chunk->kind == "eXIf") orientation = exif_orientation(chunk->data);
+    if (chunk->kind == "IEND") break;
   }
+  if (chunks.missing() > 0)
+    fail_input(fmt::format("{}: broken PNG: {}: {} bytes of a chunk are missing", file, kEndsEarly, chunks.missing()));
   return orientation;
 }
 
@@ -266,22 +296,13 @@ bool is_png(std::span<const uint8_t> bytes) {
 }
 
 bool is_whole_png(std::span<const uint8_t> bytes) {
-  constexpr size_t kSignature = 8, kLength = 4, kKind = 4, kChecksum = 4;
   if (!is_png(bytes)) return false;
-  const auto number = [&](size_t at) {
-    return uint32_t(bytes[at]) << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
-  };
-  bool is_end = false;
-  for (size_t at = kSignature; at < bytes.size() && !is_end;) {
-    const size_t there = bytes.size() - at;
-    if (there < kLength + kKind + kChecksum || number(at) > there - kLength - kKind - kChecksum) return false;
-    const std::span<const uint8_t> chunk = bytes.subspan(at + kLength, kKind + number(at));
-    is_end = std::equal(chunk.begin(), chunk.begin() + kKind, "IEND");
-    at += kLength + chunk.size() + kChecksum;
-    if (crc32_z(0, chunk.data(), chunk.size()) != number(at - kChecksum) || (is_end && at != bytes.size()))
-      return false;
+  Chunks chunks(bytes);
+  while (const auto chunk = chunks.next()) {
+    if (!chunk->is_whole) return false;
+    if (chunk->kind == "IEND") return chunks.at_end();
   }
-  return is_end;
+  return false;
 }
 
 Picture decode_png(std::span<const uint8_t> bytes, const std::string& file, Pixels pixels) {

@@ -209,14 +209,11 @@ std::unique_ptr<MappedSource> read_safetensors(std::unique_ptr<MappedFile> mappe
 }
 
 std::optional<std::string> safetensors_metadata(const MappedFile& file, const std::string& key) {
-  try {
-    const std::string name = file.path().string();
+  const std::string name = file.path().string();
+  return or_nothing([&] {
     const Json header = parse_json(header_of(file.bytes(), name), name, 3);
-    return header.at("__metadata__").at(key).get<std::string>();
-  } catch (const Error&) {
-  } catch (const JsonError&) {
-  }
-  return std::nullopt;
+    return std::optional(header.at("__metadata__").at(key).get<std::string>());
+  });
 }
 
 void SafetensorsWriter::add(const std::string& name, const Tensor& t) {

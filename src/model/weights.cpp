@@ -201,14 +201,24 @@ std::vector<float> values_of(Backend& backend, const Tensor& t) {
   return values;
 }
 
+// What the weight's format cannot hold, as round_weight says it.
+static std::string upload_rounded(Backend& backend, const Weight& to, const float* numbers) {
+  if (to.values.dtype == DType::f32) {
+    backend.upload(to.values, numbers);
+    return "";
+  }
+  std::vector<char> values(size_t(to.values.bytes())), scales(size_t(to.scales.bytes()));
+  Weight rounded = to;
+  rounded.values.data = values.data(), rounded.scales.data = scales.data();
+  if (std::string wrong = round_weight(numbers, rounded); !wrong.empty()) return wrong;
+  backend.upload(to.values, values.data());
+  if (to.scales) backend.upload(to.scales, scales.data());
+  return "";
+}
+
 void upload_values(Backend& backend, const Tensor& t, const float* values) {
-  if (t.dtype == DType::f32) return backend.upload(t, values);
-  std::vector<char> rounded(size_t(t.bytes()));
-  Tensor there = t;
-  there.data = rounded.data();
-  if (const std::string wrong = round_weight(values, Weight(there)); !wrong.empty())
+  if (const std::string wrong = upload_rounded(backend, Weight(t), values); !wrong.empty())
     fail(fmt::format("{}: {}", t.str(), wrong));
-  backend.upload(t, rounded.data());
 }
 
 Tensor WeightBlock::make(DType type, const std::vector<int64_t>& shape) {
@@ -347,20 +357,8 @@ void WeightLoader::load(const Piece& piece) const {
   if (piece.host) return read(*piece.stored, piece.first, piece.count, piece.host);
   std::vector<float> numbers(static_cast<size_t>(piece.to.values.numel()));
   read(*piece.stored, piece.first, piece.count, numbers.data());
-  if (piece.to.values.dtype == DType::f32) return backend_.upload(piece.to.values, numbers.data());
-  upload(numbers.data(), piece);
-}
-
-// Rounded to the format.
-void WeightLoader::upload(const float* numbers, const Piece& piece) const {
-  const Tensor& like = piece.to.values;
-  std::vector<char> values(size_t(like.bytes())), scales(size_t(piece.to.scales.bytes()));
-  Weight rounded = piece.to;
-  rounded.values.data = values.data(), rounded.scales.data = scales.data();
-  if (const std::string wrong = round_weight(numbers, rounded); !wrong.empty())
+  if (const std::string wrong = upload_rounded(backend_, piece.to, numbers.data()); !wrong.empty())
     fail_input(fmt::format("{}: {} has {}", part_, piece.stored->name, wrong));
-  backend_.upload(like, values.data());
-  if (piece.to.scales) backend_.upload(piece.to.scales, scales.data());
 }
 
 WeightBlock WeightLoader::load(const WeightTable& table, const Ignored& ignored) const {

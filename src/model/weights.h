@@ -131,7 +131,6 @@ class WeightLoader {
   std::vector<Piece> pieces(const WeightTable::Entry& entry, WeightBlock& block) const;
   void read(const Stored& stored, int64_t first, int64_t count, float* out) const;
   void load(const Piece& piece) const;
-  void upload(const float* numbers, const Piece& piece) const;
   WeightFormat format_of(const WeightTable::Entry& entry) const;
   DType type_of(const WeightTable::Entry& entry) const;
   int64_t bytes_of(const WeightTable::Entry& entry) const;

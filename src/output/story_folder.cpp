@@ -31,22 +31,6 @@ constexpr const char* kPage = "story.html";
 constexpr const char* kPngKey = "seedstory";
 constexpr const char* kSheetKey = "seedstory-sheet";
 
-// What a file says, or nothing where it is damaged or somebody else's.
-template <class F>
-auto or_nothing(F&& read) -> decltype(read()) {
-  try {
-    return read();
-  } catch (const Error&) {
-  } catch (const JsonError&) {
-  }
-  return {};
-}
-
-// A path of the user's need not be UTF-8; what is not becomes U+FFFD.
-std::string json_text(const Json& json, int indent = -1, bool ascii = false) {
-  return json.dump_replacing(indent, ascii);
-}
-
 std::string frame_file(int64_t index) {
   return fmt::format("{:03}.png", index);
 }
@@ -130,14 +114,6 @@ Json request_json(const StoryRecord& record) {
   return json;
 }
 
-Json head_json(const StoryRecord& record) {
-  return {
-      {"seedstory", record.version},
-      {"command", record.command},
-      {"model", {{"name", record.model}, {"weights", object(record.weights)}, {"flags", object(record.model_flags)}}},
-      {"request", request_json(record)}};
-}
-
 Json digest_json(const FileDigest& digest) {
   return {{"bytes", digest.bytes}, {"crc32", fmt::format("{:08x}", digest.crc32)}};
 }
@@ -179,7 +155,7 @@ std::string a1111_parameters(const StoryRecord& record, const StoredFrame& frame
 
 // As it comes back from a file: what is not UTF-8 is U+FFFD there.
 Json as_stored(const Json& json) {
-  return parse_json(json_text(json), "", 8);
+  return parse_json(json.dump_replacing(), "", 8);
 }
 
 // A text as the model reads it: stories that differ in no more than how it was typed are one.
@@ -195,7 +171,7 @@ Json as_read(const StoryRecord& record, const Json& text) {
 // What differs between the story asked for and another, for a person; empty: nothing, or that it goes on where the
 // other ends.
 std::string difference(const StoryRecord& record, const Json& stored) {
-  const Json asked = as_stored(head_json(record));
+  const Json asked = as_stored(story_head(record));
   if (asked["seedstory"] != stored.value("seedstory", Json())) return "program version differs";
   if (asked["command"] != stored.value("command", Json())) return "command differs";
   const Json model = stored.value("model", Json::object());
@@ -248,6 +224,12 @@ StoredFrame stored_frame(const Json& json) {
           .text = json.at("text").get<std::string>(),
           .seed = json.at("seed").get<uint64_t>(),
           .digest = stored_digest(json)};
+}
+
+bool is_foreign_page(const std::string& page) {
+  constexpr size_t kHead = 120;  // bytes, the same in every page
+  const std::string head = story_page("", {}, {}).substr(0, kHead);
+  return !page.starts_with(head.substr(0, page.size())) && is_somebodys(page, kPage);
 }
 
 // A regular file, or a link to one: reading it does not wait for somebody.
@@ -425,17 +407,12 @@ bool StoryFolder::is_edited(const StoredFrame& frame) const {
          });
 }
 
-bool StoryFolder::is_foreign_page() const {
-  constexpr size_t kHead = 120;  // bytes, the same in every page
-  const std::string head = story_page("", {}, {}).substr(0, kHead), there = bytes_of(dir_ / kPage);
-  return !there.starts_with(head.substr(0, there.size())) && is_somebodys(there, kPage);
-}
-
 // A whole page that is not what was written. What is cut off is damage.
 bool StoryFolder::is_edited_page(const Stored& stored) const {
+  if (!stored.page) return false;
   const std::string there = bytes_of(dir_ / kPage);
-  return stored.page && digest_of(there) != *stored.page && !is_foreign_page() &&
-         there.find("</html>") != std::string::npos && there.find('\0') == std::string::npos;
+  return digest_of(there) != *stored.page && !is_foreign_page(there) && there.find("</html>") != std::string::npos &&
+         there.find('\0') == std::string::npos;
 }
 
 void StoryFolder::refuse_stranger(const std::string& file) const {
@@ -547,7 +524,7 @@ bool StoryFolder::mend(const std::vector<StoredFrame>& frames) {
   page_ = there->page;
   own_ = {kStory, kPage};
   need_regular(dir_ / kPage);
-  if (is_foreign_page()) refuse_stranger(kPage);
+  if (is_foreign_page(bytes_of(dir_ / kPage))) refuse_stranger(kPage);
   if (is_edited_page(*there)) refuse_edited(dir_ / kPage);
   if (sheets_ != there->sheets) write_json(true);
   if (page_ && or_nothing([&] { return file_digest(dir_ / kPage) == *page_; })) return false;
@@ -594,7 +571,7 @@ std::set<std::string> StoryFolder::own_files(const Stored& stored) const {
   // Older stories do not say that they have a page.
   const bool is_older =
       std::any_of(stored.frames.begin(), stored.frames.end(), [](const StoredFrame& frame) { return !frame.digest; });
-  if ((stored.page || is_older || stored.is_damaged) && !is_foreign_page()) own.insert(kPage);
+  if ((stored.page || is_older || stored.is_damaged) && !is_foreign_page(bytes_of(dir_ / kPage))) own.insert(kPage);
   for (const StoredFrame& frame : stored.frames)
     if (!is_foreign(stored, frame.file, kPngKey)) own.insert(frame.file);
   const int64_t most = std::max(most_frames(), int64_t(stored.frames.size()) + 1);
@@ -698,10 +675,10 @@ StoredFrame StoryFolder::describe(const Frame& frame) const {
 
 // What stands in a frame's file: all that its pixels follow from.
 std::string StoryFolder::frame_text(const StoredFrame& frame, bool is_start) const {
-  Json json = head_json(record_);
+  Json json = story_head(record_);
   json["frame"] = frame_json(frame);
   if (is_start) json["frame"]["start"] = true;  // nothing here was drawn with these parameters
-  return json_text(json, -1, true);
+  return json.dump_replacing(-1, true);
 }
 
 StoredFrame StoryFolder::add(const Frame& frame, const Image& picture, bool is_start) {
@@ -811,15 +788,15 @@ std::string StoryFolder::write_sheet(const fs::path& file, const FileState& expe
   for (const StoredFrame& frame : frames)
     sheet.push_back({.text = frame.text, .picture = read_image(dir_ / frame.file)});
   const Sheet made = contact_sheet(sheet);
-  Json mark = head_json(record_);
+  Json mark = story_head(record_);
   mark["pixels"] = pixels_mark(made.image);
-  write_file_atomically(file, encode_png(made.image, {{kSheetKey, json_text(mark, -1, true)}}), expected, gives_up);
+  write_file_atomically(file, encode_png(made.image, {{kSheetKey, mark.dump_replacing(-1, true)}}), expected, gives_up);
   return made.lacks;
 }
 
 void StoryFolder::write_json(bool complete) {
   if (dir_.empty()) return;
-  Json json = head_json(record_);
+  Json json = story_head(record_);
   json["complete"] = complete;
   if (!sheets_.empty()) json["sheets"] = sheets_;
   if (page_) json["page"] = digest_json(*page_);
@@ -828,7 +805,7 @@ void StoryFolder::write_json(bool complete) {
     json["frames"].push_back(frame_json(frame));
     if (frame.digest) json["frames"].back().update(digest_json(*frame.digest));
   }
-  put(kStory, json_text(json, 1) + "\n");
+  put(kStory, json.dump_replacing(1) + "\n");
 }
 
 bool is_story_file(const std::string& given) {
@@ -869,11 +846,15 @@ std::string read_story_json(const fs::path& file_or_dir) {
 }
 
 Json story_head(const StoryRecord& record) {
-  return head_json(record);
+  return {
+      {"seedstory", record.version},
+      {"command", record.command},
+      {"model", {{"name", record.model}, {"weights", object(record.weights)}, {"flags", object(record.model_flags)}}},
+      {"request", request_json(record)}};
 }
 
 std::string story_mark(const StoryRecord& record) {
-  return json_text(head_json(record), -1, true);
+  return story_head(record).dump_replacing(-1, true);
 }
 
 }  // namespace seedstory

@@ -112,7 +112,6 @@ class StoryFolder {
   bool is_foreign(const Stored& stored, const std::string& file, const char* key) const;
   bool is_edited(const StoredFrame& frame) const;
   bool is_edited_page(const Stored& stored) const;
-  bool is_foreign_page() const;
   [[noreturn]] void refuse_stranger(const std::string& file) const;
   bool is_of(const Json& story, const StoredFrame& frame) const;
   bool is_whole(const StoredFrame& frame) const;

@@ -3,7 +3,6 @@
 
 #include "io/json.h"
 #include "io/weights_file.h"
-#include "seedstory/error.h"
 
 namespace seedstory {
 namespace {
@@ -31,13 +30,8 @@ void TraceFile::write(const Trace& trace, const std::string& mark) const {
 std::optional<std::string> trace_mark(const std::filesystem::path& file) {
   const MappedFile mapped(file);
   if (is_weights(mapped.bytes())) return safetensors_metadata(mapped, kMark);
-  try {
-    const std::string_view text(reinterpret_cast<const char*>(mapped.bytes().data()), mapped.bytes().size());
-    return parse_json(text, "", 8).at(kMark).get<std::string>();
-  } catch (const Error&) {
-  } catch (const JsonError&) {
-  }
-  return std::nullopt;
+  const std::string_view text(reinterpret_cast<const char*>(mapped.bytes().data()), mapped.bytes().size());
+  return or_nothing([&] { return std::optional(parse_json(text, "", 8).at(kMark).get<std::string>()); });
 }
 
 }  // namespace seedstory

@@ -28,18 +28,6 @@ class OracleBackend final : public Backend {
         },
         ref);
   }
-
- private:
-  static void write(const Tensor& t, const std::vector<double>& values) {
-    for (size_t i = 0; i < values.size(); ++i) {
-      int64_t rest = int64_t(i), at = 0;
-      for (int axis = t.rank - 1; axis >= 0; --axis) {
-        at += rest % t.dim[axis] * t.stride[axis];
-        rest /= t.dim[axis];
-      }
-      put(t.dtype, static_cast<char*>(t.data) + at * size_of(t.dtype), values[i]);
-    }
-  }
 };
 
 }  // namespace seedstory::oracle

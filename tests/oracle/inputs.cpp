@@ -122,6 +122,10 @@ std::vector<double> read(const Tensor& t) {
   return out;
 }
 
+void write(const Tensor& t, const std::vector<double>& values) {
+  for_elements(t, [&](int64_t i, char* at) { put(t.dtype, at, values[size_t(i)]); });
+}
+
 std::vector<double> read(const Weight& w) {
   if (!w.scales) return read(w.values);
   const int64_t *d = w.values.dim, taps = w.values.rank == 4 ? d[2] * d[3] : 1, k = d[1];

@@ -38,6 +38,9 @@ void put(DType type, void* to, double value);
 std::vector<double> read(const Tensor& t);
 std::vector<double> read(const Weight& w);
 
+// The other way, each rounded to the tensor's type.
+void write(const Tensor& t, const std::vector<double>& values);
+
 // Tensors for a test, in host memory, the same for the same seed. Each lies in a block of exactly its size, so that
 // a sanitizer sees a step outside.
 class Inputs {

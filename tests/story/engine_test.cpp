@@ -24,6 +24,13 @@ StoryRequest short_story(const ModelDir& model) {
   return request;
 }
 
+// What the oracle can paint in a moment.
+StoryRequest shortest_story(const ModelDir& model) {
+  StoryRequest request = short_story(model);
+  request.frames = 1, request.steps = 2, request.width = request.height = 32;
+  return request;
+}
+
 struct Made {
   std::vector<Frame> frames;
   std::vector<Image> images;
@@ -107,8 +114,7 @@ double relative_error(const std::vector<float>& values, const std::vector<float>
 TEST_CASE("A story of 16-bit activations is near that of f32, with the same words", "[engine]") {
   TempDir dir;
   const ModelDir model = tiny(dir);
-  StoryRequest request = short_story(model);
-  request.frames = 1, request.steps = 2, request.width = request.height = 32;
+  const StoryRequest request = shortest_story(model);
   oracle::OracleBackend backend;
   const NumberTypes f16{.weights = WeightFormat::f16, .activations = DType::f16};
   StageTypes mixed(f16);
@@ -133,8 +139,7 @@ TEST_CASE("A story of 16-bit activations is near that of f32, with the same word
 TEST_CASE("The oracle and the CPU tell and paint the same in f32", "[engine]") {
   TempDir dir;
   const ModelDir model = tiny(dir);
-  StoryRequest request = short_story(model);
-  request.frames = 1, request.steps = 2, request.width = request.height = 32;
+  const StoryRequest request = shortest_story(model);
   oracle::OracleBackend oracle;
   const auto cpu = make_cpu_backend(1);
   Engine exact(oracle, model), fast(*cpu, model);
