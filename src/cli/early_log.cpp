@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "io/file.h"
-#include "output/story_folder.h"
+#include "output/output_paths.h"
 
 namespace seedstory {
 namespace {

@@ -12,7 +12,6 @@
 #include "cli/user_config.h"
 #include "io/file.h"
 #include "output/output_paths.h"
-#include "output/story_folder.h"
 #include "seedstory/error.h"
 
 namespace seedstory {

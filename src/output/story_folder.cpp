@@ -16,6 +16,7 @@
 #include "io/picture_kind.h"
 #include "io/png.h"
 #include "output/contact_sheet.h"
+#include "output/output_paths.h"
 #include "output/story_html.h"
 #include "seedstory/error.h"
 #include "text/normal_text.h"
@@ -26,14 +27,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kStory = "story.json";
-constexpr const char* kPage = "story.html";
 constexpr const char* kPngKey = "seedstory";
 constexpr const char* kSheetKey = "seedstory-sheet";
-
-std::string frame_file(int64_t index) {
-  return fmt::format("{:03}.png", index);
-}
 
 // Something that a person keeps in a file, and not what is left of ours: a picture, something else that is known by
 // its first bytes, or a text.
@@ -53,12 +48,6 @@ std::string bytes_of(const fs::path& path) {
     const auto bytes = file.bytes().first(std::min(file.bytes().size(), kMost));
     return std::string(bytes.begin(), bytes.end());
   });
-}
-
-// NNN.png, as this program names frames.
-bool is_frame_file(const std::string& name) {
-  return name.size() >= 7 && name.substr(name.size() - 4) == ".png" &&
-         std::all_of(name.begin(), name.end() - 4, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 // The double that prints as the float does: 0.95, not 0.949999988.
@@ -124,7 +113,8 @@ std::optional<FileDigest> stored_digest(const Json& json) {
   const auto text = json.at("crc32").get<std::string>();
   FileDigest digest{.bytes = json.at("bytes").get<uint64_t>(), .crc32 = 0};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), digest.crc32, 16);
-  if (error != std::errc() || end != text.data() + text.size()) fail_input(fmt::format("{}: crc32 is none", kStory));
+  if (error != std::errc() || end != text.data() + text.size())
+    fail_input(fmt::format("{}: crc32 is none", kStoryJson));
   return digest;
 }
 
@@ -218,7 +208,7 @@ bool is_whole_request(const StoryRecord& record, Json stored) {
 // Somebody's 1.5 is no frame's number, though the library would make 1 of it.
 StoredFrame stored_frame(const Json& json) {
   for (const char* key : {"index", "seed"})
-    if (!json.at(key).is_number_unsigned()) fail_input(fmt::format("{}: {} is no whole number", kStory, key));
+    if (!json.at(key).is_number_unsigned()) fail_input(fmt::format("{}: {} is no whole number", kStoryJson, key));
   return {.index = json.at("index").get<int64_t>(),
           .file = json.at("file").get<std::string>(),
           .text = json.at("text").get<std::string>(),
@@ -229,7 +219,7 @@ StoredFrame stored_frame(const Json& json) {
 bool is_foreign_page(const std::string& page) {
   constexpr size_t kHead = 120;  // bytes, the same in every page
   const std::string head = story_page("", {}, {}).substr(0, kHead);
-  return !page.starts_with(head.substr(0, page.size())) && is_somebodys(page, kPage);
+  return !page.starts_with(head.substr(0, page.size())) && is_somebodys(page, kStoryPage);
 }
 
 // A regular file, or a link to one: reading it does not wait for somebody.
@@ -285,7 +275,7 @@ StoryFolder::StoryFolder(fs::path dir, StoryRecord record) : dir_(std::move(dir)
 StoryFolder::~StoryFolder() {
   if (!frames_.empty() || !listed_.empty()) return;
   std::error_code ignored;
-  if (begun_ && !made_.empty()) fs::remove(dir_ / kStory, ignored);
+  if (begun_ && !made_.empty()) fs::remove(dir_ / kStoryJson, ignored);
   for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) fs::remove(*folder, ignored);  // if it is empty
 }
 
@@ -330,14 +320,14 @@ static std::optional<Json> picture_data(const fs::path& path, const char* key) {
 
 // Nothing: there is no story.json. Throws where it is not one of this program's.
 std::optional<StoryFolder::Stored> StoryFolder::stored() const {
-  const bool is_missing = !is_there(dir_ / kStory);
-  need_regular(dir_ / kStory);
-  const std::string text = is_missing ? "" : read_text_file(dir_ / kStory);
+  const bool is_missing = !is_there(dir_ / kStoryJson);
+  need_regular(dir_ / kStoryJson);
+  const std::string text = is_missing ? "" : read_text_file(dir_ / kStoryJson);
   constexpr std::string_view kBegin = "{\n \"seedstory\": ";
-  const bool is_left = text.starts_with(kBegin.substr(0, text.size())) || !is_somebodys(text, kStory);
+  const bool is_left = text.starts_with(kBegin.substr(0, text.size())) || !is_somebodys(text, kStoryJson);
   if (is_left && !is_json(text) && has_a_frame()) return Stored{.is_damaged = true};
   if (is_missing) return std::nullopt;
-  Stored stored{.json = parse_json(text, kStory, 8)};
+  Stored stored{.json = parse_json(text, kStoryJson, 8)};
   stored.json.at("seedstory");
   add_what_was_no_choice(stored.json);
   for (const Json& json : stored.json.at("frames")) {
@@ -410,7 +400,7 @@ bool StoryFolder::is_edited(const StoredFrame& frame) const {
 // A whole page that is not what was written. What is cut off is damage.
 bool StoryFolder::is_edited_page(const Stored& stored) const {
   if (!stored.page) return false;
-  const std::string there = bytes_of(dir_ / kPage);
+  const std::string there = bytes_of(dir_ / kStoryPage);
   return digest_of(there) != *stored.page && !is_foreign_page(there) && there.find("</html>") != std::string::npos &&
          there.find('\0') == std::string::npos;
 }
@@ -485,12 +475,12 @@ std::vector<std::string> StoryFolder::damage() const {
       words.push_back(fmt::format("{} is {}", path.string(), is_there(path) ? "damaged" : "missing"));
     };
     const auto changed = [&](const std::string& what) {
-      words.push_back(fmt::format("{} was changed: {}", (dir_ / kStory).string(), what));
+      words.push_back(fmt::format("{} was changed: {}", (dir_ / kStoryJson).string(), what));
     };
     const auto there = stored();
     if (!there || !whose(there).empty()) return words;
     if (there->is_damaged) {
-      add(kStory);
+      add(kStoryJson);
       return words;
     }
     for (const std::string& what : there->changed) changed(what);
@@ -522,16 +512,16 @@ bool StoryFolder::mend(const std::vector<StoredFrame>& frames) {
   const auto there = stored();
   sheets_.insert(there->sheets.begin(), there->sheets.end());
   page_ = there->page;
-  own_ = {kStory, kPage};
-  need_regular(dir_ / kPage);
-  if (is_foreign_page(bytes_of(dir_ / kPage))) refuse_stranger(kPage);
-  if (is_edited_page(*there)) refuse_edited(dir_ / kPage);
+  own_ = {kStoryJson, kStoryPage};
+  need_regular(dir_ / kStoryPage);
+  if (is_foreign_page(bytes_of(dir_ / kStoryPage))) refuse_stranger(kStoryPage);
+  if (is_edited_page(*there)) refuse_edited(dir_ / kStoryPage);
   if (sheets_ != there->sheets) write_json(true);
-  if (page_ && or_nothing([&] { return file_digest(dir_ / kPage) == *page_; })) return false;
+  if (page_ && or_nothing([&] { return file_digest(dir_ / kStoryPage) == *page_; })) return false;
   const std::string html = page(frames);
-  if (or_nothing([&] { return read_text_file(dir_ / kPage) == html; })) return false;
+  if (or_nothing([&] { return read_text_file(dir_ / kStoryPage) == html; })) return false;
   if (std::exchange(page_, digest_of(html)) != page_) write_json(true);
-  put(kPage, html);
+  put(kStoryPage, html);
   return true;
 }
 
@@ -565,13 +555,14 @@ bool StoryFolder::is_of_this_story(const std::string& mark) const {
 
 // The folder's files that a story may write: what story.json lists, and a picture whose run was killed before that.
 std::set<std::string> StoryFolder::own_files(const Stored& stored) const {
-  std::set<std::string> own{kStory};
+  std::set<std::string> own{kStoryJson};
   for (const std::string& sheet : stored.sheets)
     if (!is_foreign(stored, sheet, kSheetKey)) own.insert(sheet);
   // Older stories do not say that they have a page.
   const bool is_older =
       std::any_of(stored.frames.begin(), stored.frames.end(), [](const StoredFrame& frame) { return !frame.digest; });
-  if ((stored.page || is_older || stored.is_damaged) && !is_foreign_page(bytes_of(dir_ / kPage))) own.insert(kPage);
+  if ((stored.page || is_older || stored.is_damaged) && !is_foreign_page(bytes_of(dir_ / kStoryPage)))
+    own.insert(kStoryPage);
   for (const StoredFrame& frame : stored.frames)
     if (!is_foreign(stored, frame.file, kPngKey)) own.insert(frame.file);
   const int64_t most = std::max(most_frames(), int64_t(stored.frames.size()) + 1);
@@ -593,12 +584,12 @@ std::set<std::string> StoryFolder::files_of_another() const {
     const auto data = is_frame_file(name) ? data_of(name) : std::nullopt;
     if (data && data->contains("seedstory") && data->contains("request")) own.insert(name);
   }
-  if (!own.empty()) own.insert({kStory, kPage});
+  if (!own.empty()) own.insert({kStoryJson, kStoryPage});
   return own;
 }
 
 void StoryFolder::need_no_strangers(const std::set<std::string>& own) const {
-  std::vector<std::string> wanted{kStory, kPage};
+  std::vector<std::string> wanted{kStoryJson, kStoryPage};
   for (int64_t index = 0; index < most_frames(); ++index) wanted.push_back(frame_file(index));
   std::set<fs::path> ends;
   for (const std::string& name : wanted) {
@@ -618,7 +609,7 @@ void StoryFolder::need_no_strangers(const std::set<std::string>& own) const {
 
 void StoryFolder::begin(bool force) {
   if (dir_.empty()) return;
-  need_regular(dir_ / kStory);
+  need_regular(dir_ / kStoryJson);
   std::optional<Stored> there;
   std::string why = "cannot be read";
   const bool is_read = or_nothing([&] {
@@ -635,11 +626,11 @@ void StoryFolder::begin(bool force) {
   if (there && !force) {
     for (const StoredFrame& frame : there->frames)
       if (is_edited(frame)) refuse_edited(dir_ / frame.file);
-    if (is_edited_page(*there)) refuse_edited(dir_ / kPage);
+    if (is_edited_page(*there)) refuse_edited(dir_ / kStoryPage);
   }
   remove_stale_temporaries(dir_);
   // Shows that a frame has room, at its largest; gone again at once.
-  AtomicFile(dir_ / kStory).write(std::string(size_t(record_.request.width * record_.request.height * 3), '\0'));
+  AtomicFile(dir_ / kStoryJson).write(std::string(size_t(record_.request.width * record_.request.height * 3), '\0'));
   if (force) {
     for (const std::string& name : own) remove_content(dir_ / name);
   } else if (there) {
@@ -733,10 +724,10 @@ void StoryFolder::finish(bool complete) {
   // stranger's that came meanwhile stays.
   const auto before = std::exchange(page_, digest_of(html));
   // Else it would be the page of before with a digest that is not its own, as if somebody had changed it.
-  if (own_.count(kPage) && before != page_) remove_content(dir_ / kPage);
-  write_json(complete && (own_.count(kPage) || !is_there(dir_ / kPage)));
+  if (own_.count(kStoryPage) && before != page_) remove_content(dir_ / kStoryPage);
+  write_json(complete && (own_.count(kStoryPage) || !is_there(dir_ / kStoryPage)));
   try {
-    put(kPage, html);
+    put(kStoryPage, html);
   } catch (const Error&) {
     page_ = before;
     write_json(false);
@@ -805,13 +796,7 @@ void StoryFolder::write_json(bool complete) {
     json["frames"].push_back(frame_json(frame));
     if (frame.digest) json["frames"].back().update(digest_json(*frame.digest));
   }
-  put(kStory, json.dump_replacing(1) + "\n");
-}
-
-bool is_story_file(const std::string& given) {
-  std::string name = given;
-  for (char& c : name) c = c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c;
-  return name == kStory || name == kPage || is_frame_file(name);
+  put(kStoryJson, json.dump_replacing(1) + "\n");
 }
 
 static std::optional<std::string> png_text(const fs::path& png, const char* wanted) {
@@ -840,7 +825,7 @@ void need_unedited_sheet(const fs::path& file) {
 
 std::string read_story_json(const fs::path& file_or_dir) {
   const bool is_dir = fs::is_directory(file_or_dir);
-  const fs::path file = is_dir ? file_or_dir / kStory : file_or_dir;
+  const fs::path file = is_dir ? file_or_dir / kStoryJson : file_or_dir;
   if (is_dir) need_regular(file);
   return read_text_file(file);
 }

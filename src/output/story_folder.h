@@ -142,10 +142,6 @@ class StoryFolder {
   std::string last_png_;
 };
 
-// story.json, story.html, NNN.png: the names that a story's folder needs for itself, in capitals too: on some file
-// systems they are one.
-bool is_story_file(const std::string& name);
-
 // ErrorKind::input where a sheet has other pixels than this program wrote: somebody went on working with it.
 void need_unedited_sheet(const std::filesystem::path& file);
 
