@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 #include <set>
 #include <span>
@@ -50,170 +49,10 @@ std::string bytes_of(const fs::path& path) {
   });
 }
 
-// The double that prints as the float does: 0.95, not 0.949999988.
-double shortest(float value) {
-  return std::stod(fmt::format("{}", value));
-}
-
-Json object(const StoryRecord::Names& names) {
-  Json json = Json::object();
-  for (const auto& [name, value] : names) json[name] = value;
-  return json;
-}
-
-// Stories from before there was a choice have no word of it.
-void add_what_was_no_choice(Json& story) {
-  if (!story.is_object() || !story.contains("request") || !story["request"].is_object()) return;
-  for (const auto& [key, value] : {std::pair{"sampling_method", "euler"}, std::pair{"scheduler", "discrete"}})
-    if (!story["request"].contains(key)) story["request"][key] = value;
-}
-
-Json sampling_json(const SamplingParams& s) {
-  return {{"temp", shortest(s.temperature)},
-          {"top_k", s.top_k},
-          {"top_p", shortest(s.top_p)},
-          {"min_p", shortest(s.min_p)},
-          {"repeat_penalty", shortest(s.repeat_penalty)}};
-}
-
-Json request_json(const StoryRecord& record) {
-  const StoryRequest& r = record.request;
-  Json json = Json::object();
-  if (record.command == "generate")
-    json["prompt"] = r.prompt;
-  else
-    json["captions"] = r.captions;
-  json["image"] = record.start_fingerprint.empty() ? Json(nullptr) : Json(record.start_fingerprint);
-  json["frames"] = r.frames;
-  json["seed"] = r.seed;
-  json["seed_per_frame"] = r.seed_per_frame;
-  json["rng"] = name_of(kNoiseSources, r.rng);
-  json["steps"] = r.steps;
-  json["sampling_method"] = name_of(kSamplingMethods, r.sampling_method);
-  json["scheduler"] = name_of(kSigmaSchedules, r.scheduler);
-  json["cfg_scale"] = r.cfg;
-  json["width"] = r.width;
-  json["height"] = r.height;
-  json["policy"] = name_of(kPolicies, r.policy);
-  json["window"] = r.window;
-  json["max_tokens"] = r.max_tokens;
-  json["sampling"] = sampling_json(r.sampling);
-  json["type"] = record.type;
-  json["backend"] = record.backend;
-  return json;
-}
-
-Json digest_json(const FileDigest& digest) {
-  return {{"bytes", digest.bytes}, {"crc32", fmt::format("{:08x}", digest.crc32)}};
-}
-
-// Nothing: there is none, as in stories of before there were any.
-std::optional<FileDigest> stored_digest(const Json& json) {
-  if (!json.contains("crc32")) return std::nullopt;
-  const auto text = json.at("crc32").get<std::string>();
-  FileDigest digest{.bytes = json.at("bytes").get<uint64_t>(), .crc32 = 0};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), digest.crc32, 16);
-  if (error != std::errc() || end != text.data() + text.size())
-    fail_input(fmt::format("{}: crc32 is none", kStoryJson));
-  return digest;
-}
-
-Json frame_json(const StoredFrame& frame) {
-  return {{"index", frame.index}, {"file", frame.file}, {"text", frame.text}, {"seed", frame.seed}};
-}
-
 // What one picture of so many may take in the page, before base64: of eleven or fewer, a page of 2 MB.
 size_t page_picture_bytes(size_t pictures) {
   constexpr size_t kPage = 1'350'000, kLeast = 48'000, kMost = 384'000;
   return std::clamp(kPage / std::max<size_t>(pictures, 1), kLeast, kMost);
-}
-
-// The line that AUTOMATIC1111's web UI writes, and many viewers show.
-std::string a1111_parameters(const StoryRecord& record, const StoredFrame& frame) {
-  const StoryRequest& r = record.request;
-  std::string model_hash;
-  for (const auto& [part, print] : record.weights)
-    if (part == "unet") model_hash = print;
-  std::string sampler = row_of(kSamplingMethods, r.sampling_method).title;
-  if (r.scheduler != SigmaSchedule::discrete)
-    sampler += fmt::format(", Schedule type: {}", row_of(kSigmaSchedules, r.scheduler).title);
-  return fmt::format(
-      "{}\nSteps: {}, Sampler: {}, CFG scale: {}, Seed: {}, Size: {}x{}, Model hash: {}, Model: {}, Version: "
-      "seedstory {}",
-      frame.text, r.steps, sampler, r.cfg, frame.seed, r.width, r.height, model_hash, record.model, record.version);
-}
-
-// As it comes back from a file: what is not UTF-8 is U+FFFD there.
-Json as_stored(const Json& json) {
-  return parse_json(json.dump_replacing(), "", 8);
-}
-
-// A text as the model reads it: stories that differ in no more than how it was typed are one.
-Json as_read(const StoryRecord& record, const Json& text) {
-  if (record.request.policy == Policy::compat_vis) return text;
-  if (text.is_string()) return or_nothing([&] { return normal_text(text.get<std::string>()); });
-  if (!text.is_array()) return text;
-  Json texts = Json::array();
-  for (const Json& one : text) texts.push_back(as_read(record, one));
-  return texts;
-}
-
-// What differs between the story asked for and another, for a person; empty: nothing, or that it goes on where the
-// other ends.
-std::string difference(const StoryRecord& record, const Json& stored) {
-  const Json asked = as_stored(story_head(record));
-  if (asked["seedstory"] != stored.value("seedstory", Json())) return "program version differs";
-  if (asked["command"] != stored.value("command", Json())) return "command differs";
-  const Json model = stored.value("model", Json::object());
-  if (asked["model"]["name"] != model.value("name", Json())) return "model differs";
-  if (asked["model"]["weights"] != model.value("weights", Json())) return "model's weights differ";
-  const Json request = stored.value("request", Json::object());
-  // What the story is about comes first: with another prompt nobody asks for its number of frames.
-  std::vector<std::pair<std::string, Json>> fields;
-  for (const auto& [key, given] : asked["request"].items()) fields.emplace_back(key, given);
-  const auto is_text_of = [](const std::string& key) { return key == "prompt" || key == "captions"; };
-  std::sort(fields.begin(), fields.end(), [&](const auto& a, const auto& b) {
-    return std::pair(!is_text_of(a.first), a.first) < std::pair(!is_text_of(b.first), b.first);
-  });
-  for (const auto& [key, given] : fields) {
-    const bool is_text = is_text_of(key);
-    const Json stored_value = request.value(key, Json("absent"));
-    const Json value = is_text ? as_read(record, given) : given;
-    const Json there = is_text ? as_read(record, stored_value) : stored_value;
-    if (value == there) continue;
-    const bool is_longer = key == "frames" && there.is_number_integer() && there.get<double>() < value.get<double>();
-    const bool goes_on = key == "captions" && there.is_array() && there.size() < value.size() &&
-                         std::equal(there.begin(), there.end(), value.begin());
-    const std::string differs = key + (key.ends_with("s") ? " differ" : " differs");
-    if (!is_longer && !goes_on) return differs;
-    if (record.counts_frames)
-      return fmt::format(
-          "{}, {} there and {} asked for; this model is told how many are left, and a longer story begins "
-          "otherwise",
-          differs, is_longer ? there.dump() : std::to_string(there.size()),
-          is_longer ? value.dump() : std::to_string(value.size()));
-  }
-  return "";
-}
-
-// The very request, not one that goes on behind it.
-bool is_whole_request(const StoryRecord& record, Json stored) {
-  Json asked = as_stored(request_json(record));
-  for (Json* request : {&asked, &stored})
-    for (const char* key : {"prompt", "captions"})
-      if (request->contains(key)) (*request)[key] = as_read(record, (*request)[key]);
-  return asked == stored;
-}
-
-// Somebody's 1.5 is no frame's number, though the library would make 1 of it.
-StoredFrame stored_frame(const Json& json) {
-  for (const char* key : {"index", "seed"})
-    if (!json.at(key).is_number_unsigned()) fail_input(fmt::format("{}: {} is no whole number", kStoryJson, key));
-  return {.index = json.at("index").get<int64_t>(),
-          .file = json.at("file").get<std::string>(),
-          .text = json.at("text").get<std::string>(),
-          .seed = json.at("seed").get<uint64_t>(),
-          .digest = stored_digest(json)};
 }
 
 bool is_foreign_page(const std::string& page) {
@@ -260,16 +99,6 @@ void remove_content(const fs::path& path) {
 
 }  // namespace
 
-// What a folder's story.json says.
-struct StoryFolder::Stored {
-  Json json;
-  std::vector<StoredFrame> frames;
-  std::set<std::string> sheets;
-  std::optional<FileDigest> page;
-  std::vector<std::string> changed;  // what no run wrote, in words
-  bool is_damaged = false;           // there is none, or it is no JSON, but a frame of this story is there
-};
-
 StoryFolder::StoryFolder(fs::path dir, StoryRecord record) : dir_(std::move(dir)), record_(std::move(record)) {}
 
 StoryFolder::~StoryFolder() {
@@ -310,52 +139,22 @@ static std::optional<Json> picture_data(const fs::path& path, const char* key) {
     if (!is_file(path)) return std::nullopt;
     for (const auto& [name, text] : read_png_text(path)) {
       if (name != key) continue;
-      Json story = parse_json(text, path.string(), 8);
-      add_what_was_no_choice(story);
-      return story;
+      return parse_stored(text, path.string());
     }
     return std::nullopt;
   });
 }
 
 // Nothing: there is no story.json. Throws where it is not one of this program's.
-std::optional<StoryFolder::Stored> StoryFolder::stored() const {
+std::optional<StoredStory> StoryFolder::stored() const {
   const bool is_missing = !is_there(dir_ / kStoryJson);
   need_regular(dir_ / kStoryJson);
   const std::string text = is_missing ? "" : read_text_file(dir_ / kStoryJson);
   constexpr std::string_view kBegin = "{\n \"seedstory\": ";
   const bool is_left = text.starts_with(kBegin.substr(0, text.size())) || !is_somebodys(text, kStoryJson);
-  if (is_left && !is_json(text) && has_a_frame()) return Stored{.is_damaged = true};
+  if (is_left && !is_json(text) && has_a_frame()) return StoredStory{.is_damaged = true};
   if (is_missing) return std::nullopt;
-  Stored stored{.json = parse_json(text, kStoryJson, 8)};
-  stored.json.at("seedstory");
-  add_what_was_no_choice(stored.json);
-  for (const Json& json : stored.json.at("frames")) {
-    const StoredFrame frame = stored_frame(json);
-    const int64_t next = stored.frames.empty() ? 0 : stored.frames.back().index + 1;
-    if (frame.file != frame_file(frame.index))
-      stored.changed.push_back(fmt::format("frame {} has the file \"{}\", expected \"{}\"", frame.index, frame.file,
-                                           frame_file(frame.index)));
-    else if (frame.index < next)
-      stored.changed.push_back(fmt::format("frame {} stands behind frame {}", frame.index, next - 1));
-    else
-      stored.frames.push_back(frame);
-  }
-  if (stored.json.contains("page")) stored.page = stored_digest(stored.json["page"]);
-  const Json sheets = stored.json.value("sheets", Json::array());
-  for (const Json& name : sheets)
-    if (const auto sheet = name.get<std::string>();
-        !sheet.empty() && sheet == fs::path(sheet).filename() && !is_story_file(sheet))
-      stored.sheets.insert(sheet);
-  return stored;
-}
-
-// Whether a frame's own data say that it is this one, of this story or of a shorter one that it continues.
-bool StoryFolder::is_of(const Json& story, const StoredFrame& frame) const {
-  Json own = as_stored(frame_json(frame)), there = story.at("frame");
-  if (frame.index == 0 && !record_.start_fingerprint.empty()) own["start"] = true;
-  for (Json* json : {&own, &there}) json->at("text") = as_read(record_, json->at("text"));
-  return difference(record_, story).empty() && there == own;
+  return stored_story(text);
 }
 
 std::optional<Json> StoryFolder::data_of(const std::string& file) const {
@@ -363,24 +162,13 @@ std::optional<Json> StoryFolder::data_of(const std::string& file) const {
 }
 
 // Whether what a file says of itself is this story, or the one that is in the folder.
-bool StoryFolder::is_one(const Stored& stored, const Json& story) const {
-  return or_nothing([&] {
-    if (difference(record_, story).empty()) return true;
-    if (stored.is_damaged || story.at("model").at("weights") != stored.json.at("model").at("weights")) return false;
-    Json one = story.at("request"), whole = stored.json.at("request");
-    // A story that went on has pictures of when it was shorter.
-    for (Json* request : {&one, &whole}) request->erase("frames");
-    if (one.contains("captions") && whole.contains("captions") && one["captions"].size() < whole["captions"].size()) {
-      Json first = Json::array();
-      for (size_t i = 0; i < one["captions"].size(); ++i) first.push_back(whole["captions"].at(i));
-      whole["captions"] = first;
-    }
-    return one == whole;
-  });
+bool StoryFolder::is_one(const StoredStory& stored, const Json& story) const {
+  return or_nothing(
+      [&] { return difference(record_, story).empty() || (!stored.is_damaged && is_part_of(story, stored.json)); });
 }
 
 // In the place of a picture of the story's lies what no run of it wrote, and not a picture of it that was damaged.
-bool StoryFolder::is_foreign(const Stored& stored, const std::string& file, const char* key) const {
+bool StoryFolder::is_foreign(const StoredStory& stored, const std::string& file, const char* key) const {
   if (const auto data = picture_data(dir_ / file, key)) return !is_one(stored, *data);
   return is_somebodys(bytes_of(dir_ / file), file);
 }
@@ -398,7 +186,7 @@ bool StoryFolder::is_edited(const StoredFrame& frame) const {
 }
 
 // A whole page that is not what was written. What is cut off is damage.
-bool StoryFolder::is_edited_page(const Stored& stored) const {
+bool StoryFolder::is_edited_page(const StoredStory& stored) const {
   if (!stored.page) return false;
   const std::string there = bytes_of(dir_ / kStoryPage);
   return digest_of(there) != *stored.page && !is_foreign_page(there) && there.find("</html>") != std::string::npos &&
@@ -425,7 +213,7 @@ bool StoryFolder::is_whole(const StoredFrame& frame) const {
 bool StoryFolder::is_intact(const StoredFrame& frame) const {
   return is_whole(frame) && or_nothing([&] {
            const auto data = data_of(frame.file);
-           return data && is_of(*data, frame);
+           return data && is_frame_of(record_, *data, frame);
          });
 }
 
@@ -438,7 +226,7 @@ bool StoryFolder::has_a_frame() const {
 }
 
 // Why it is another story; empty: it is this one, or there is none.
-std::string StoryFolder::whose(const std::optional<Stored>& stored) const {
+std::string StoryFolder::whose(const std::optional<StoredStory>& stored) const {
   return !stored || stored->is_damaged ? "" : difference(record_, stored->json);
 }
 
@@ -489,7 +277,8 @@ std::vector<std::string> StoryFolder::damage() const {
       const auto data = data_of(frame.file);
       const bool is_ours = is_whole(frame) && data && difference(record_, *data).empty();
       // What is somebody's, begin() refuses.
-      if (!(is_ours && is_of(*data, frame)) && !is_foreign(*there, frame.file, kPngKey) && !is_edited(frame)) {
+      if (!(is_ours && is_frame_of(record_, *data, frame)) && !is_foreign(*there, frame.file, kPngKey) &&
+          !is_edited(frame)) {
         if (is_ours)
           changed(fmt::format("{} says otherwise", (dir_ / frame.file).string()));
         else
@@ -529,7 +318,7 @@ void StoryFolder::take_sheet(const std::string& name, bool force) {
   sheets_.insert(name);
   const fs::path path = dir_ / name;
   if (!has_content(path)) return;
-  std::optional<Stored> there;
+  std::optional<StoredStory> there;
   const bool is_read = or_nothing([&] {
     there = stored();
     return true;
@@ -554,7 +343,7 @@ bool StoryFolder::is_of_this_story(const std::string& mark) const {
 }
 
 // The folder's files that a story may write: what story.json lists, and a picture whose run was killed before that.
-std::set<std::string> StoryFolder::own_files(const Stored& stored) const {
+std::set<std::string> StoryFolder::own_files(const StoredStory& stored) const {
   std::set<std::string> own{kStoryJson};
   for (const std::string& sheet : stored.sheets)
     if (!is_foreign(stored, sheet, kSheetKey)) own.insert(sheet);
@@ -610,7 +399,7 @@ void StoryFolder::need_no_strangers(const std::set<std::string>& own) const {
 void StoryFolder::begin(bool force) {
   if (dir_.empty()) return;
   need_regular(dir_ / kStoryJson);
-  std::optional<Stored> there;
+  std::optional<StoredStory> there;
   std::string why = "cannot be read";
   const bool is_read = or_nothing([&] {
     there = stored();
@@ -664,19 +453,11 @@ StoredFrame StoryFolder::describe(const Frame& frame) const {
           .seed = frame_seed(record_.request, frame.index)};
 }
 
-// What stands in a frame's file: all that its pixels follow from.
-std::string StoryFolder::frame_text(const StoredFrame& frame, bool is_start) const {
-  Json json = story_head(record_);
-  json["frame"] = frame_json(frame);
-  if (is_start) json["frame"]["start"] = true;  // nothing here was drawn with these parameters
-  return json.dump_replacing(-1, true);
-}
-
 StoredFrame StoryFolder::add(const Frame& frame, const Image& picture, bool is_start) {
   StoredFrame stored = describe(frame);
   PngText text;
   if (!is_start) text.emplace_back("parameters", a1111_parameters(record_, stored));
-  text.emplace_back(kPngKey, frame_text(stored, is_start));
+  text.emplace_back(kPngKey, frame_mark(record_, stored, is_start));
   last_png_ = encode_png(picture, text);
   stored.digest = digest_of(last_png_);
   if (!dir_.empty()) put(stored.file, last_png_);
@@ -695,7 +476,7 @@ std::optional<StoredFrame> StoryFolder::keep(const Frame& frame) {
     if (listed.index == stored.index) stored.digest = listed.digest;
   if (!is_intact(stored)) return std::nullopt;
   // The same pixels, but of a story that asked for fewer frames, or found its model at another place.
-  if (read_frame_json(dir_ / stored.file) != frame_text(stored, false))
+  if (read_frame_json(dir_ / stored.file) != frame_mark(record_, stored, false))
     return add(frame, read_image(dir_ / stored.file));
   if (!stored.digest) stored.digest = file_digest(dir_ / stored.file);
   frames_.push_back(stored);
@@ -787,16 +568,7 @@ std::string StoryFolder::write_sheet(const fs::path& file, const FileState& expe
 
 void StoryFolder::write_json(bool complete) {
   if (dir_.empty()) return;
-  Json json = story_head(record_);
-  json["complete"] = complete;
-  if (!sheets_.empty()) json["sheets"] = sheets_;
-  if (page_) json["page"] = digest_json(*page_);
-  json["frames"] = Json::array();
-  for (const StoredFrame& frame : complete ? frames_ : all_frames()) {
-    json["frames"].push_back(frame_json(frame));
-    if (frame.digest) json["frames"].back().update(digest_json(*frame.digest));
-  }
-  put(kStoryJson, json.dump_replacing(1) + "\n");
+  put(kStoryJson, story_json(record_, complete, sheets_, page_, complete ? frames_ : all_frames()));
 }
 
 static std::optional<std::string> png_text(const fs::path& png, const char* wanted) {
@@ -828,18 +600,6 @@ std::string read_story_json(const fs::path& file_or_dir) {
   const fs::path file = is_dir ? file_or_dir / kStoryJson : file_or_dir;
   if (is_dir) need_regular(file);
   return read_text_file(file);
-}
-
-Json story_head(const StoryRecord& record) {
-  return {
-      {"seedstory", record.version},
-      {"command", record.command},
-      {"model", {{"name", record.model}, {"weights", object(record.weights)}, {"flags", object(record.model_flags)}}},
-      {"request", request_json(record)}};
-}
-
-std::string story_mark(const StoryRecord& record) {
-  return story_head(record).dump_replacing(-1, true);
 }
 
 }  // namespace seedstory

@@ -16,33 +16,10 @@
 #include "io/image.h"
 #include "io/json.h"
 #include "output/page_picture.h"
+#include "output/story_json.h"
 #include "request/request.h"
 
 namespace seedstory {
-
-// What a story's bytes follow from, and how to ask for them again.
-struct StoryRecord {
-  using Names = std::vector<std::pair<std::string, std::string>>;
-
-  std::string version;            // of this program
-  std::string command;            // generate or visualize
-  std::string model;              // the model's name
-  Names weights;                  // part to fingerprint
-  Names model_flags;              // "--model" to what was given, where it was: to ask again, not to compare
-  std::string type;               // f32
-  std::string backend;            // cpu or cuda
-  std::string start_fingerprint;  // fingerprint of the start picture; empty: there is none
-  StoryRequest request;
-  std::string command_line;    // for the page: asks for it again, without this machine's paths; empty: there is none
-  bool counts_frames = false;  // the model is told how many frames are left: a longer story is another one
-};
-
-struct StoredFrame {
-  int64_t index = 0;
-  std::string file, text;
-  uint64_t seed = 0;
-  std::optional<FileDigest> digest;  // of the file; older stories have none
-};
 
 // The folder of one story. Of what is in a folder already, or comes into it while the story is made, only what its own
 // story.json lists is ever written or removed.
@@ -101,19 +78,16 @@ class StoryFolder {
   const std::filesystem::path& dir() const { return dir_; }
 
  private:
-  struct Stored;
-
-  std::optional<Stored> stored() const;
-  std::string whose(const std::optional<Stored>& stored) const;
-  std::set<std::string> own_files(const Stored& stored) const;
+  std::optional<StoredStory> stored() const;
+  std::string whose(const std::optional<StoredStory>& stored) const;
+  std::set<std::string> own_files(const StoredStory& stored) const;
   std::set<std::string> files_of_another() const;
   std::optional<Json> data_of(const std::string& file) const;
-  bool is_one(const Stored& stored, const Json& story) const;
-  bool is_foreign(const Stored& stored, const std::string& file, const char* key) const;
+  bool is_one(const StoredStory& stored, const Json& story) const;
+  bool is_foreign(const StoredStory& stored, const std::string& file, const char* key) const;
   bool is_edited(const StoredFrame& frame) const;
-  bool is_edited_page(const Stored& stored) const;
+  bool is_edited_page(const StoredStory& stored) const;
   [[noreturn]] void refuse_stranger(const std::string& file) const;
-  bool is_of(const Json& story, const StoredFrame& frame) const;
   bool is_whole(const StoredFrame& frame) const;
   bool is_intact(const StoredFrame& frame) const;
   bool has_a_frame() const;
@@ -122,7 +96,6 @@ class StoryFolder {
   void need_folder() const;
   void put(const std::string& name, std::string_view bytes);
   StoredFrame describe(const Frame& frame) const;
-  std::string frame_text(const StoredFrame& frame, bool is_start) const;
   void prepare(const StoredFrame& frame, std::optional<Image> picture);
   std::string page(const std::vector<StoredFrame>& frames);
   std::vector<StoredFrame> all_frames() const;
@@ -150,9 +123,5 @@ void need_unedited_sheet(const std::filesystem::path& file);
 std::optional<std::string> read_frame_json(const std::filesystem::path& png);
 std::optional<std::string> read_sheet_json(const std::filesystem::path& png);
 std::string read_story_json(const std::filesystem::path& file_or_dir);
-
-// What story.json says before its frames. As one line of ASCII in a file that the story makes beside its folder.
-Json story_head(const StoryRecord& record);
-std::string story_mark(const StoryRecord& record);
 
 }  // namespace seedstory
