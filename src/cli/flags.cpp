@@ -7,21 +7,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <iostream>
 #include <limits>
 #include <map>
 #include <memory>
-#include <new>
 #include <set>
 
 #include "cli/build_info.h"
 #include "cli/cards.h"
 #include "cli/did_you_mean.h"
-#include "cli/early_log.h"
 #include "cli/exit_codes.h"
 #include "cli/manual.h"
 #include "cli/number.h"
@@ -668,14 +664,6 @@ class Settings {
   std::map<CLI::Option*, Given> chosen_;
 };
 
-// Also where the command line cannot be understood: a program that reads stderr should not meet a line of another kind.
-bool asks_for_json(int argc, const char* const* argv) {
-  const auto has = [&](std::string_view word) { return std::find(argv, argv + argc, word) != argv + argc; };
-  const char* variable = std::getenv("SEEDSTORY_PROGRESS_JSON");
-  return has("--progress-json") || (variable && !has("--no-settings") &&
-                                    (variable == std::string_view("1") || variable == std::string_view("true")));
-}
-
 // Without what all of them begin with, a slip counts for what it is.
 std::string meant_variable(const std::string& name, std::vector<std::string> known) {
   constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
@@ -789,13 +777,6 @@ void refuse_flags_of_here(const CLI::App& command) {
   fail_usage(message + " (see " + command + " --help)");
 }
 
-// Of a full disk the C library speaks only when its buffer is written.
-void need_printed() {
-  std::cout.flush();
-  if (std::fflush(stdout) != 0) fail(std::string("standard output cannot be written: ") + std::strerror(errno));
-  if (std::ferror(stdout)) fail("standard output cannot be written");
-}
-
 // What a flag's default is where only the model knows it: that of the one that ships, beside the word that it is the
 // model's. Reading it costs some milliseconds, so only the help does.
 void show_model_defaults(CLI::App& app) {
@@ -827,127 +808,135 @@ int print(const std::string& text) {
   return 0;
 }
 
-int run(int argc, const char* const* argv, const Backends& backends, Terminal& terminal) {
-  CLI::App app("Tells illustrated stories with SEED-Story.", "seedstory");
-  app.set_version_flag("-V,--version", std::string("seedstory ") + kBuildInfo.version);
-  app.footer(footer());
-  app.require_subcommand(1);
-  // As other tools have it, so that an alias's flags can be overruled.
-  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+// The program's flags and what they say, from the words to the command that they ask for.
+class Program {
+ public:
+  Program();
 
-  StoryFlags generate_flags, visualize_flags;
-  Sources sources;
-  InspectFlags inspect_flags;
-  DoctorFlags doctor_flags;
-  BenchFlags bench_flags;
-  bool version_json = false;
+  // Nothing: there is a command to run. Else everything is said, and this is the exit code.
+  std::optional<int> parse(int argc, const char* const* argv);
+  // What no word says comes from the configuration file and from variables; then the values must go together.
+  void settle(Terminal& terminal);
+  int run_command(const Backends& backends, Terminal& terminal);
 
-  StoryFlags planned_story;
-  PlanFlags plan_flags;
-  CLI::App* generate_app = add_generate(app, generate_flags, sources);
-  CLI::App* visualize_app = add_visualize(app, visualize_flags, sources);
-  const CLI::App* inspect_app = add_inspect(app, inspect_flags);
-  CLI::App* plan_app = add_plan(app, planned_story, plan_flags, sources);
-  CLI::App* doctor_app = add_doctor(app, doctor_flags);
-  CLI::App* bench_app = add_bench(app, bench_flags);
-  CLI::App* version_app = app.add_subcommand("version", "Say what this build is and can do");
-  version_app->add_flag("--json", version_json, "Print JSON");
-  std::string shell;
-  CLI::App* completion_app = app.add_subcommand("completion", "Print a script that completes commands and flags");
-  completion_app->add_option("shell", shell, "For which shell")->type_name("bash|zsh|fish")->required();
-  const CLI::App* man_app = app.add_subcommand("man", "Print the manual page, for man(1)");
-  std::string of, commands;
-  for (const CommandDoc& command : describe(app).commands) commands += (commands.empty() ? "" : "|") + command.name;
-  app.add_subcommand("help", "Print the flags of a command")
-      ->add_option("command", of, "Of which command")
-      ->type_name(commands);
-
-  if (argc < 2) return print(front_page(describe(app)));
-  try {
-    std::vector<std::string> all = words(argc, argv, describe(app));
-    const auto asks = [&](const char* word) { return std::find(all.begin(), all.end(), word) != all.end(); };
-    if (asks("--help") || asks("-h") || all.back() == "man") show_model_defaults(app);
-    refuse_empty_flags(app, all);
-    refuse_values_of_switches(app, all);
-    app.parse(std::move(all));
-  } catch (const CLI::Success& asked_for_help) {
-    return app.exit(asked_for_help);
-  } catch (const CLI::ParseError& error) {
-    refuse(app, error);
+  // The error with the place that its value came from, and what may have been meant.
+  Error blame(const Error& error) const {
+    return settings_.blame(with_choice(error, describe(*app_.get_subcommands().front())));
   }
-  for (const CLI::App* command : app.get_subcommands()) {
+
+ private:
+  void settle_story(CLI::App& command, StoryFlags& flags, Terminal& terminal);
+
+  CLI::App app_{"Tells illustrated stories with SEED-Story.", "seedstory"};
+  Settings settings_;
+  Sources sources_;
+  StoryFlags generate_flags_, visualize_flags_, planned_story_;
+  PlanFlags plan_flags_;
+  InspectFlags inspect_flags_;
+  DoctorFlags doctor_flags_;
+  BenchFlags bench_flags_;
+  bool version_json_ = false;
+  std::string shell_, help_of_;
+  CLI::App *generate_, *visualize_, *inspect_, *plan_, *doctor_, *bench_, *version_, *completion_, *man_;
+};
+
+Program::Program() {
+  app_.set_version_flag("-V,--version", std::string("seedstory ") + kBuildInfo.version);
+  app_.footer(footer());
+  app_.require_subcommand(1);
+  // As other tools have it, so that an alias's flags can be overruled.
+  app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+
+  generate_ = add_generate(app_, generate_flags_, sources_);
+  visualize_ = add_visualize(app_, visualize_flags_, sources_);
+  inspect_ = add_inspect(app_, inspect_flags_);
+  plan_ = add_plan(app_, planned_story_, plan_flags_, sources_);
+  doctor_ = add_doctor(app_, doctor_flags_);
+  bench_ = add_bench(app_, bench_flags_);
+  version_ = app_.add_subcommand("version", "Say what this build is and can do");
+  version_->add_flag("--json", version_json_, "Print JSON");
+  completion_ = app_.add_subcommand("completion", "Print a script that completes commands and flags");
+  completion_->add_option("shell", shell_, "For which shell")->type_name("bash|zsh|fish")->required();
+  man_ = app_.add_subcommand("man", "Print the manual page, for man(1)");
+  std::string commands;
+  for (const CommandDoc& command : describe(app_).commands) commands += (commands.empty() ? "" : "|") + command.name;
+  app_.add_subcommand("help", "Print the flags of a command")
+      ->add_option("command", help_of_, "Of which command")
+      ->type_name(commands);
+}
+
+std::optional<int> Program::parse(int argc, const char* const* argv) {
+  if (argc < 2) return print(front_page(describe(app_)));
+  try {
+    std::vector<std::string> all = words(argc, argv, describe(app_));
+    const auto asks = [&](const char* word) { return std::find(all.begin(), all.end(), word) != all.end(); };
+    if (asks("--help") || asks("-h") || all.back() == "man") show_model_defaults(app_);
+    refuse_empty_flags(app_, all);
+    refuse_values_of_switches(app_, all);
+    app_.parse(std::move(all));
+  } catch (const CLI::Success& asked_for_help) {
+    return app_.exit(asked_for_help);
+  } catch (const CLI::ParseError& error) {
+    refuse(app_, error);
+  }
+  for (const CLI::App* command : app_.get_subcommands()) {
     refuse_empty_values(*command);
     refuse_flags_as_values(*command);
   }
-  Settings settings;
-  try {
-    for (const CLI::App* command : app.get_subcommands())
-      for (const CLI::Option* option : command->get_options())
-        for (const std::string& value : option->results()) need_choice(*option, value);
-    for (const auto& [command, flags] :
-         {std::pair{generate_app, &generate_flags}, std::pair{visualize_app, &visualize_flags},
-          std::pair{plan_app, &planned_story}}) {
-      if (!command->parsed()) continue;
-      const bool has_window = command->count("--window") > 0;
-      const bool has_tokens = command == visualize_app && command->count("--max-tokens") > 0;
-      if (command == plan_app && plan_flags.card) refuse_flags_of_here(*command);
-      settings.apply(*command, sources);
-      if (has_window && flags->policy == Policy::dense)
-        fail_usage("--window: not with --policy dense, which forgets nothing");
-      if (has_tokens && flags->policy != Policy::compat_vis)
-        fail_usage("--max-tokens: not with visualize, whose texts are given, but with --policy compat_vis");
-      need_distinct_files(*flags, sources.config, flags->output.value_or("-") == "-" ? "" : *flags->output);
-      terminal.set_up(flags->terminal);
-    }
-    if (const CLI::App* command = app.get_subcommands().front(); reads_model(*command) && !sources.none)
-      for (const std::string& line : unknown_variables(app)) terminal.warn(line);
-    for (CLI::App* command : {doctor_app, bench_app})
-      if (command->parsed()) settings.apply_variables(*command);
-    if (generate_app->parsed())
-      return generate_flags.dry_run ? plan(generate_flags, {}, backends) : generate(generate_flags, backends, terminal);
-    if (visualize_app->parsed()) return visualize(visualize_flags, backends, terminal);
-    if (plan_app->parsed()) return plan(planned_story, plan_flags, backends);
-    if (doctor_app->parsed()) return doctor(doctor_flags, Settings::problem_of_file(*generate_app), backends);
-    if (bench_app->parsed()) return bench(bench_flags, backends);
-    if (completion_app->parsed()) return print(completion(describe(app), shell));
-  } catch (const Error& error) {
-    throw settings.blame(with_choice(error, describe(*app.get_subcommands().front())));
-  }
-  if (man_app->parsed()) return print(man_page(describe(app), kBuildInfo.version));
-  if (inspect_app->parsed()) return inspect(inspect_flags);
-  return version(version_json, backends);
+  return std::nullopt;
+}
+
+void Program::settle(Terminal& terminal) {
+  for (const CLI::App* command : app_.get_subcommands())
+    for (const CLI::Option* option : command->get_options())
+      for (const std::string& value : option->results()) need_choice(*option, value);
+  if (generate_->parsed()) settle_story(*generate_, generate_flags_, terminal);
+  if (visualize_->parsed()) settle_story(*visualize_, visualize_flags_, terminal);
+  if (plan_->parsed()) settle_story(*plan_, planned_story_, terminal);
+  if (const CLI::App* command = app_.get_subcommands().front(); reads_model(*command) && !sources_.none)
+    for (const std::string& line : unknown_variables(app_)) terminal.warn(line);
+  for (CLI::App* command : {doctor_, bench_})
+    if (command->parsed()) settings_.apply_variables(*command);
+}
+
+// A flag without use is refused where it was typed; as a setting it is for other stories.
+void Program::settle_story(CLI::App& command, StoryFlags& flags, Terminal& terminal) {
+  const bool has_window = command.count("--window") > 0;
+  const bool has_tokens = &command == visualize_ && command.count("--max-tokens") > 0;
+  if (&command == plan_ && plan_flags_.card) refuse_flags_of_here(command);
+  settings_.apply(command, sources_);
+  if (has_window && flags.policy == Policy::dense)
+    fail_usage("--window: not with --policy dense, which forgets nothing");
+  if (has_tokens && flags.policy != Policy::compat_vis)
+    fail_usage("--max-tokens: not with visualize, whose texts are given, but with --policy compat_vis");
+  need_distinct_files(flags, sources_.config, flags.output.value_or("-") == "-" ? "" : *flags.output);
+  terminal.set_up(flags.terminal);
+}
+
+int Program::run_command(const Backends& backends, Terminal& terminal) {
+  if (generate_->parsed())
+    return generate_flags_.dry_run ? plan(generate_flags_, {}, backends)
+                                   : generate(generate_flags_, backends, terminal);
+  if (visualize_->parsed()) return visualize(visualize_flags_, backends, terminal);
+  if (plan_->parsed()) return plan(planned_story_, plan_flags_, backends);
+  if (inspect_->parsed()) return inspect(inspect_flags_);
+  if (doctor_->parsed()) return doctor(doctor_flags_, Settings::problem_of_file(*generate_), backends);
+  if (bench_->parsed()) return bench(bench_flags_, backends);
+  if (completion_->parsed()) return print(completion(describe(app_), shell_));
+  if (man_->parsed()) return print(man_page(describe(app_), kBuildInfo.version));
+  return version(version_json_, backends);
 }
 
 }  // namespace
 
-int run_command_line(int argc, const char* const* argv, const Backends& backends) {
-  Terminal terminal;
-  const auto complain = [&](const std::string& message, ErrorKind kind) {
-    try {
-      if (kind == ErrorKind::usage && !terminal.has_log() && message.find("--log-file") == std::string::npos)
-        open_early_log({argv, argv + argc}, terminal);
-    } catch (const Error&) {
-      // the error that there is comes first
-    }
-    terminal.error(message, int(kind));
-    return int(kind);
-  };
+int run_words(int argc, const char* const* argv, const Backends& backends, Terminal& terminal) {
+  Program program;
+  if (const auto code = program.parse(argc, argv)) return *code;
   try {
-    hold_standard_streams();
-    if (asks_for_json(argc, argv)) terminal.speak_json();
-    const int code = run(argc, argv, backends, terminal);
-    if (code == 0) need_printed();
-    return code;
+    program.settle(terminal);
+    return program.run_command(backends, terminal);
   } catch (const Error& error) {
-    return complain(error.what(), error.kind);
-  } catch (const std::bad_alloc&) {
-    return complain("out of memory", ErrorKind::resource);
-  } catch (const std::system_error& error) {
-    const bool is_stdout = std::ferror(stdout) != 0;  // what fmt prints throws, and does not say where
-    return complain(is_stdout ? "standard output cannot be written: " + error.code().message() : error.what(),
-                    ErrorKind::failed);
-  } catch (const std::exception& error) {
-    return complain(error.what(), ErrorKind::failed);
+    throw program.blame(error);
   }
 }
 

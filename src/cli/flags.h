@@ -67,6 +67,9 @@ struct BenchFlags : ModelFlags {
   int64_t threads = 0, repeat = 5;
 };
 
+// Does what the words ask for. The exit code; an Error is for the caller to report.
+int run_words(int argc, const char* const* argv, const Backends& backends, Terminal& terminal);
+
 int generate(const StoryFlags& flags, const Backends& backends, Terminal& terminal);
 int visualize(const StoryFlags& flags, const Backends& backends, Terminal& terminal);
 int plan(const StoryFlags& flags, const PlanFlags& plan, const Backends& backends,
