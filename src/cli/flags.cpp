@@ -3,13 +3,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <memory>
@@ -26,6 +24,7 @@
 #include "cli/request.h"
 #include "cli/shell_path.h"
 #include "cli/user_config.h"
+#include "cli/variables.h"
 #include "load/model_dir.h"
 #include "seedstory/error.h"
 
@@ -399,14 +398,6 @@ bool is_setting(const CLI::Option& option) {
          std::find(std::begin(kOfOneStory), std::end(kOfOneStory), option.get_lnames()[0]) == std::end(kOfOneStory);
 }
 
-const std::string kVariable = "SEEDSTORY_";
-
-std::string variable_of(const CLI::Option& option) {
-  std::string name = kVariable + option.get_lnames()[0];
-  for (char& c : name) c = c == '-' ? '_' : c >= 'a' && c <= 'z' ? char(c - 'a' + 'A') : c;
-  return name;
-}
-
 // doctor and bench, which read no file, know the variables of what they share with a story.
 bool is_setting_without_file(const CLI::Option& option) {
   constexpr std::string_view kShared[] = {"model", "hf-repo",   "vit",    "llm",  "detokenizer", "unet",
@@ -504,14 +495,16 @@ class Settings {
 
   // Every variable of the command is checked, also one that a flag overrules.
   void read_variables(CLI::App& command, bool (*is_read)(const CLI::Option&)) {
-    for (CLI::Option* option : command.get_options([&](const CLI::Option* o) { return is_read(*o); }))
-      if (const char* value = std::getenv(variable_of(*option).c_str())) {
-        if (!*value) fail_usage(variable_of(*option) + ": is empty");
-        const Given given{value, variable_of(*option), ErrorKind::usage};
-        CLI::App& like = unused().like(command);
-        check(like, *like.get_option("--" + option->get_lnames()[0]), given);
-        choose(option, given);
-      }
+    for (CLI::Option* option : command.get_options([&](const CLI::Option* o) { return is_read(*o); })) {
+      const std::string name = option->get_lnames()[0], variable = variable_of(name);
+      const char* value = std::getenv(variable.c_str());
+      if (!value) continue;
+      if (!*value) fail_usage(variable + ": is empty");
+      const Given given{value, variable, ErrorKind::usage};
+      CLI::App& like = unused().like(command);
+      check(like, *like.get_option("--" + name), given);
+      choose(option, given);
+    }
   }
 
   // What is said once for every story yields where this one cannot use it: with -o - stdout is a stream, else it is
@@ -664,47 +657,6 @@ class Settings {
   std::map<CLI::Option*, Given> chosen_;
 };
 
-// Without what all of them begin with, a slip counts for what it is.
-std::string meant_variable(const std::string& name, std::vector<std::string> known) {
-  constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
-      {"CACHE", "; the cache of -hf is where HF_HUB_CACHE or HF_HOME says"},
-      {"HOME", "; nothing is kept but the configuration, where XDG_CONFIG_HOME says"},
-      {"MODELS", "; SEEDSTORY_MODEL names one model's folder, HF_HUB_CACHE the cache of -hf"}};
-  for (const auto& [word, help] : kOthers) {
-    const std::string_view rest = std::string_view(name).substr(kVariable.size());
-    if (rest == word || (rest.starts_with(word) && rest[word.size()] == '_')) return std::string(help);
-  }
-  for (std::string& variable : known) variable.erase(0, kVariable.size());
-  const std::string found = nearest(name.substr(kVariable.size()), known);
-  return found.empty() ? "" : "; did you mean " + kVariable + found + "?";
-}
-
-// A slip in a variable's name would be a setting that never comes.
-std::vector<std::string> unknown_variables(CLI::App& app) {
-  // What this repository's own tests read.
-  constexpr std::string_view kOfTests[] = {"SEEDSTORY_GOLDEN", "SEEDSTORY_NANO", "SEEDSTORY_NANO_REFERENCE",
-                                           "SEEDSTORY_SHOW_ERRORS"};
-  std::vector<std::string> known, lines;
-  std::set<std::string> flags;  // as variables, where they are none
-  for (CLI::App* command : app.get_subcommands([](CLI::App* a) { return a->get_option_no_throw("--model"); }))
-    for (const CLI::Option* option : command->get_options()) {
-      if (option->get_lnames().empty() || option->get_group().empty()) continue;
-      if (is_setting(*option) && (command->get_option_no_throw("--config") || is_setting_without_file(*option)))
-        known.push_back(variable_of(*option));
-      else
-        flags.insert(variable_of(*option));
-    }
-  for (const char* const* entry = environ; *entry; ++entry) {
-    const std::string name(*entry, std::strcspn(*entry, "="));
-    if (!name.starts_with(kVariable) || std::find(known.begin(), known.end(), name) != known.end() ||
-        std::find(std::begin(kOfTests), std::end(kOfTests), name) != std::end(kOfTests))
-      continue;
-    lines.push_back(name + (flags.contains(name) ? ": is not read; its flag stands on the command line alone"
-                                                 : ": no such variable" + meant_variable(name, known)));
-  }
-  return lines;
-}
-
 FlagDoc describe(const CLI::Option& option, bool has_variable) {
   FlagDoc doc{.names = {},
               .type = takes_value(option) ? option.get_type_name() : "",
@@ -714,7 +666,7 @@ FlagDoc describe(const CLI::Option& option, bool has_variable) {
   for (const std::string& name : option.get_snames()) doc.names.push_back("-" + name);
   for (const std::string& name : option.get_lnames()) doc.names.push_back("--" + name);
   if (doc.has_place) doc.names = {option.get_name(true)};
-  if (has_variable) doc.environment = variable_of(option);
+  if (has_variable) doc.environment = variable_of(option.get_lnames()[0]);
   const auto explain = [&](const char* name, const auto& table) {
     if (option.check_lname(name))
       for (const auto& row : table) doc.choices.emplace_back(row.name, row.about);
@@ -894,7 +846,7 @@ void Program::settle(Terminal& terminal) {
   if (visualize_->parsed()) settle_story(*visualize_, visualize_flags_, terminal);
   if (plan_->parsed()) settle_story(*plan_, planned_story_, terminal);
   if (const CLI::App* command = app_.get_subcommands().front(); reads_model(*command) && !sources_.none)
-    for (const std::string& line : unknown_variables(app_)) terminal.warn(line);
+    for (const std::string& line : unknown_variables(describe(app_))) terminal.warn(line);
   for (CLI::App* command : {doctor_, bench_})
     if (command->parsed()) settings_.apply_variables(*command);
 }
