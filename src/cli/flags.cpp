@@ -667,13 +667,12 @@ FlagDoc describe(const CLI::Option& option, bool has_variable) {
   for (const std::string& name : option.get_lnames()) doc.names.push_back("--" + name);
   if (doc.has_place) doc.names = {option.get_name(true)};
   if (has_variable) doc.environment = variable_of(option.get_lnames()[0]);
-  const auto explain = [&](const char* name, const auto& table) {
-    if (option.check_lname(name))
+  const auto explain = [&, names = choices(doc.type)](const auto& table) {
+    if (names == names_in(table))
       for (const auto& row : table) doc.choices.emplace_back(row.name, row.about);
   };
-  explain("policy", kPolicies), explain("rng", kNoiseSources), explain("sampling-method", kSamplingMethods);
-  explain("scheduler", kSigmaSchedules), explain("stream", kStreamFormats), explain("order", kOrders);
-  explain("device", kDevices), explain("cpu", kCpuSets);
+  explain(kPolicies), explain(kNoiseSources), explain(kSamplingMethods), explain(kSigmaSchedules);
+  explain(kStreamFormats), explain(kOrders), explain(kDevices), explain(kCpuSets);
   return doc;
 }
 
