@@ -113,7 +113,7 @@ StoryRun::End StoryRun::make(Backend& backend) {
   Trace trace;
   Trace* const traced = options_.trace ? &trace : nullptr;
   if (request_.start) {
-    check_texts(engine.language, request_);
+    check_texts(engine.language, request_);  // the Storyteller would refuse them only after the picture was written
     add_start();
   }
   if (options_.text_first || staged)
