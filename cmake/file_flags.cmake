@@ -32,3 +32,7 @@ endif()
 # These measure multiply-adds, so they shall be some.
 file(GLOB fma_files CONFIGURE_DEPENDS src/bench/fma_*.cpp)
 set_property(SOURCE ${fma_files} APPEND PROPERTY COMPILE_OPTIONS "-ffp-contract=fast")
+
+# Precompiled headers are of use only to files with the same flags.
+set_source_files_properties(${avx2_files} ${avx512_files} ${amx_files} ${fma_files} src/io/resize.cpp
+                            PROPERTIES SKIP_PRECOMPILE_HEADERS ON)

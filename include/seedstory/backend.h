@@ -26,7 +26,7 @@ struct Repeat {
 
 class Backend {
  public:
-  virtual ~Backend() = default;
+  virtual ~Backend();
   virtual std::string name() const = 0;  // for people: "cpu (avx2, 2 threads)"
 
   // False: nothing runs here, so no weight needs to be read for it.
@@ -43,9 +43,7 @@ class Backend {
 
   // work(i) for every i of [0, count), on the threads that it has on the host while it runs nothing. What is thrown
   // there comes out here.
-  virtual void parallel_for(int64_t count, const std::function<void(int64_t)>& work) {
-    for (int64_t i = 0; i < count; ++i) work(i);
-  }
+  virtual void parallel_for(int64_t count, const std::function<void(int64_t)>& work);
 
   // Between host memory and this backend's; `t` must be contiguous. After upload() `host` may be used again, and the
   // ops that follow see the bytes; it need not wait for the queue. download() waits until the bytes are there. Inside
@@ -55,13 +53,13 @@ class Backend {
 
   // Of the block of memory that a weight lies in which is to be packed: what is asked before anything is there, so only
   // its format and shape count. At least weight.bytes().
-  virtual int64_t packed_bytes(const Weight& weight, [[maybe_unused]] WeightUse use) const { return weight.bytes(); }
+  virtual int64_t packed_bytes(const Weight& weight, WeightUse use) const;
 
   // The weight's bytes are final, laid out at the start of a block of packed_bytes(). May bring them into a faster
   // order anywhere in it: from here on only ops of that use may be called with the weight, or with some of its rows
   // (Weight::rows), as long as what comes back lives and is the weight's `packed`. Null: it stays as it is. Never
   // needed for correctness.
-  virtual std::unique_ptr<PackedWeight> pack(const Weight&, WeightUse) { return nullptr; }
+  virtual std::unique_ptr<PackedWeight> pack(const Weight& weight, WeightUse use);
 
   // Memory beside the op's tensors that it takes to run. A backend keeps it from op to op: the largest counts.
   virtual int64_t scratch_bytes(OpRef) const { return 0; }
@@ -71,14 +69,14 @@ class Backend {
   // only launch the record at later ones, where `work` is not called. While somebody listens to probes it is. Inside of
   // it nothing is allocated, uploaded or downloaded; a backend that records refuses that. This one has nothing to gain
   // and runs it.
-  virtual void repeat([[maybe_unused]] Repeat& made, const std::function<void()>& work) { work(); }
+  virtual void repeat(Repeat& made, const std::function<void()>& work);
 
   // Waits until all that was asked for is done. run() need not: what the host measures or reports after it comes after
   // this.
   virtual void finish() {}
 
   // The ops that run() refuses here, whatever their tensors: those with no kernel yet.
-  virtual std::vector<const char*> lacking() const { return {}; }
+  virtual std::vector<const char*> lacking() const;
 
   template <class Op>
   void run(const Op& op) {
@@ -99,9 +97,9 @@ class Backend {
 // Runs nothing and hands out no memory: the real model code over it sizes an arena (see arena.h).
 class DryBackend final : public Backend {
  public:
-  std::string name() const override { return "dry run"; }
+  std::string name() const override;
   bool is_dry() const override { return true; }
-  void* allocate(int64_t) override { fail("DryBackend: has no memory"); }
+  void* allocate(int64_t bytes) override;
   void release(void*) override {}
   void upload(const Tensor&, const void*) override {}
   void download(void*, const Tensor&) override {}

@@ -86,7 +86,7 @@ int visualize(const StoryFlags& flags, const Backends& backends, Terminal& termi
   const size_t given = flags.image ? 1 : 0;  // the start picture has one of them
   if (captions.size() <= given)
     fail_input(fmt::format("{}: {}; nothing is left to paint{}", user_text_name(*flags.captions),
-                           counted(int64_t(captions.size()), "caption"), lines > 1 ? std::string("; ") + kPages : ""));
+                           counted(int64_t(captions.size()), "caption"), lines > 1 ? fmt::format("; {}", kPages) : ""));
   if (captions.size() == 1 && lines > 1)
     terminal.say(fmt::format("{}: its {} lines are one page; {}", user_text_name(*flags.captions), lines, kPages));
   if (flags.dry_run) return plan(flags, {}, backends, captions);

@@ -13,8 +13,9 @@ constexpr int64_t kFileLimit = 4 << 20;
 constexpr int kDepthLimit = 32;
 
 std::string shown(const Json& value) {
-  const std::string s = value.dump_replacing(-1, true);
-  return s.size() > 60 ? s.substr(0, 57) + "..." : s;
+  std::string s = value.dump_replacing(-1, true);
+  if (s.size() > 60) s.replace(57, std::string::npos, "...");
+  return s;
 }
 
 }  // namespace
