@@ -143,6 +143,29 @@ __device__ void copy_async_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kGroupsLeft) : "memory");
 }
 
+// --- Between blocks, in device memory. Each of these is also a fence: what this thread, and those that it has met at a
+// barrier, wrote before a release is there for whoever acquires it, and for those that the acquiring thread meets at a
+// barrier afterwards. A block may wait for another one only where the card holds both at once.
+
+// Adds, and returns what was there before: acquires and releases.
+__device__ inline uint32_t atomic_add(uint32_t* to, uint32_t by) {
+  uint32_t before;
+  asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], %2;"
+               : "=r"(before)
+               : "l"(__cvta_generic_to_global(to)), "r"(by)
+               : "memory");
+  return before;
+}
+// To poll: while (load_acquire(flag) == 0) {}
+__device__ inline uint32_t load_acquire(const uint32_t* from) {
+  uint32_t value;
+  asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(__cvta_generic_to_global(from)) : "memory");
+  return value;
+}
+__device__ inline void store_release(uint32_t* to, uint32_t value) {
+  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(__cvta_generic_to_global(to)), "r"(value) : "memory");
+}
+
 // --- Memory in one access: V is as long as its alignment, 16 bytes at most, and so must the address be aligned.
 
 template <size_t kBytes>

@@ -83,6 +83,30 @@ struct StoreShared {
   }
 };
 
+// All lanes add to one word, the first lane's. Who comes when is not said; that the last one finds the others is.
+struct AtomicAdd {
+  static constexpr int in = 1, out = 2;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    uint32_t* const sum = out - threadIdx.x * 2;
+    if (threadIdx.x == 0) *sum = 0;
+    __syncthreads();
+    const uint32_t before = atomic_add(sum, in[0]);
+    __syncthreads();
+    out[1] = uint32_t(__any_sync(kFullWarp, before + in[0] == *sum));
+    if (threadIdx.x > 0) out[0] = 0;
+  }
+};
+
+// To a lane's neighbour.
+struct ReleaseAcquire {
+  static constexpr int in = 1, out = 2;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    store_release(out, in[0]);
+    __syncthreads();
+    out[1] = load_acquire(out - threadIdx.x * 2 + (threadIdx.x ^ 1) * 2);
+  }
+};
+
 template <class T>
 struct Round {
   static constexpr int in = 1, out = 2;
@@ -155,6 +179,8 @@ std::span<const WordTest> all_words() {
       entry<MoveVec<Vec<uint32_t, 2>>>("8 bytes"),
       entry<MoveVec<Vec<uint32_t>>>("16 bytes"),
       entry<StoreShared>("16 bytes of shared memory"),
+      entry<AtomicAdd>("atomic_add"),
+      entry<ReleaseAcquire>("load_acquire and store_release"),
       entry<Round<float>>("from_float<float>"),
       entry<Round<f16>>("from_float<f16>"),
       entry<Round<bf16>>("from_float<bf16>"),

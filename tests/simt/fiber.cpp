@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <new>
-#include <vector>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SIMT_ASAN 1
@@ -60,20 +59,19 @@ Fiber* switched_from = nullptr;
 
 }  // namespace
 
-Fiber* make_fibers(int count) {
+std::vector<Fiber> make_fibers(int count) {
   const size_t pitch = kPage + kStackBytes;
   void* memory =
       mmap(nullptr, pitch * count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
-  static std::vector<Fiber> fibers;
-  fibers = std::vector<Fiber>(size_t(count));
+  std::vector<Fiber> fibers(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     char* guard = static_cast<char*>(memory) + pitch * i;
     mprotect(guard, kPage, PROT_NONE);
     fibers[size_t(i)].stack = guard + kPage;
     fibers[size_t(i)].stack_bytes = kStackBytes;
   }
-  return fibers.data();
+  return fibers;
 }
 
 void reset(Fiber& fiber, void (*entry)(), [[maybe_unused]] bool was_abandoned) {

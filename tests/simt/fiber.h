@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <vector>
 
 namespace simt {
 
@@ -13,8 +14,8 @@ struct Fiber {
   void* fake_stack = nullptr;  // ASan's
 };
 
-// `count` fibers with stacks of their own and a guard page below each. They live as long as the program.
-Fiber* make_fibers(int count);
+// `count` fibers with stacks of their own and a guard page below each. The stacks live as long as the program.
+std::vector<Fiber> make_fibers(int count);
 
 // Makes `fiber` start at entry() when next switched to; whatever it was doing is forgotten, destructors and all.
 void reset(Fiber& fiber, void (*entry)(), bool was_abandoned);

@@ -281,6 +281,18 @@ void copy_async_wait() {
   simt::copy_async_wait(kGroupsLeft);
 }
 
+// --- Between blocks
+
+inline uint32_t atomic_add(uint32_t* to, uint32_t by, simt::Where where = simt_where()) {
+  return simt::atomic_add(to, by, where);
+}
+inline uint32_t load_acquire(const uint32_t* from, simt::Where where = simt_where()) {
+  return simt::load_acquire(from, where);
+}
+inline void store_release(uint32_t* to, uint32_t value, simt::Where where = simt_where()) {
+  simt::store_release(to, value, where);
+}
+
 // --- Memory in 16 bytes
 
 template <class V>

@@ -1,10 +1,12 @@
 #include "simt.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <map>
 #include <numeric>
@@ -47,8 +49,12 @@ struct AsyncCopy {
   Where where;
 };
 
+struct Block;
+
 struct Thread {
   Fiber* fiber = nullptr;
+  Block* block = nullptr;
+  int number = 0;  // in the block
   Index index;
   bool exited = false;
   Wait wait;
@@ -68,20 +74,29 @@ struct Warp {
   std::vector<Meeting> meetings;
 };
 
-// The device. One block is resident at a time.
-struct Machine {
-  Fiber main;
-  Fiber* fibers = nullptr;
+// A place on the device that one block after the other is resident in.
+struct Block {
+  Index index;
+  std::vector<Fiber> fibers;
   std::vector<Thread> threads;
   std::vector<Warp> warps;
   int live = 0;  // threads that have not exited
   int at_barrier = 0;
   Wait barrier;
-  int current = -1;  // thread
+  char* shared = nullptr;
+  bool abandoned = false;  // a launch ended in an error: fibers stand in the middle of things
+};
+
+struct Machine {
+  Fiber main;
+  std::vector<Block> blocks;
+  int resident = 0;                         // of `blocks`, in this launch
+  uint64_t blocks_in_all = 0, waiting = 0;  // of the launch; of these, those that are not resident yet
+  Thread* current = nullptr;
+  std::deque<Thread*> polling;  // could run, but only look whether others have got on; the first has looked longest ago
+  int64_t polls_in_vain = 0;    // since anything else happened
   uint64_t random = 0;
   std::exception_ptr error;
-  bool abandoned = false;  // the launch before ended in an error: fibers stand in the middle of things
-  char* shared = nullptr;
   size_t shared_bytes = 0;
   void (*body)(void*) = nullptr;
   void* arg = nullptr;
@@ -90,14 +105,17 @@ struct Machine {
 Machine machine;
 
 Thread& self() {
-  if (machine.current < 0) throw Error("simt: device code called outside of a kernel");
-  return machine.threads[size_t(machine.current)];
+  if (!machine.current) throw Error("simt: device code called outside of a kernel");
+  return *machine.current;
 }
 int lane() {
-  return machine.current % kWarp;
+  return self().number % kWarp;
+}
+Block& block() {
+  return *self().block;
 }
 Warp& warp() {
-  return machine.warps[size_t(machine.current / kWarp)];
+  return block().warps[size_t(self().number / kWarp)];
 }
 
 const char* base_name(const char* path) {
@@ -115,7 +133,7 @@ bool same_line(Where a, Where b) {
 }
 
 [[noreturn]] void report(Where where, const std::string& message) {
-  throw Error(str(where) + ": block " + str(blockIdx) + " thread " + std::to_string(machine.current) + ": " + message);
+  throw Error(str(where) + ": block " + str(blockIdx) + " thread " + std::to_string(self().number) + ": " + message);
 }
 
 uint64_t next_random() {  // xorshift64
@@ -124,43 +142,74 @@ uint64_t next_random() {  // xorshift64
   return x;
 }
 
+int random_below(int count) {
+  return count == 1 ? 0 : int((next_random() >> 32) * uint64_t(count) >> 32);
+}
+
 // --- Who runs next
 
-// In order: the lowest lane of the same warp, so that a warp's threads meet soon; else the next warp that has any.
-int pick() {
-  const int warps = int(machine.warps.size());
+// Of warps from `first` on, the first that has any thread that can run, and of that lanes from `turn` on.
+Thread* pick_in(Block& b, size_t first, int turn) {
+  const size_t warps = b.warps.size();
+  for (size_t i = 0, w = first; i < warps; ++i, w = w + 1 == warps ? 0 : w + 1)
+    if (const uint32_t runnable = b.warps[w].runnable)
+      return &b.threads[w * kWarp + size_t(std::countr_zero(std::rotr(runnable, turn)) + turn) % kWarp];
+  return nullptr;
+}
+
+// In order: the lowest lane of the same warp, so that a warp's threads meet soon; else the next warp that has any,
+// first of the same block. Null where no thread can run.
+Thread* pick_runnable() {
   const bool ordered = schedule.seed == 0;
-  const int first = ordered ? std::max(machine.current, 0) / kWarp : int(next_random() % uint64_t(warps));
-  for (int i = 0; i < warps; ++i) {
-    const int w = (first + i) % warps;
-    const uint32_t runnable = machine.warps[size_t(w)].runnable;
-    if (runnable == 0) continue;
-    const int turn = ordered ? 0 : int(next_random() % kWarp);
-    const uint32_t turned = turn == 0 ? runnable : runnable >> turn | runnable << (kWarp - turn);
-    return w * kWarp + (__builtin_ctz(turned) + turn) % kWarp;
+  const Thread* const now = machine.current;
+  int block = !ordered ? random_below(machine.resident) : now ? int(now->block - machine.blocks.data()) : 0;
+  size_t first = ordered && now ? size_t(now->number) / kWarp : 0;
+  for (int i = 0; i < machine.resident; ++i, first = 0, block = block + 1 == machine.resident ? 0 : block + 1) {
+    Block& b = machine.blocks[size_t(block)];
+    if (!ordered) first = size_t(random_below(int(b.warps.size())));
+    if (Thread* const next = pick_in(b, first, ordered ? 0 : random_below(kWarp))) return next;
   }
-  return -1;
+  return nullptr;
 }
 
-void make_current(int thread) {
-  machine.current = thread;
-  Warp& w = warp();
-  w.runnable &= ~(1u << lane());
-  self().wait = {};
-  ::threadIdx = self().index;
+// Who has polled looks again when nobody else can run; at random also before. Null where all of them have, and nothing
+// came of it.
+Thread* pick_polling() {
+  constexpr int64_t kRounds = 10000;  // more flags than one thread looks at in turn
+  const auto count = machine.polling.size();
+  if (count == 0 || ++machine.polls_in_vain > kRounds * int64_t(count)) return nullptr;
+  const auto at = machine.polling.begin() + (schedule.seed == 0 ? 0 : random_below(int(count)));
+  Thread* const next = *at;
+  machine.polling.erase(at);
+  return next;
 }
 
-// "threads 0-15, 32: __syncthreads at linear.cu:80", a line for each thing that is waited for.
-std::string who_waits() {
-  std::string lines;
-  std::vector<bool> told(machine.threads.size());
-  for (size_t i = 0; i < machine.threads.size(); ++i) {
-    const Thread& head = machine.threads[i];
+Thread* pick() {
+  const bool poll = schedule.seed != 0 && !machine.polling.empty() && random_below(8) == 0;
+  if (!poll)
+    if (Thread* const next = pick_runnable()) return next;
+  return pick_polling();
+}
+
+void make_current(Thread& thread) {
+  machine.current = &thread;
+  warp().runnable &= ~(1u << lane());
+  thread.wait = {};
+  ::threadIdx = thread.index;
+  ::blockIdx = thread.block->index;
+}
+
+// "threads 0-15, 32: __syncthreads at linear.cu:80; threads 16-31: ...", for each thing that is waited for.
+std::string who_waits(const Block& b) {
+  std::string waits;
+  std::vector<bool> told(b.threads.size());
+  for (size_t i = 0; i < b.threads.size(); ++i) {
+    const Thread& head = b.threads[i];
     if (head.exited || told[i]) continue;
     std::string who;
-    for (size_t j = i; j < machine.threads.size();) {
+    for (size_t j = i; j < b.threads.size();) {
       const auto alike = [&](size_t k) {
-        const Thread& t = machine.threads[k];
+        const Thread& t = b.threads[k];
         return !t.exited && t.wait.name == head.wait.name && t.wait.name && same_line(t.wait.where, head.wait.where);
       };
       if (!alike(j)) {
@@ -168,28 +217,43 @@ std::string who_waits() {
         continue;
       }
       size_t last = j;
-      while (last + 1 < machine.threads.size() && alike(last + 1)) ++last;
+      while (last + 1 < b.threads.size() && alike(last + 1)) ++last;
       for (size_t k = j; k <= last; ++k) told[k] = true;
       who += (who.empty() ? "" : ", ") + std::to_string(j) + (last > j ? "-" + std::to_string(last) : "");
       j = last + 1;
     }
-    if (head.wait.name) lines += "\n  threads " + who + ": " + head.wait.name + " at " + str(head.wait.where);
+    if (head.wait.name)
+      waits += (waits.empty() ? "" : "; ") + ("threads " + who + ": " + head.wait.name) + " at " + str(head.wait.where);
   }
-  return lines;
+  return waits;
+}
+
+Error deadlock() {
+  std::string text = "deadlock";
+  if (machine.waiting > 0) {
+    const std::string resident = std::to_string(machine.resident), waiting = std::to_string(machine.waiting);
+    text += ": " + resident + " of " + std::to_string(machine.blocks_in_all) + " blocks are resident, " + waiting +
+            (machine.waiting == 1 ? " waits" : " wait") + " for room";
+  }
+  for (int i = 0; i < machine.resident; ++i) {
+    const Block& b = machine.blocks[size_t(i)];
+    if (b.live > 0) text += (i == 0 ? ": block " : "; block ") + str(b.index) + ": " + who_waits(b);
+  }
+  return Error(text);
 }
 
 // Lets another thread run; comes back when this one has been made runnable and is picked.
 void yield() {
-  const int me = machine.current;
-  const int next = pick();
-  if (next == me) return make_current(me);
-  if (next < 0) throw Error("deadlock in block " + str(blockIdx) + who_waits());
-  make_current(next);
-  switch_fiber(*machine.threads[size_t(me)].fiber, *machine.threads[size_t(next)].fiber);
+  Thread& me = self();
+  Thread* const next = pick();
+  if (!next) throw deadlock();
+  make_current(*next);
+  if (next != &me) switch_fiber(*me.fiber, *next->fiber);
 }
 
 // What this thread waited for has happened: others may go on too.
 void resume_self() {
+  machine.polls_in_vain = 0;
   self().wait = {};
   if (schedule.seed == 0) return;
   warp().runnable |= 1u << lane();
@@ -230,8 +294,8 @@ void exit_checks() {
   if (!t.in_flight.empty()) report(t.in_flight.front().where, "exits while this copy_async is in flight");
   for (const Meeting& m : warp().meetings)
     if (m.mask >> lane() & 1) report(m.what.where, std::string("exits while its warp waits for it in ") + m.what.name);
-  if (machine.at_barrier > 0)
-    report(machine.barrier.where, std::string("exits while its block waits for it in ") + machine.barrier.name);
+  const Block& b = block();
+  if (b.at_barrier > 0) report(b.barrier.where, std::string("exits while its block waits for it in ") + b.barrier.name);
 }
 
 void thread_main() {
@@ -243,23 +307,18 @@ void thread_main() {
     machine.error = std::current_exception();
   }
   Fiber& mine = *self().fiber;
-  if (machine.error) {
-    machine.abandoned = true;
-    leave_fiber(mine, machine.main);
-  }
+  if (machine.error) leave_fiber(mine, machine.main);
   self().exited = true;
   warp().alive &= ~(1u << lane());
-  --machine.live;
-  const int next = pick();
-  if (next < 0) {
-    if (machine.live > 0) {
-      machine.error = std::make_exception_ptr(Error("deadlock in block " + str(blockIdx) + who_waits()));
-      machine.abandoned = true;
-    }
+  machine.polls_in_vain = 0;
+  if (--block().live == 0) leave_fiber(mine, machine.main);  // who has room for the next one
+  Thread* const next = pick();
+  if (!next) {
+    machine.error = std::make_exception_ptr(deadlock());
     leave_fiber(mine, machine.main);
   }
-  make_current(next);
-  leave_fiber(mine, *self().fiber);
+  make_current(*next);
+  leave_fiber(mine, *next->fiber);
 }
 
 // --- Blocks
@@ -267,46 +326,53 @@ void thread_main() {
 // The arena: [poisoned][shared_bytes, NaN][poisoned].
 constexpr size_t kGap = 4096;
 
-void clear_shared() {
-  if (!machine.shared) {
+void clear_shared(Block& b) {
+  if (!b.shared) {
     void* memory = std::aligned_alloc(1024, kGap + kMaxSharedBytes + kGap);
-    machine.shared = static_cast<char*>(memory) + kGap;
+    b.shared = static_cast<char*>(memory) + kGap;
 #ifdef SIMT_ASAN
     __asan_poison_memory_region(memory, kGap + kMaxSharedBytes + kGap);
 #endif
   }
 #ifdef SIMT_ASAN
-  __asan_unpoison_memory_region(machine.shared, machine.shared_bytes);
-  __asan_poison_memory_region(machine.shared + machine.shared_bytes, kMaxSharedBytes + kGap - machine.shared_bytes);
+  __asan_unpoison_memory_region(b.shared, machine.shared_bytes);
+  __asan_poison_memory_region(b.shared + machine.shared_bytes, kMaxSharedBytes + kGap - machine.shared_bytes);
 #endif
-  std::memset(machine.shared, kUnwritten, machine.shared_bytes);
+  std::memset(b.shared, kUnwritten, machine.shared_bytes);
 }
 
-void run_block(Index block) {
-  const int threads = int(block.x * block.y * block.z);
-  clear_shared();
-  machine.threads.resize(size_t(threads));
-  machine.warps.assign(size_t(threads + kWarp - 1) / kWarp, Warp());
-  machine.live = threads;
-  machine.at_barrier = 0;
+void start_block(Block& b, Index index, Index size) {
+  const int threads = int(size.x * size.y * size.z);
+  clear_shared(b);
+  if (b.fibers.empty()) b.fibers = make_fibers(kMaxThreads);
+  b.index = index;
+  b.threads.resize(size_t(threads));
+  b.warps.assign(size_t(threads + kWarp - 1) / kWarp, Warp());
+  b.live = threads;
+  b.at_barrier = 0;
   for (int i = 0; i < threads; ++i) {
-    Thread& t = machine.threads[size_t(i)];
-    t.fiber = &machine.fibers[i];
-    t.index = {unsigned(i) % block.x, unsigned(i) / block.x % block.y, unsigned(i) / (block.x * block.y)};
+    Thread& t = b.threads[size_t(i)];
+    t.fiber = &b.fibers[size_t(i)];
+    t.block = &b;
+    t.number = i;
+    t.index = {unsigned(i) % size.x, unsigned(i) / size.x % size.y, unsigned(i) / (size.x * size.y)};
     t.exited = false;
     t.wait = {};
     t.in_flight.clear();
     t.group = 0;
-    reset(*t.fiber, thread_main, machine.abandoned);
-    Warp& w = machine.warps[size_t(i / kWarp)];
+    reset(*t.fiber, thread_main, b.abandoned);
+    Warp& w = b.warps[size_t(i / kWarp)];
     w.alive |= 1u << i % kWarp;
     w.runnable = w.alive;
   }
-  machine.abandoned = false;
-  machine.current = -1;
-  make_current(pick());
+  b.abandoned = false;
+}
+
+// Lets threads run until a block has ended.
+void run_threads() {
+  make_current(*pick());
   switch_fiber(machine.main, *self().fiber);
-  machine.current = -1;
+  machine.current = nullptr;
   if (machine.error) std::rethrow_exception(std::exchange(machine.error, nullptr));
 }
 
@@ -318,18 +384,24 @@ void land(const AsyncCopy& copy) {
 
 bool in_shared(const void* p, size_t bytes) {
   const char* at = static_cast<const char*>(p);
-  return at >= machine.shared && at + bytes <= machine.shared + machine.shared_bytes;
+  return at >= block().shared && at + bytes <= block().shared + machine.shared_bytes;
+}
+
+void need_device_memory(const void* p, const char* name, Where where) {
+  need_aligned(p, 4, name, where);
+  if (!in_device_memory(p, 4)) report(where, std::string(name) + " outside of device memory");
 }
 
 }  // namespace
 
 std::string Schedule::str() const {
   return std::string("copies land ") + (landing == Landing::late ? "late" : "early") +
-         (seed == 0 ? ", threads in order" : ", threads at random, seed " + std::to_string(seed));
+         (seed == 0 ? ", threads in order" : ", threads at random, seed " + std::to_string(seed)) +
+         (resident == 1 ? "" : ", " + std::to_string(resident) + " blocks at a time");
 }
 
 void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void* arg) {
-  if (machine.current >= 0) throw Error("simt: a launch from inside a kernel");
+  if (machine.current) throw Error("simt: a launch from inside a kernel");
   const size_t threads = size_t(block.x) * block.y * block.z;
   if (threads == 0 || threads > kMaxThreads) throw Error("simt: a block of " + std::to_string(threads) + " threads");
   if (shared_bytes > kMaxSharedBytes)
@@ -337,7 +409,7 @@ void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void
                 std::to_string(kMaxSharedBytes));
   if (grid.y > 65535 || grid.z > 65535) throw Error("simt: a grid of " + str(grid) + " blocks; y and z end at 65535");
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) throw Error("simt: a grid without blocks");
-  if (!machine.fibers) machine.fibers = make_fibers(kMaxThreads);
+  if (schedule.resident < 1) throw Error("simt: " + std::to_string(schedule.resident) + " resident blocks");
   machine.shared_bytes = shared_bytes;
   machine.body = body;
   machine.arg = arg;
@@ -348,9 +420,26 @@ void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void
   std::iota(order.begin(), order.end(), 0);
   if (schedule.seed != 0)
     for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[next_random() % i]);
-  for (uint64_t i : order) {
-    ::blockIdx = {unsigned(i % grid.x), unsigned(i / grid.x % grid.y), unsigned(i / grid.x / grid.y)};
-    run_block(block);
+  if (machine.blocks.size() < size_t(schedule.resident)) machine.blocks.resize(size_t(schedule.resident));
+  machine.resident = int(std::min(uint64_t(schedule.resident), uint64_t(order.size())));
+  machine.polling.clear();
+  machine.polls_in_vain = 0;
+  for (Block& b : machine.blocks) {
+    b.abandoned |= b.live > 0;
+    b.live = 0;
+  }
+  size_t started = 0, ended = 0;
+  while (ended < order.size()) {
+    for (int i = 0; i < machine.resident && started < order.size(); ++i) {
+      Block& b = machine.blocks[size_t(i)];
+      if (b.live > 0) continue;
+      const uint64_t at = order[started++];
+      start_block(b, {unsigned(at % grid.x), unsigned(at / grid.x % grid.y), unsigned(at / grid.x / grid.y)}, block);
+    }
+    machine.blocks_in_all = order.size();
+    machine.waiting = order.size() - started;
+    run_threads();
+    ++ended;
   }
 }
 
@@ -360,24 +449,23 @@ std::vector<Known>& known_kernels() {
 }
 
 void* shared_memory() {
-  return machine.shared;
+  return block().shared;
 }
 
 void barrier(Where where) {
-  self();
-  const int threads = int(machine.threads.size());
-  if (machine.live < threads)
-    report(where,
-           "__syncthreads after " + std::to_string(threads - machine.live) + " threads of the block have exited");
-  if (machine.at_barrier == 0) machine.barrier = {"__syncthreads", where};
-  if (!same_line(machine.barrier.where, where))
-    report(where, "__syncthreads while others wait in the one at " + str(machine.barrier.where));
-  if (++machine.at_barrier < threads) {
-    self().wait = machine.barrier;
+  Block& b = block();
+  const int threads = int(b.threads.size());
+  if (b.live < threads)
+    report(where, "__syncthreads after " + std::to_string(threads - b.live) + " threads of the block have exited");
+  if (b.at_barrier == 0) b.barrier = {"__syncthreads", where};
+  if (!same_line(b.barrier.where, where))
+    report(where, "__syncthreads while others wait in the one at " + str(b.barrier.where));
+  if (++b.at_barrier < threads) {
+    self().wait = b.barrier;
     return yield();
   }
-  machine.at_barrier = 0;
-  for (Warp& w : machine.warps) w.runnable = w.alive;
+  b.at_barrier = 0;
+  for (Warp& w : b.warps) w.runnable = w.alive;
   warp().runnable &= ~(1u << lane());
   resume_self();
 }
@@ -498,6 +586,28 @@ void copy_async_wait(int groups_left) {
   auto at = t.in_flight.begin();
   for (; at != t.in_flight.end() && at->group < t.group - groups_left; ++at) land(*at);
   t.in_flight.erase(t.in_flight.begin(), at);
+}
+
+uint32_t atomic_add(uint32_t* to, uint32_t by, Where where) {
+  need_device_memory(to, "atomic_add", where);
+  const uint32_t before = *to;
+  *to += by;
+  resume_self();
+  return before;
+}
+
+uint32_t load_acquire(const uint32_t* from, Where where) {
+  need_device_memory(from, "load_acquire", where);
+  self().wait = {"load_acquire", where};
+  machine.polling.push_back(&self());
+  yield();
+  return *from;
+}
+
+void store_release(uint32_t* to, uint32_t value, Where where) {
+  need_device_memory(to, "store_release", where);
+  *to = value;
+  resume_self();
 }
 
 void need_aligned(const void* p, size_t bytes, const char* name, Where where) {

@@ -27,6 +27,7 @@ enum class Landing { late, early };
 struct Schedule {
   Landing landing = Landing::late;
   uint64_t seed = 0;  // 0: blocks and threads in order; else which of those that could run does, at random
+  int resident = 1;   // blocks at a time. Blocks that wait for each other need all of them, as on a card
 
   std::string str() const;
 };
@@ -104,6 +105,11 @@ void multiply_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b
 void copy_async(void* to, const void* from, int bytes, Where where);
 void copy_async_commit();
 void copy_async_wait(int groups_left);
+
+// Between blocks, in device memory. A thread that loads lets the others get on: one that polls in vain is a deadlock.
+uint32_t atomic_add(uint32_t* to, uint32_t by, Where where);
+uint32_t load_acquire(const uint32_t* from, Where where);
+void store_release(uint32_t* to, uint32_t value, Where where);
 
 // Throws unless p is a multiple of `bytes`: what a vector load or store needs on the device.
 void need_aligned(const void* p, size_t bytes, const char* name, Where where);
