@@ -41,6 +41,7 @@ __global__ void order_of_threads(int* out, int* next) {
 }
 
 TEST_CASE("A seed makes another order, the same one each time", "[simt]") {
+  const simt::AllowRaces allow;
   const auto order = [](uint64_t seed) {
     simt::schedule = {.seed = seed};
     Buffer<int> out(std::vector<int>(36)), next({0});
@@ -94,6 +95,7 @@ TEST_CASE("A barrier lets every thread see what the others wrote", "[simt]") {
 }
 
 TEST_CASE("Without the barrier a thread reads NaN", "[simt][caught]") {
+  const simt::AllowRaces allow;
   simt::under_each_schedule([] {
     Buffer<float> out(std::vector<float>(64));
     launch<Line>(reverse<false>, 1, 64, nullptr, out.data());
@@ -205,6 +207,7 @@ __global__ void swap_within_warp(float* out) {
 }
 
 TEST_CASE("Lanes do not run in step: without __syncwarp a lane reads NaN", "[simt][caught]") {
+  const simt::AllowRaces allow;
   simt::under_each_schedule([] {
     Buffer<float> out(std::vector<float>(32));
     launch<Line>(swap_within_warp<true>, 1, 32, nullptr, out.data());
@@ -441,6 +444,7 @@ TEST_CASE("A pipeline of asynchronous copies", "[simt]") {
 }
 
 TEST_CASE("A wait for too few groups shows when copies land late", "[simt][caught]") {
+  const simt::AllowRaces allow;
   for (uint64_t seed : {0, 1, 2}) {
     simt::schedule = {simt::Landing::late, seed};
     CHECK(!sums(sum_pieces<2, true, true>).first);
@@ -449,6 +453,7 @@ TEST_CASE("A wait for too few groups shows when copies land late", "[simt][caugh
 }
 
 TEST_CASE("A wait without the barrier after it shows", "[simt][caught]") {
+  const simt::AllowRaces allow;
   for (uint64_t seed : {0, 1, 2}) {
     simt::schedule = {simt::Landing::late, seed};
     CHECK(!sums(sum_pieces<1, false, true>).first);
@@ -457,6 +462,7 @@ TEST_CASE("A wait without the barrier after it shows", "[simt][caught]") {
 }
 
 TEST_CASE("A buffer refilled while others read it shows when copies land early", "[simt][caught]") {
+  const simt::AllowRaces allow;
   for (uint64_t seed : {0, 1, 2}) {
     simt::schedule = {simt::Landing::early, seed};
     CHECK(!sums(sum_pieces<1, true, false>).first);

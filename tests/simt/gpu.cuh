@@ -168,7 +168,8 @@ inline float bf16_to_float(uint16_t bits) {
   std::memcpy(&value, &wide, 4);
   return value;
 }
-inline float f16_to_float(uint16_t bits) {
+// The table is no kernel's memory.
+__attribute__((no_sanitize("thread"))) inline float f16_to_float(uint16_t bits) {
   static const float* const table = [] {
     static float values[1 << 16];
     for (int i = 0; i < 1 << 16; ++i) {
@@ -244,7 +245,8 @@ void launch(dim3 grid, dim3 block, Stream, const Args&... args) {
   }
   auto thread = [&] { kKernel(args...); };
   simt::run(
-      grid, block, kSimtSharedBytes<S>, [](void* p) { (*static_cast<decltype(thread)*>(p))(); }, &thread);
+      grid, block, kSimtSharedBytes<S>, [](void* p) { (*static_cast<decltype(thread)*>(p))(); }, &thread,
+      typeid(SimtKernel<kKernel>).name());
 }
 
 // The same for a kernel that is chosen at run time, as the emulator's own tests do. It runs on fibers whatever the
@@ -253,7 +255,7 @@ template <class S, class... Params, class... Args>
 void launch(void (*kernel)(Params...), dim3 grid, dim3 block, Stream, const Args&... args) {
   auto thread = [&] { kernel(args...); };
   simt::run(
-      grid, block, kSimtSharedBytes<S>, [](void* p) { (*static_cast<decltype(thread)*>(p))(); }, &thread);
+      grid, block, kSimtSharedBytes<S>, [](void* p) { (*static_cast<decltype(thread)*>(p))(); }, &thread, nullptr);
 }
 
 // --- The tensor cores and their feeding
@@ -267,7 +269,7 @@ inline void ldmatrix_trans(uint32_t (&to)[4], const void* row, simt::Where where
 
 template <class T>
 void mma(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], simt::Where where = simt_where()) {
-  simt::multiply_m16n8k16(d, a, b, std::is_same_v<T, f16> ? f16_to_float : bf16_to_float, where);
+  simt::multiply_m16n8k16(d, a, b, std::is_same_v<T, f16>, where);
 }
 
 inline void copy_async(void* to, const void* from, int bytes, simt::Where where = simt_where()) {
@@ -295,15 +297,40 @@ inline void store_release(uint32_t* to, uint32_t value, simt::Where where = simt
 
 // --- Memory in 16 bytes
 
+// Moved as one word, also where a compiler would rather have its elements.
+template <size_t kBytes>
+struct Word;
+template <>
+struct Word<2> {
+  using type = uint16_t;
+};
+template <>
+struct Word<4> {
+  using type = uint32_t;
+};
+template <>
+struct Word<8> {
+  using type = uint64_t;
+};
+template <>
+struct Word<16> {
+  using type = unsigned __int128;
+};
+
 template <class V>
 V load_vec(const void* from, simt::Where where = simt_where()) {
   simt::need_aligned(from, sizeof(V), "load_vec", where);
-  return *static_cast<const V*>(from);
+  const auto word = *static_cast<const typename Word<sizeof(V)>::type*>(from);
+  V value;
+  std::memcpy(&value, &word, sizeof(V));
+  return value;
 }
 template <class V>
 void store_vec(void* to, const V& value, simt::Where where = simt_where()) {
   simt::need_aligned(to, sizeof(V), "store_vec", where);
-  *static_cast<V*>(to) = value;
+  typename Word<sizeof(V)>::type word;
+  std::memcpy(&word, &value, sizeof(V));
+  *static_cast<decltype(word)*>(to) = word;
 }
 
 }  // namespace seedstory

@@ -1,5 +1,7 @@
 #include "simt.h"
 
+#include <cxxabi.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstdarg>
@@ -8,12 +10,13 @@
 #include <cstring>
 #include <deque>
 #include <exception>
-#include <map>
+#include <memory>
 #include <numeric>
 #include <utility>
 #include <vector>
 
 #include "fiber.h"
+#include "memory.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SIMT_ASAN 1
@@ -28,12 +31,13 @@
 
 simt::Index threadIdx, blockIdx, blockDim, gridDim;
 
+extern "C" const char __executable_start, _end;  // the linker's: the program and its variables
+
 namespace simt {
 namespace {
 
 constexpr int kWarp = 32;
 constexpr int kMaxThreads = 1024;
-constexpr int kUnwritten = 0xff;  // bytes: NaN in every float type
 
 // What a thread is waiting for.
 struct Wait {
@@ -47,6 +51,7 @@ struct AsyncCopy {
   int bytes;
   int group;
   Where where;
+  uint32_t place;
 };
 
 struct Block;
@@ -60,6 +65,7 @@ struct Thread {
   Wait wait;
   std::vector<AsyncCopy> in_flight;  // oldest first
   int group = 0;                     // that the next copy belongs to
+  ThreadClock clock;
 };
 
 // Lanes of one warp that must come together before any goes on.
@@ -83,7 +89,10 @@ struct Block {
   int live = 0;  // threads that have not exited
   int at_barrier = 0;
   Wait barrier;
-  char* shared = nullptr;
+  std::unique_ptr<void, decltype(&std::free)> arena = {nullptr, std::free};
+  char* shared = nullptr;  // in it
+  BlockClock clock;
+  Shadow shadow;           // of shared memory
   bool abandoned = false;  // a launch ended in an error: fibers stand in the middle of things
 };
 
@@ -100,7 +109,8 @@ struct Machine {
   size_t shared_bytes = 0;
   void (*body)(void*) = nullptr;
   void* arg = nullptr;
-  std::map<const char*, size_t> allocations;
+  const char* kernel = nullptr;
+  uint32_t first_number = 0;  // of the launch's blocks
 };
 Machine machine;
 
@@ -328,10 +338,10 @@ constexpr size_t kGap = 4096;
 
 void clear_shared(Block& b) {
   if (!b.shared) {
-    void* memory = std::aligned_alloc(1024, kGap + kMaxSharedBytes + kGap);
-    b.shared = static_cast<char*>(memory) + kGap;
+    b.arena.reset(std::aligned_alloc(1024, kGap + kMaxSharedBytes + kGap));
+    b.shared = static_cast<char*>(b.arena.get()) + kGap;
 #ifdef SIMT_ASAN
-    __asan_poison_memory_region(memory, kGap + kMaxSharedBytes + kGap);
+    __asan_poison_memory_region(b.arena.get(), kGap + kMaxSharedBytes + kGap);
 #endif
   }
 #ifdef SIMT_ASAN
@@ -341,7 +351,7 @@ void clear_shared(Block& b) {
   std::memset(b.shared, kUnwritten, machine.shared_bytes);
 }
 
-void start_block(Block& b, Index index, Index size) {
+void start_block(Block& b, Index index, uint32_t number, Index size) {
   const int threads = int(size.x * size.y * size.z);
   clear_shared(b);
   if (b.fibers.empty()) b.fibers = make_fibers(kMaxThreads);
@@ -350,6 +360,7 @@ void start_block(Block& b, Index index, Index size) {
   b.warps.assign(size_t(threads + kWarp - 1) / kWarp, Warp());
   b.live = threads;
   b.at_barrier = 0;
+  start(b.clock, number);
   for (int i = 0; i < threads; ++i) {
     Thread& t = b.threads[size_t(i)];
     t.fiber = &b.fibers[size_t(i)];
@@ -360,6 +371,7 @@ void start_block(Block& b, Index index, Index size) {
     t.wait = {};
     t.in_flight.clear();
     t.group = 0;
+    start(t.clock, b.clock, i);
     reset(*t.fiber, thread_main, b.abandoned);
     Warp& w = b.warps[size_t(i / kWarp)];
     w.alive |= 1u << i % kWarp;
@@ -382,6 +394,75 @@ void land(const AsyncCopy& copy) {
   std::memset(static_cast<char*>(copy.to) + copy.bytes, 0, size_t(16 - copy.bytes));
 }
 
+// --- Races
+
+// "linear<f16, Tile<16, 64, 16, 16>, true>" of "seedstory::SimtKernel<&(seedstory::linear<...>(Args<f16>))>".
+std::string name_of_kernel() {
+  if (!machine.kernel) return "a kernel";
+  int status = 0;
+  char* const whole = abi::__cxa_demangle(machine.kernel, nullptr, nullptr, &status);
+  std::string name = status == 0 ? whole : machine.kernel;
+  std::free(whole);
+  for (const char* part : {"(anonymous namespace)::", "seedstory::", "SimtKernel<&(", "void "})
+    for (size_t at; (at = name.find(part)) != std::string::npos;) name.erase(at, std::strlen(part));
+  size_t end = 0;
+  for (int depth = 0; end < name.size() && (depth > 0 || name[end] != '('); ++end)
+    depth += (name[end] == '<') - (name[end] == '>');
+  return name.substr(0, end);
+}
+
+Index block_index(uint64_t number) {
+  const Index& grid = ::gridDim;
+  return {unsigned(number % grid.x), unsigned(number / grid.x % grid.y), unsigned(number / grid.x / grid.y)};
+}
+
+std::string who(uint32_t thread) {
+  return "block " + str(block_index((thread >> kThreadBits) - machine.first_number)) + " thread " +
+         std::to_string(thread % kMaxThreads);
+}
+
+// Ends the launch from where no exception may pass: the call of a sanitizer.
+[[noreturn]] void stop(const Error& error) {
+  machine.error = std::make_exception_ptr(error);
+  leave_fiber(*self().fiber, machine.main);
+}
+
+void note(const ThreadClock& t, Shadow& shadow, size_t size, size_t begin, size_t bytes, Touched now) {
+  const auto race = touch(t, shadow, size, begin, std::min(bytes, size - begin), now);
+  if (!race) return;
+  const bool writes = now.how == Touch::write || now.how == Touch::atomic_write;
+  const Access& before = race->before;
+  stop(Error(line_of(now.place) + ": race in " + name_of_kernel() + ": " + who(t.thread) +
+             (writes ? " writes" : " reads") + " byte " + std::to_string(race->byte) + " of " +
+             (now.shared ? "shared memory" : std::to_string(size) + " of device memory") + ", which " +
+             who(before.thread) +
+             (before.in_flight     ? " is still copying to"
+              : race->before_wrote ? " wrote"
+                                   : " read") +
+             " at " + line_of(before.place) + "; nothing orders the two"));
+}
+
+void note_shared(Thread& t, const void* p, size_t bytes, Touched now) {
+  if (!find_races) return;
+  Block& b = *t.block;
+  now.shared = true;
+  note(t.clock, b.shadow, kMaxSharedBytes, size_t(static_cast<const char*>(p) - b.shared), bytes, now);
+}
+
+void note_device(Thread& t, const void* p, size_t bytes, Touched now) {
+  Allocation* const a = find_races && bytes > 0 ? find_allocation(p) : nullptr;
+  if (a) note(t.clock, a->shadow, a->bytes, size_t(static_cast<const char*>(p) - a->begin), bytes, now);
+}
+
+// The running thread has waited for it.
+void arrive(Thread& t, const AsyncCopy& copy) {
+  if (schedule.landing == Landing::late) land(copy);
+  if (!find_races) return;
+  note_device(t, copy.from, size_t(copy.bytes), {Touch::read, copy.place});
+  Block& b = *t.block;
+  land(t.clock, b.shadow, kMaxSharedBytes, size_t(static_cast<char*>(copy.to) - b.shared), 16);
+}
+
 bool in_shared(const void* p, size_t bytes) {
   const char* at = static_cast<const char*>(p);
   return at >= block().shared && at + bytes <= block().shared + machine.shared_bytes;
@@ -400,7 +481,7 @@ std::string Schedule::str() const {
          (resident == 1 ? "" : ", " + std::to_string(resident) + " blocks at a time");
 }
 
-void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void* arg) {
+void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void* arg, const char* kernel) {
   if (machine.current) throw Error("simt: a launch from inside a kernel");
   const size_t threads = size_t(block.x) * block.y * block.z;
   if (threads == 0 || threads > kMaxThreads) throw Error("simt: a block of " + std::to_string(threads) + " threads");
@@ -413,6 +494,7 @@ void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void
   machine.shared_bytes = shared_bytes;
   machine.body = body;
   machine.arg = arg;
+  machine.kernel = kernel;
   machine.random = schedule.seed * 0x9e3779b97f4a7c15u;
   ::blockDim = block;
   ::gridDim = grid;
@@ -428,13 +510,16 @@ void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void
     b.abandoned |= b.live > 0;
     b.live = 0;
   }
+  machine.first_number = number_blocks(order.size());
+  if (machine.first_number == 1)
+    for (Block& b : machine.blocks) b.shadow = Shadow();
   size_t started = 0, ended = 0;
   while (ended < order.size()) {
     for (int i = 0; i < machine.resident && started < order.size(); ++i) {
       Block& b = machine.blocks[size_t(i)];
       if (b.live > 0) continue;
       const uint64_t at = order[started++];
-      start_block(b, {unsigned(at % grid.x), unsigned(at / grid.x % grid.y), unsigned(at / grid.x / grid.y)}, block);
+      start_block(b, block_index(at), machine.first_number + uint32_t(at), block);
     }
     machine.blocks_in_all = order.size();
     machine.waiting = order.size() - started;
@@ -446,6 +531,16 @@ void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void
 std::vector<Known>& known_kernels() {
   static std::vector<Known> kernels;
   return kernels;
+}
+
+void touched(const void* p, size_t bytes, Touch how, const void* from) {
+  if (!machine.current) return;
+  Thread& t = *machine.current;
+  const char* const at = static_cast<const char*>(p);
+  if (size_t(at - t.fiber->stack) < t.fiber->stack_bytes) return;
+  const Touched now = {how, place_of(from)};
+  if (size_t(at - t.block->shared) < machine.shared_bytes) return note_shared(t, p, bytes, now);
+  if (at < &__executable_start || at >= &_end) note_device(t, p, bytes, now);
 }
 
 void* shared_memory() {
@@ -465,15 +560,16 @@ void barrier(Where where) {
     return yield();
   }
   b.at_barrier = 0;
+  meet_at_barrier(b.clock);
   for (Warp& w : b.warps) w.runnable = w.alive;
   warp().runnable &= ~(1u << lane());
   resume_self();
 }
 
 void warp_barrier(uint32_t mask, Where where) {
-  int nothing = 0;
   meet(
-      mask, "__syncwarp", where, nothing, [](int* const*, uint32_t) {}, true);
+      mask, "__syncwarp", where, self().clock,
+      [](ThreadClock* const* lanes, uint32_t mask) { meet_in_warp(lanes, mask); }, true);
 }
 
 uint64_t shuffle(uint32_t mask, uint64_t bits, int source, const char* name, Where where) {
@@ -514,10 +610,17 @@ void load_matrices(uint32_t (&to)[4], const void* row, bool transposed, Where wh
   } mine = {to, row};
   need_aligned(row, 16, "ldmatrix", where);
   if (!in_shared(row, 16)) report(where, "ldmatrix reads outside of shared memory");
-  const auto load = [](Lane* const* lanes, bool transposed) {
+  const Touched now = {Touch::read, place_of(__builtin_return_address(0))};
+  Thread* const threads = &self() - lane();
+  const auto load = [&](Lane* const* lanes, bool transposed) {
     for (int m = 0; m < 4; ++m) {
       uint16_t matrix[8][8];
-      for (int r = 0; r < 8; ++r) std::memcpy(matrix[r], lanes[m * 8 + r]->row, 16);
+      for (int r = 0; r < 8; ++r) {
+        const auto* const row = static_cast<const char*>(lanes[m * 8 + r]->row);
+        std::memcpy(matrix[r], row, 16);
+        // Who reads is who gets it; transposed, a word goes to two lanes, and one of them stands for both.
+        for (int w = 0; w < 4; ++w) note_shared(threads[transposed ? w * 8 + r / 2 : r * 4 + w], row + w * 4, 4, now);
+      }
       for (int t = 0; t < kWarp; ++t) {
         const int major = t / 4, minor = t % 4 * 2;
         const uint16_t low = transposed ? matrix[minor][major] : matrix[major][minor];
@@ -532,36 +635,56 @@ void load_matrices(uint32_t (&to)[4], const void* row, bool transposed, Where wh
     meet(~0u, "ldmatrix", where, mine, [&](Lane* const* lanes, uint32_t) { load(lanes, false); });
 }
 
+// As seedstory::f16_to_float, but without a branch or a table: 32 lanes at once.
+template <bool kF16>
+float wide(uint32_t bits) {
+  if (!kF16) return std::bit_cast<float>(bits << 16);
+  const uint32_t sign = (bits & 0x8000) << 16, rest = (bits & 0x7fff) << 13;
+  const auto scaled = std::bit_cast<uint32_t>(std::bit_cast<float>(rest) * 0x1p112f);
+  return std::bit_cast<float>(sign | ((bits & 0x7c00) == 0x7c00 ? 0x7f800000 | rest : scaled));
+}
+
+struct MmaLane {
+  float* d;
+  const uint32_t* a;
+  const uint32_t* b;
+};
+
+template <bool kF16>
+void multiply(MmaLane* const* lanes) {
+  float left[16][16], right[16][8], sum[16][8];
+  float low[6][kWarp], high[6][kWarp];  // of the registers: a's four, b's two
+  for (int i = 0; i < 6; ++i) {
+    uint32_t pairs[kWarp];
+    for (int t = 0; t < kWarp; ++t) pairs[t] = i < 4 ? lanes[t]->a[i] : lanes[t]->b[i - 4];
+    for (int t = 0; t < kWarp; ++t) low[i][t] = wide<kF16>(pairs[t] & 0xffff);
+    for (int t = 0; t < kWarp; ++t) high[i][t] = wide<kF16>(pairs[t] >> 16);
+  }
+  for (int t = 0; t < kWarp; ++t) {
+    const int g = t / 4, p = t % 4 * 2;
+    for (int i = 0; i < 4; ++i) {
+      left[g + i % 2 * 8][p + i / 2 * 8] = low[i][t];
+      left[g + i % 2 * 8][p + i / 2 * 8 + 1] = high[i][t];
+      sum[g + i / 2 * 8][p + i % 2] = lanes[t]->d[i];
+    }
+    for (int i = 0; i < 2; ++i) {
+      right[p + i * 8][g] = low[4 + i][t];
+      right[p + i * 8 + 1][g] = high[4 + i][t];
+    }
+  }
+  for (int m = 0; m < 16; ++m)
+    for (int k = 0; k < 16; ++k)
+      for (int n = 0; n < 8; ++n) sum[m][n] += left[m][k] * right[k][n];
+  for (int t = 0; t < kWarp; ++t)
+    for (int i = 0; i < 4; ++i) lanes[t]->d[i] = sum[t / 4 + i / 2 * 8][t % 4 * 2 + i % 2];
+}
+
 // d <- a b + d with a 16x16, b 16x8, d 16x8 over the warp. Who holds what: PTX ISA, "mma.m16n8k16 with floating point
 // type". The card adds in an order of its own; this one adds k after k.
-void multiply_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], ToFloat to_float, Where where) {
-  struct Lane {
-    float* d;
-    const uint32_t* a;
-    const uint32_t* b;
-  } mine = {d, a, b};
-  meet(~0u, "mma", where, mine, [&](Lane* const* lanes, uint32_t) {
-    float left[16][16], right[16][8], sum[16][8];
-    const auto low = [&](uint32_t pair) { return to_float(uint16_t(pair)); };
-    const auto high = [&](uint32_t pair) { return to_float(uint16_t(pair >> 16)); };
-    for (int t = 0; t < kWarp; ++t) {
-      const int g = t / 4, p = t % 4 * 2;
-      for (int i = 0; i < 4; ++i) {
-        left[g + i % 2 * 8][p + i / 2 * 8] = low(lanes[t]->a[i]);
-        left[g + i % 2 * 8][p + i / 2 * 8 + 1] = high(lanes[t]->a[i]);
-        sum[g + i / 2 * 8][p + i % 2] = lanes[t]->d[i];
-      }
-      for (int i = 0; i < 2; ++i) {
-        right[p + i * 8][g] = low(lanes[t]->b[i]);
-        right[p + i * 8 + 1][g] = high(lanes[t]->b[i]);
-      }
-    }
-    for (int m = 0; m < 16; ++m)
-      for (int k = 0; k < 16; ++k)
-        for (int n = 0; n < 8; ++n) sum[m][n] += left[m][k] * right[k][n];
-    for (int t = 0; t < kWarp; ++t)
-      for (int i = 0; i < 4; ++i) lanes[t]->d[i] = sum[t / 4 + i / 2 * 8][t % 4 * 2 + i % 2];
-  });
+void multiply_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], bool f16, Where where) {
+  MmaLane mine = {d, a, b};
+  meet(~0u, "mma", where, mine,
+       [&](MmaLane* const* lanes, uint32_t) { f16 ? multiply<true>(lanes) : multiply<false>(lanes); });
 }
 
 void copy_async(void* to, const void* from, int bytes, Where where) {
@@ -571,9 +694,13 @@ void copy_async(void* to, const void* from, int bytes, Where where) {
   if (bytes < 0 || bytes > 16) report(where, "copy_async of " + std::to_string(bytes) + " bytes");
   if (!in_shared(to, 16)) report(where, "copy_async writes outside of shared memory");
   if (bytes > 0 && !in_device_memory(from, size_t(bytes))) report(where, "copy_async reads outside of device memory");
-  const AsyncCopy copy = {to, from, bytes, t.group, where};
-  if (schedule.landing == Landing::early) return land(copy);
-  std::memset(to, kUnwritten, 16);
+  const AsyncCopy copy = {to, from, bytes, t.group, where, place_of(__builtin_return_address(0))};
+  note_device(t, from, size_t(bytes), {Touch::read, copy.place});
+  note_shared(t, to, 16, {.how = Touch::write, .place = copy.place, .in_flight = true});
+  if (schedule.landing == Landing::early)
+    land(copy);
+  else
+    std::memset(to, kUnwritten, 16);
   t.in_flight.push_back(copy);
 }
 
@@ -584,12 +711,15 @@ void copy_async_commit() {
 void copy_async_wait(int groups_left) {
   Thread& t = self();
   auto at = t.in_flight.begin();
-  for (; at != t.in_flight.end() && at->group < t.group - groups_left; ++at) land(*at);
+  for (; at != t.in_flight.end() && at->group < t.group - groups_left; ++at) arrive(t, *at);
   t.in_flight.erase(t.in_flight.begin(), at);
 }
 
 uint32_t atomic_add(uint32_t* to, uint32_t by, Where where) {
   need_device_memory(to, "atomic_add", where);
+  note_device(self(), to, 4, {Touch::atomic_write, place_of(__builtin_return_address(0))});
+  acquire(self().clock, to);
+  release(self().clock, to, true);
   const uint32_t before = *to;
   *to += by;
   resume_self();
@@ -601,40 +731,21 @@ uint32_t load_acquire(const uint32_t* from, Where where) {
   self().wait = {"load_acquire", where};
   machine.polling.push_back(&self());
   yield();
+  note_device(self(), from, 4, {Touch::atomic_read, place_of(__builtin_return_address(0))});
+  acquire(self().clock, from);
   return *from;
 }
 
 void store_release(uint32_t* to, uint32_t value, Where where) {
   need_device_memory(to, "store_release", where);
+  note_device(self(), to, 4, {Touch::atomic_write, place_of(__builtin_return_address(0))});
+  release(self().clock, to, false);
   *to = value;
   resume_self();
 }
 
-void need_aligned(const void* p, size_t bytes, const char* name, Where where) {
-  if (reinterpret_cast<uintptr_t>(p) % bytes != 0)
-    report(where, std::string(name) + " at an address that is no multiple of " + std::to_string(bytes));
-}
-
-void* allocate(size_t bytes) {
-  void* memory = nullptr;
-  if (bytes > kDeviceBytes) return nullptr;
-  if (posix_memalign(&memory, 256, bytes) != 0) return nullptr;
-  std::memset(memory, kUnwritten, bytes);
-  machine.allocations[static_cast<char*>(memory)] = bytes;
-  return memory;
-}
-
-void release(void* memory) {
-  machine.allocations.erase(static_cast<char*>(memory));
-  std::free(memory);
-}
-
-bool in_device_memory(const void* p, size_t bytes) {
-  const char* at = static_cast<const char*>(p);
-  auto next = machine.allocations.upper_bound(at);
-  if (next == machine.allocations.begin()) return false;
-  const auto& [begin, size] = *std::prev(next);
-  return at + bytes <= begin + size;
+void fail_unaligned(size_t bytes, const char* name, Where where) {
+  report(where, std::string(name) + " at an address that is no multiple of " + std::to_string(bytes));
 }
 
 }  // namespace simt
