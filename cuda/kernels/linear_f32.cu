@@ -31,7 +31,7 @@ struct Args {
 };
 
 // k runs down, so that a thread reads its 4 neighbours at once; 4 columns more than the tile's spread the writes, which
-// come k by k, over the banks.
+// come k by k, over the banks: 2 wavefronts for each where there were 16.
 struct Shared {
   alignas(16) float x[kDepth][kTile + 4];
   alignas(16) float w[kDepth][kTile + 4];

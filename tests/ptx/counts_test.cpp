@@ -9,6 +9,7 @@ namespace seedstory {
 namespace {
 
 using ptx::Class;
+using ptx::Space;
 
 ptx::Counts counts_of_linear(const std::string& kernel, int64_t rows, int64_t k, int64_t n) {
   const auto be = make_cuda_backend();
@@ -48,19 +49,89 @@ TEST_CASE("Linear's main loop executes what its schedule says", "[ptx]") {
   }
 }
 
+// What all accesses of a kernel to a space, loads or stores, of so many bytes a lane took together.
+ptx::Traffic traffic(const std::string& kernel, Space space, bool store, int bytes) {
+  ptx::Traffic sum;
+  for (const ptx::MemoryAccess& a : ptx::memory_accesses(kernel)) {
+    if (a.space != space || a.store != store || a.bytes != bytes) continue;
+    sum.requests += a.traffic.requests;
+    sum.took += a.traffic.took;
+    sum.least += a.traffic.least;
+  }
+  return sum;
+}
+
+// Each access of so many bytes a lane takes no more than it must. Says whether there is one.
+bool takes_the_least(const std::string& kernel, Space space, int bytes) {
+  bool any = false;
+  for (const ptx::MemoryAccess& a : ptx::memory_accesses(kernel)) {
+    if (a.space != space || a.bytes != bytes) continue;
+    INFO(kernel << ": " << a.text << ": " << a.traffic.requests << " requests took " << a.traffic.took);
+    CHECK(a.traffic.took == a.traffic.least);
+    any = true;
+  }
+  return any;
+}
+
+TEST_CASE("Linear's tiles are without bank conflicts, its rows whole sectors", "[ptx]") {
+  struct {
+    const char* kernel;
+    int64_t rows, n;
+  } cases[] = {{"linear<f16, Tile<128, 128, 64, 32>, true>", 128, 128},
+               {"linear<f16, Tile<16, 64, 16, 16>, true>", 16, 64}};
+  for (const auto& [kernel, rows, n] : cases) {
+    const auto be = make_cuda_backend();
+    Inputs in(1);
+    ptx::clear_counts();
+    oracle::result(*be, Linear{.y = in.uninitialized(DType::f16, {rows, n}),
+                               .x = in.normal(DType::f16, {rows, 128}),
+                               .w = in.normal(DType::f16, {n, 128}),
+                               .bias = in.normal(DType::f32, {n}),
+                               .residual = in.normal(DType::f16, {rows, n})});
+    CHECK(takes_the_least(kernel, Space::shared, 16));  // copies and ldmatrix, as swizzle.cuh says
+    CHECK(takes_the_least(kernel, Space::shared, 8));   // sums on their way to shared memory: 8 columns more
+    CHECK(takes_the_least(kernel, Space::global, 16));  // x, w, residual and y
+    // What docs/kernels/linear.md owns up to: the sums are read one by one, 32 bytes from lane to lane.
+    const ptx::Traffic sums = traffic(kernel, Space::shared, false, 4);
+    CHECK(sums.requests == uint64_t(rows * n / 32));
+    CHECK(sums.took == 8 * sums.requests);
+  }
+}
+
+TEST_CASE("Linear in f32 reads its tiles without bank conflicts and writes them with two", "[ptx]") {
+  const auto be = make_cuda_backend();
+  Inputs in(1);
+  ptx::clear_counts();
+  oracle::result(*be, Linear{.y = in.uninitialized(DType::f32, {64, 64}),
+                             .x = in.normal(DType::f32, {64, 64}),
+                             .w = in.normal(DType::f32, {64, 64})});
+  CHECK(takes_the_least("linear_f32", Space::shared, 16));
+  const ptx::Traffic written = traffic("linear_f32", Space::shared, true, 4);
+  CHECK(written.requests == uint64_t(2 * 64 * 64 / 32));
+  CHECK(written.took == 2 * written.requests);
+  const ptx::Traffic read = traffic("linear_f32", Space::global, false, 4);
+  CHECK(read.took == read.least);
+}
+
 TEST_CASE("AddRmsNorm reads and writes a row once, in 16 bytes", "[ptx]") {
   const auto be = make_cuda_backend();
   Inputs in(1);
   ptx::clear_counts();
-  oracle::result(*be, AddRmsNorm{.y = in.uninitialized(DType::f16, {3, 2048}),
-                                 .h = in.normal(DType::f16, {3, 2048}),
-                                 .r = in.normal(DType::f16, {3, 2048}),
-                                 .w = in.normal(DType::f32, {2048})});
-  const ptx::Counts counts = ptx::counts("add_rms_norm<f16, Vec<f16, 8>, 1>");
+  oracle::result(*be, AddRmsNorm{.y = in.uninitialized(DType::f16, {3, 4096}),
+                                 .h = in.normal(DType::f16, {3, 4096}),
+                                 .r = in.normal(DType::f16, {3, 4096}),
+                                 .w = in.normal(DType::f32, {4096})});
+  const char* const kernel = "add_rms_norm<f16, Vec<f16, 8>, 2>";
+  const ptx::Counts counts = ptx::counts(kernel);
   const uint64_t warps = 3 * 8;
   CHECK(counts[Class::exp] == warps);  // one rsqrt a thread
-  // h and r in, h and y out, 16 bytes each; w in 8 floats.
-  CHECK(counts[Class::global] == warps * (4 + 8));
+  // Two chunks of h and r in, of h and y out, 16 bytes each; w in 8 floats a chunk.
+  CHECK(counts[Class::global] == warps * 2 * (4 + 8));
+  CHECK(takes_the_least(kernel, Space::global, 16));
+  CHECK(takes_the_least(kernel, Space::shared, 4));
+  CHECK(takes_the_least(kernel, Space::shared, 16));
+  // Neighbours of w are 32 bytes from lane to lane: each load has all its sectors, which the next seven find in L1.
+  CHECK(traffic(kernel, Space::global, false, 4).took == warps * 2 * 8 * 32);
 }
 
 TEST_CASE("Every kernel that a launch names is an entry of nvcc's", "[ptx]") {

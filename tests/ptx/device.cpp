@@ -335,11 +335,36 @@ void use_folder(const std::string& folder, const std::string& arch) {
   if (files == 0) throw simt::Error(folder + " has no PTX for " + arch);
 }
 
-Counts counts(const std::string& kernel) {
-  Counts counts;
+namespace {
+
+const Entry& entry_named(const std::string& kernel) {
   const auto at = entries().find(kernel);
   if (at == entries().end()) throw simt::Error("no PTX entry is called " + kernel);
-  const Entry& entry = at->second;
+  return at->second;
+}
+
+}  // namespace
+
+std::vector<MemoryAccess> memory_accesses(const std::string& kernel) {
+  const Entry& entry = entry_named(kernel);
+  std::vector<MemoryAccess> accesses;
+  for (size_t i = 0; i < entry.code.size(); ++i) {
+    const Instruction& s = entry.code[i];
+    const bool is_copy = s.op == Op::cp_async;
+    const int bytes = is_copy ? int(s.immediate) : s.op == Op::ldmatrix ? 16 : bytes_of(s.type) * s.count;
+    const auto add = [&](Space space, const Traffic& traffic) {
+      const bool store = s.op == Op::st || (is_copy && space == Space::shared);
+      if (traffic.requests > 0) accesses.push_back({entry.text[i], space, s.cls, store, bytes, traffic});
+    };
+    add(Space::shared, entry.shared[i]);
+    add(Space::global, entry.global[i]);
+  }
+  return accesses;
+}
+
+Counts counts(const std::string& kernel) {
+  Counts counts;
+  const Entry& entry = entry_named(kernel);
   for (size_t i = 0; i < entry.code.size(); ++i) {
     counts.of[size_t(entry.code[i].cls)] += entry.executed[i];
     counts.total += entry.executed[i];
@@ -348,7 +373,11 @@ Counts counts(const std::string& kernel) {
 }
 
 void clear_counts() {
-  for (auto& [name, entry] : entries()) std::fill(entry.executed.begin(), entry.executed.end(), 0);
+  for (auto& [name, entry] : entries()) {
+    std::fill(entry.executed.begin(), entry.executed.end(), 0);
+    std::fill(entry.shared.begin(), entry.shared.end(), Traffic());
+    std::fill(entry.global.begin(), entry.global.end(), Traffic());
+  }
 }
 
 std::string report() {

@@ -5,6 +5,7 @@
 
 #include "lanes.h"
 #include "seedstory/float16.h"
+#include "warp.h"
 
 namespace ptx {
 namespace {
@@ -333,6 +334,50 @@ TEST_CASE("A missing or short wait shows when copies land late", "[ptx][caught]"
             {{}}, 16);
   });
   CHECK(contains(error, "exits while a cp.async is in flight"));
+}
+
+// --- What requests take
+
+TEST_CASE("Wavefronts and sectors of a request", "[ptx]") {
+  struct {
+    size_t bytes;
+    uint64_t first, stride;  // from lane to lane
+    uint32_t lanes;
+    uint64_t wavefronts, least_wavefronts, sectors, least_sectors;
+    const char* why;
+  } cases[] = {
+      {4, 1024, 4, ~0u, 1, 1, 4, 4, "neighbours"},
+      {4, 1040, 4, ~0u, 1, 1, 5, 4, "neighbours, not from a sector's start"},
+      {4, 1024, 0, ~0u, 1, 1, 1, 1, "one word for all"},
+      {2, 1024, 2, ~0u, 1, 1, 2, 2, "two lanes a word"},
+      {1, 1024, 1, ~0u, 1, 1, 1, 1, "four lanes a word"},
+      {4, 1024, 8, ~0u, 2, 1, 8, 4, "every other word"},
+      {4, 1024, 32, ~0u, 8, 1, 32, 4, "every eighth word"},
+      {4, 1024, 128, ~0u, 32, 1, 32, 4, "a column of rows of 32 words"},
+      {4, 1024, 132, ~0u, 1, 1, 32, 4, "the same with a word more"},
+      {4, 1024, 128, 0xffff, 16, 1, 16, 2, "half of the lanes"},
+      {8, 1024, 8, ~0u, 2, 2, 8, 8, "neighbours in halves"},
+      {8, 1024, 16, ~0u, 4, 2, 16, 8, "every other pair"},
+      {16, 1024, 16, ~0u, 4, 4, 16, 16, "neighbours in quarters"},
+      {16, 1024, 16, 0xff00, 1, 1, 4, 4, "one quarter"},
+      {16, 1024, 16, 0x8001, 2, 2, 2, 1, "a lane of two quarters"},
+      {16, 1024, 32, ~0u, 8, 4, 32, 16, "every other 16 bytes"},
+      {16, 1024, 48, ~0u, 4, 4, 32, 16, "an odd number of 16 bytes"},
+      {16, 1024, 128, ~0u, 32, 4, 32, 16, "rows of 128 bytes"},
+  };
+  for (const auto& [bytes, first, stride, lanes, wavefronts, least_wavefronts, sectors, least_sectors, why] : cases) {
+    INFO(bytes << " bytes: " << why);
+    Addresses addresses;
+    for (uint64_t i = 0; i < kWarp; ++i) addresses[i] = first + i * stride;
+    Traffic shared, global;
+    count_shared(shared, addresses, lanes, bytes);
+    count_global(global, addresses, lanes, bytes);
+    CHECK(shared.took == wavefronts);
+    CHECK(shared.least == least_wavefronts);
+    CHECK(global.took == sectors);
+    CHECK(global.least == least_sectors);
+    CHECK((shared.requests == 1 && global.requests == 1));
+  }
 }
 
 // --- Launches

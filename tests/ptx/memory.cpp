@@ -23,17 +23,27 @@ char* inside(char* begin, size_t size, uint64_t start, uint64_t address, size_t 
   return begin + (address - start);
 }
 
+Space space_of(Space space, uint64_t address) {
+  if (space != Space::generic) return space;
+  switch (address & kWindow) {
+    case kSharedWindow:
+      return Space::shared;
+    case kLocalWindow:
+      return Space::local;
+    case kParamWindow:
+      return Space::param;
+    default:
+      return Space::global;
+  }
+}
+
 // Where lane `lane` finds `bytes` bytes. Device memory has been looked at already where `checked`.
 char* place(Warp& w, Space space, uint64_t address, size_t bytes, int lane, bool checked = false) {
   if (address % bytes != 0)
     throw simt::Error("an address that is no multiple of " + std::to_string(bytes) + lane_of(lane));
   Block& block = *w.block;
   if (space == Space::generic) {
-    const uint64_t window = address & kWindow;
-    space = window == kSharedWindow  ? Space::shared
-            : window == kLocalWindow ? Space::local
-            : window == kParamWindow ? Space::param
-                                     : Space::global;
+    space = space_of(space, address);
     address = space == Space::global ? address : address & ~kWindow;
   }
   switch (space) {
@@ -54,22 +64,30 @@ char* place(Warp& w, Space space, uint64_t address, size_t bytes, int lane, bool
   }
 }
 
+void count(const Warp& w, const Instruction& s, Space space, const Addresses& addresses, uint32_t mask, size_t bytes) {
+  const Entry& entry = *w.block->entry;
+  const auto at = size_t(&s - entry.code.data());
+  if (space == Space::shared) count_shared(entry.shared[at], addresses, mask, bytes);
+  if (space == Space::global) count_global(entry.global[at], addresses, mask, bytes);
+}
+
 // Whether all of the warp's addresses lie in one allocation: one question in place of 32.
-bool in_one_allocation(const uint64_t (&addresses)[kWarp], uint32_t mask, size_t bytes) {
+bool in_one_allocation(const Addresses& addresses, uint32_t mask, size_t bytes) {
   uint64_t least = ~uint64_t(0), most = 0;
   each_lane(mask, [&](int i) {
-    least = std::min(least, addresses[i]);
-    most = std::max(most, addresses[i]);
+    least = std::min(least, addresses[size_t(i)]);
+    most = std::max(most, addresses[size_t(i)]);
   });
   return (most & kWindow) == 0 && simt::in_device_memory(reinterpret_cast<char*>(least), most - least + bytes);
 }
 
 void places(Warp& w, const Instruction& s, uint32_t base, size_t bytes, uint32_t mask, char* (&to)[kWarp]) {
-  uint64_t addresses[kWarp];
-  each_lane(mask, [&](int i) { addresses[i] = address_of(w, s, base, i); });
+  Addresses addresses;
+  each_lane(mask, [&](int i) { addresses[size_t(i)] = address_of(w, s, base, i); });
   const bool may_be_global = s.space == Space::global || s.space == Space::generic;
   const bool checked = may_be_global && in_one_allocation(addresses, mask, bytes);
-  each_lane(mask, [&](int i) { to[i] = place(w, s.space, addresses[i], bytes, i, checked); });
+  each_lane(mask, [&](int i) { to[i] = place(w, s.space, addresses[size_t(i)], bytes, i, checked); });
+  count(w, s, space_of(s.space, addresses[size_t(std::countr_zero(mask))]), addresses, mask, bytes);
 }
 
 // T is what lies in memory.
@@ -168,9 +186,14 @@ void land(const Copy& copy) {
 void start_copy(Warp& w, const Instruction& s, uint32_t mask) {
   const auto bytes = size_t(s.immediate);
   const auto* const read = w.slots<uint32_t>(s.r[5]);
+  Addresses tos, froms;
+  uint32_t reading = 0;
   each_lane(mask, [&](int i) {
     const uint64_t to = s.from == Type::u32 ? w.slots<uint32_t>(s.r[0])[i] : w.slots<uint64_t>(s.r[0])[i];
     const uint64_t from = w.slots<uint64_t>(s.r[4])[i];
+    tos[size_t(i)] = to;
+    froms[size_t(i)] = from;
+    reading |= uint32_t(read[i] > 0) << i;
     if (read[i] > bytes)
       throw simt::Error("cp.async reads " + std::to_string(int32_t(read[i])) + " bytes" + lane_of(i));
     if (from % bytes != 0)
@@ -183,6 +206,8 @@ void start_copy(Warp& w, const Instruction& s, uint32_t mask) {
     std::memset(copy.to, 0xff, bytes);
     w.in_flight[i].push_back(copy);
   });
+  count(w, s, Space::shared, tos, mask, bytes);
+  if (reading != 0) count(w, s, Space::global, froms, reading, bytes);
 }
 
 void wait_copies(Warp& w, const Instruction& s, uint32_t mask) {
@@ -198,11 +223,13 @@ void wait_copies(Warp& w, const Instruction& s, uint32_t mask) {
 // transposed: of column t / 4.
 void load_matrices(Warp& w, const Instruction& s) {
   uint16_t element[4][8][8];
-  for (int m = 0; m < s.count; ++m)
-    for (int row = 0; row < 8; ++row) {
-      const int lane = m * 8 + row;
-      std::memcpy(element[m][row], place(w, Space::shared, address_of(w, s, s.r[4], lane), 16, lane), 16);
-    }
+  Addresses addresses;
+  const int rows = s.count * 8;
+  for (int lane = 0; lane < rows; ++lane) {
+    addresses[size_t(lane)] = address_of(w, s, s.r[4], lane);
+    std::memcpy(element[lane / 8][lane % 8], place(w, Space::shared, addresses[size_t(lane)], 16, lane), 16);
+  }
+  count(w, s, Space::shared, addresses, uint32_t((uint64_t(1) << rows) - 1), 16);
   for (int m = 0; m < s.count; ++m) {
     auto* const d = w.slots<uint32_t>(s.r[size_t(m)]);
     for (int t = 0; t < kWarp; ++t) {

@@ -196,6 +196,8 @@ class Parser {
     e.code.push_back({.op = Op::exit, .cls = Class::control});
     e.text.push_back("the end");
     e.executed.assign(e.code.size(), 0);
+    e.shared.resize(e.code.size());
+    e.global.resize(e.code.size());
   }
 
   // Dynamic shared memory has no size here: it starts behind all that has.

@@ -145,6 +145,11 @@ struct Param {
   int64_t bytes;
 };
 
+// Requests of warps to one kind of memory: the wavefronts or sectors that they took, and the least for the same bytes.
+struct Traffic {
+  uint64_t requests = 0, took = 0, least = 0;
+};
+
 struct Entry {
   std::string name;  // as launches spell it: "linear<f16, Tile<16, 64, 16, 16>, true>"
   std::vector<Param> params;
@@ -162,7 +167,9 @@ struct Entry {
   };
   std::vector<Constant> constants;
   std::vector<std::pair<Special, uint32_t>> specials;
-  mutable std::vector<uint64_t> executed;  // by warps, an instruction each
+  // Of each instruction, by warps.
+  mutable std::vector<uint64_t> executed;
+  mutable std::vector<Traffic> shared, global;
 };
 
 // Addresses. Shared memory and the others have small addresses of their own; as generic ones they carry a window that

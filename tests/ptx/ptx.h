@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "program.h"
 #include "simt.h"
@@ -27,6 +28,18 @@ struct Counts {
 
   uint64_t operator[](Class c) const { return of[size_t(c)]; }
 };
+// One instruction that a kernel has executed, and what its requests took: wavefronts where `space` is shared, sectors
+// where it is global. A cp.async is one of each.
+struct MemoryAccess {
+  std::string text;
+  Space space;
+  Class cls;
+  bool store;
+  int bytes;  // a lane
+  Traffic traffic;
+};
+std::vector<MemoryAccess> memory_accesses(const std::string& kernel);
+
 // Of all launches of a kernel since the counts were cleared; the name as in Entry.
 Counts counts(const std::string& kernel);
 void clear_counts();

@@ -1,6 +1,7 @@
 // A warp's registers, and what one instruction does to them.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstring>
 #include <type_traits>
@@ -18,6 +19,11 @@ struct Copy {
   int read, bytes;  // what is not read is zero
   int group;
 };
+
+// Of a request, lane by lane.
+using Addresses = std::array<uint64_t, kWarp>;
+void count_shared(Traffic& traffic, const Addresses& addresses, uint32_t lanes, size_t bytes);
+void count_global(Traffic& traffic, const Addresses& addresses, uint32_t lanes, size_t bytes);
 
 struct Block;
 
