@@ -3,6 +3,7 @@
 #include <climits>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <numeric>
 #include <sstream>
 
@@ -28,12 +29,17 @@ std::string str(simt::Index i) {
   return "(" + std::to_string(i.x) + ", " + std::to_string(i.y) + ", " + std::to_string(i.z) + ")";
 }
 
-// Runs one warp until it can only wait for others, or `steps` instructions are over.
+// Runs one warp until it can only wait for others, polls, or `steps` instructions are over.
 class WarpRun {
  public:
   WarpRun(Warp& w, int64_t steps) : w_(w), entry_(*w.block->entry), steps_(steps) {}
 
-  void run() {
+  // Whether it has looked for what others do, or changed something that others may look for.
+  struct Did {
+    bool poll, change;
+  };
+  Did run() {
+    const uint32_t alive = w_.alive, at_barrier = w_.at_barrier;
     while (steps_ > 0) {
       const uint32_t ready = w_.alive & ~w_.at_barrier & ~w_.held;
       if (ready == 0) break;
@@ -51,6 +57,7 @@ class WarpRun {
       run_group(pc, mask, next);
     }
     if (w_.held && (w_.alive & ~w_.at_barrier & ~w_.held) == 0) fail_diverged();
+    return {polled_, wrote_ || w_.alive != alive || w_.at_barrier != at_barrier};
   }
 
  private:
@@ -83,6 +90,8 @@ class WarpRun {
       }
       if (active != 0) step(s, active);
       ++pc;
+      wrote_ |= active != 0 && (s.op == Op::st || s.op == Op::atom || s.op == Op::cp_async);
+      if (active != 0 && s.acquires) polled_ = true, steps_ = 0;
     }
     put(mask, pc);
   }
@@ -161,6 +170,7 @@ class WarpRun {
   const Entry& entry_;
   int64_t steps_;
   int pc_ = 0;
+  bool polled_ = false, wrote_ = false;
 };
 
 class BlockRun {
@@ -184,16 +194,6 @@ class BlockRun {
     }
   }
 
-  void run(simt::Index at) {
-    start(at);
-    for (;;) {
-      const uint32_t left = run_warps();
-      if (left == 0) return;
-      release_barrier();
-    }
-  }
-
- private:
   // Nothing is known to a block that it has not written: registers, shared and local memory are NaN.
   void start(simt::Index at) {
     block_.at = at;
@@ -211,8 +211,26 @@ class BlockRun {
       for (int i = 0; i < kWarp; ++i) w.in_flight[i].clear(), w.group[i] = 0;
       fill_constants(w);
     }
+    make_ready();
   }
 
+  bool is_over() const { return left_ == 0; }
+  const Block& block() const { return block_; }
+
+  // Runs one warp.
+  WarpRun::Did step() {
+    const bool ordered = simt::schedule.seed == 0;
+    if (ready_.empty()) release_barrier();
+    const size_t i = ordered ? 0 : random_.next() % ready_.size();
+    Warp* const w = ready_[i];
+    const WarpRun::Did did = WarpRun(*w, ordered ? INT64_MAX : int64_t(random_.next() % 256 + 1)).run();
+    ready_.erase(ready_.begin() + int64_t(i));
+    if ((w->alive & ~w->at_barrier) != 0) ready_.push_back(w);  // behind the others, who may have what it polls for
+    if (ready_.empty()) count_left();
+    return did;
+  }
+
+ private:
   void fill_constants(Warp& w) {
     for (const Entry::Constant& c : block_.entry->constants)
       for (int i = 0; i < kWarp; ++i) {
@@ -233,20 +251,15 @@ class BlockRun {
     return values[size_t(special)];
   }
 
-  // Until every warp waits for the block or has exited; how many lanes are left.
-  uint32_t run_warps() {
-    std::vector<Warp*> ready;
-    uint32_t left = 0;
+  void make_ready() {
     for (Warp& w : block_.warps)
-      if (w.alive) ready.push_back(&w);
-    while (!ready.empty()) {
-      const bool ordered = simt::schedule.seed == 0;
-      const size_t i = ordered ? 0 : random_.next() % ready.size();
-      WarpRun(*ready[i], ordered ? INT64_MAX : int64_t(random_.next() % 256 + 1)).run();
-      if ((ready[i]->alive & ~ready[i]->at_barrier) == 0) ready.erase(ready.begin() + int64_t(i));
-    }
-    for (Warp& w : block_.warps) left += uint32_t(std::popcount(w.alive));
-    return left;
+      if (w.alive) ready_.push_back(&w);
+    count_left();
+  }
+
+  void count_left() {
+    left_ = 0;
+    for (Warp& w : block_.warps) left_ += uint32_t(std::popcount(w.alive));
   }
 
   void release_barrier() {
@@ -259,11 +272,14 @@ class BlockRun {
     if (waiting != threads)
       throw simt::Error(block_.entry->name + ", block " + str(block_.at) + ": " + std::to_string(threads - waiting) +
                         " threads have exited while their block waits in bar.sync");
+    make_ready();
   }
 
   const simt::Launch& launch_;
   Random& random_;
   Block block_;
+  std::vector<Warp*> ready_;  // neither at the barrier nor gone
+  uint32_t left_ = 0;         // lanes that have not exited
 };
 
 void check_launch(const Entry& entry, const simt::Launch& launch) {
@@ -304,9 +320,33 @@ void run(const Entry& entry, const simt::Launch& launch) {
   std::iota(order.begin(), order.end(), 0);
   if (simt::schedule.seed != 0)
     for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.next() % i]);
-  BlockRun block(entry, launch, random);
-  for (uint64_t i : order)
-    block.run({unsigned(i % grid.x), unsigned(i / grid.x % grid.y), unsigned(i / grid.x / grid.y)});
+  const auto index = [&](uint64_t i) {
+    return simt::Index(unsigned(i % grid.x), unsigned(i / grid.x % grid.y), unsigned(i / grid.x / grid.y));
+  };
+  std::vector<std::unique_ptr<BlockRun>> resident;
+  size_t started = 0;
+  while (started < std::min(order.size(), size_t(simt::schedule.resident))) {
+    resident.push_back(std::make_unique<BlockRun>(entry, launch, random));
+    resident.back()->start(index(order[started++]));
+  }
+  constexpr size_t kRounds = 10000;  // more flags than one thread looks at in turn
+  size_t at = 0, polls_in_vain = 0;
+  while (!resident.empty()) {
+    if (simt::schedule.seed != 0) at = random.next() % resident.size();
+    BlockRun& block = *resident[at];
+    const auto [polled, changed] = block.step();
+    polls_in_vain = changed ? 0 : polls_in_vain + polled;
+    if (polls_in_vain > kRounds * resident.size() * block.block().warps.size())
+      throw simt::Error(entry.name + ": deadlock: " + std::to_string(resident.size()) + " of " +
+                        std::to_string(order.size()) + " blocks are resident, " +
+                        std::to_string(order.size() - started) + " wait for room: block " + str(block.block().at) +
+                        " polls in vain");
+    if (block.is_over() && started < order.size())
+      block.start(index(order[started++]));
+    else if (block.is_over())
+      resident.erase(resident.begin() + int64_t(at));
+    if (at >= resident.size() || polled) at = at + 1 < resident.size() ? at + 1 : 0;  // in order: who polls lets go
+  }
 }
 
 void use(const std::string& ptx_text) {

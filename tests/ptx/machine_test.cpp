@@ -336,6 +336,48 @@ TEST_CASE("A missing or short wait shows when copies land late", "[ptx][caught]"
   CHECK(contains(error, "exits while a cp.async is in flight"));
 }
 
+// --- Blocks that wait for each other
+
+// Every block counts itself, and waits until all have.
+TEST_CASE("Blocks meet where all of them are resident, else it is a deadlock", "[ptx]") {
+  const std::vector<Entry> entries = parse(R"(
+.entry meet(.param .u64 out)
+{
+  .reg .b32 %r<8>;
+  .reg .b64 %rd<4>;
+  .reg .pred %p<2>;
+  ld.param.u64 %rd1, [out];
+  mov.u32 %r1, %nctaid.x;
+  atom.acq_rel.gpu.global.add.u32 %r2, [%rd1], 1;
+$L_wait:
+  ld.acquire.gpu.global.u32 %r3, [%rd1];
+  setp.lt.u32 %p1, %r3, %r1;
+  @%p1 bra $L_wait;
+  mov.u32 %r4, %ctaid.x;
+  mad.wide.u32 %rd2, %r4, 4, %rd1;
+  st.global.u32 [%rd2+4], %r3;
+  ret;
+}
+)");
+  const auto start = [&](unsigned blocks) {
+    auto* const out = static_cast<uint32_t*>(simt::allocate((1 + blocks) * 4));
+    out[0] = 0;
+    const simt::Argument arguments[] = {{&out, sizeof out}};
+    const std::string error = said([&] { run(entries[0], {"meet", blocks, 1, 0, arguments}); });
+    if (error.empty()) CHECK(std::count(out + 1, out + 1 + blocks, blocks) == blocks);
+    simt::release(out);
+    return error;
+  };
+  for (uint64_t seed : {0, 1, 2}) {
+    simt::schedule = {.seed = seed, .resident = 4};
+    CHECK(start(4) == "");
+    CHECK(start(3) == "");
+    CHECK(contains(start(6), "meet: deadlock: 4 of 6 blocks are resident, 2 wait for room: block ("));
+  }
+  simt::schedule = {};
+  CHECK(start(1) == "");
+}
+
 // --- What requests take
 
 TEST_CASE("Wavefronts and sectors of a request", "[ptx]") {

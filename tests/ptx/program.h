@@ -112,6 +112,7 @@ struct Instruction {
   uint8_t register_bytes = 4;  // of what a load or a conversion writes: it extends
   bool ftz = false, sat = false, to_integer = false, approximate = false, transposed = false;
   bool guard_not = false;
+  bool acquires = false;  // a load that a loop may poll with
   bool has_last = false;  // the optional last operand is there
   int guard = -1;         // predicate, -1 for none
   int target = -1;        // of a branch

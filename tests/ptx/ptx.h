@@ -2,8 +2,9 @@
 // folding are those that a card gets. Launchers, op tables, oracle and schedules stay the ones of tests/simt.
 //
 // Lanes of a warp that are at the lowest instruction run together; warps take turns at barriers, or at random under a
-// schedule with a seed. One block is resident at a time. Asynchronous copies land early or late, as the schedule says.
-// Approximate instructions err by what the PTX ISA allows. What the fibers show better: lanes that rely on lock-step.
+// schedule with a seed. Blocks are resident as the schedule says; who polls lets the next one run. Asynchronous copies
+// land early or late. Approximate instructions err by what the PTX ISA allows. What the fibers show better: lanes that
+// rely on lock-step.
 #pragma once
 
 #include <array>
