@@ -146,7 +146,7 @@ void Decoder::mov() {
 // What ld and st share: caching hints change no value, and the interpreter's memory has one order.
 void Decoder::memory() {
   s_.acquires = q_.take("acquire");
-  for (const char* order : {"relaxed", "release", "cta", "gpu", "sys"}) q_.take(order);
+  for (const char* order : {"release", "cta", "gpu", "sys"}) q_.take(order);
   for (const char* hint : {"nc", "volatile", "weak", "ca", "cg", "cs", "lu", "cv", "wb", "wt"}) q_.take(hint);
   s_.space = space();
   s_.count = uint8_t(q_.one_of<int>({{"v2", 2}, {"v4", 4}}, 1));

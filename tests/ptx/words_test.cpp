@@ -3,6 +3,7 @@
 
 #include <catch.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <random>
@@ -60,6 +61,23 @@ TEST_CASE("Every word of gpu.cuh is the same as PTX and on fibers", "[ptx]") {
         }
       });
     }
+}
+
+// Their values are those of any load, store or addition here, where memory has one order.
+TEST_CASE("Every word between blocks has its order", "[ptx]") {
+  for (const WordTest& word : all_words()) made(word, std::vector<uint32_t>(size_t(word.in) * 32));
+  struct {
+    const char* kernel;
+    const char* instruction;
+  } cases[] = {{"word<AtomicAdd>", "atom.acq_rel.gpu.global.add.u32 "},
+               {"word<ReleaseAcquire>", "ld.acquire.gpu.global.u32 "},
+               {"word<ReleaseAcquire>", "st.release.gpu.global.u32 "}};
+  for (const auto& [kernel, instruction] : cases) {
+    INFO(instruction);
+    const auto accesses = ptx::memory_accesses(kernel);
+    CHECK(std::any_of(accesses.begin(), accesses.end(),
+                      [&](const ptx::MemoryAccess& a) { return a.text.find(instruction) != std::string::npos; }));
+  }
 }
 
 }  // namespace
