@@ -5,12 +5,11 @@
 #include <sentencepiece_processor.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
+#include "io/file.h"
+#include "io/json.h"
 #include "seedstory/error.h"
 #include "text/sentencepiece_file.h"
 
@@ -21,44 +20,19 @@ using Path = std::filesystem::path;
 
 constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581, SentencePiece's space
 constexpr std::string_view kControl[] = {"<unk>", "<s>", "</s>"};
-constexpr uintmax_t kMaxModelBytes = 64 << 20, kMaxJsonBytes = 16 << 20;
-
-std::string read_file(const Path& path, uintmax_t limit) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) fail_input(path.string() + ": no such file");
-  const uintmax_t size = std::filesystem::file_size(path, error);
-  if (error) fail_input(path.string() + ": cannot be read: " + error.message());
-  if (size > limit) fail_input(fmt::format("{}: {} bytes, at most {} are read", path.string(), size, limit));
-  std::ifstream in(path, std::ios::binary);
-  std::string bytes(size, '\0');
-  if (!in.read(bytes.data(), std::streamsize(size))) fail_input(path.string() + ": cannot be read");
-  return bytes;
-}
+constexpr int64_t kMaxModelBytes = 64 << 20, kMaxJsonBytes = 16 << 20;
+constexpr size_t kMaxJsonDepth = 8;
 
 // {"token": id, ...} by id.
 std::map<int, std::string> read_added_tokens(const Path& path) {
-  using json = nlohmann::json;
-  const std::string text = read_file(path, kMaxJsonBytes);
-  std::set<std::string> seen;
-  const auto watch = [&](int depth, json::parse_event_t event, json& value) {
-    if (depth > 1) fail_input(path.string() + ": expected {\"token\": id, ...}");
-    if (event == json::parse_event_t::key && !seen.insert(value.get<std::string>()).second)
-      fail_input(fmt::format("{}: {} is there twice", path.string(), value.get<std::string>()));
-    return true;
-  };
-  json root;
-  try {
-    root = json::parse(text, watch);
-  } catch (const json::exception&) {
-    fail_input(path.string() + ": not valid JSON");
-  }
+  const Json root = parse_json(read_text_file(path, kMaxJsonBytes), path.string(), kMaxJsonDepth);
   if (!root.is_object()) fail_input(path.string() + ": expected {\"token\": id, ...}");
   std::map<int, std::string> out;
   for (const auto& [token, id] : root.items()) {
     if (token.empty()) fail_input(path.string() + ": a token is empty");
-    if (!id.is_number_integer() || id < 0 || id > 1 << 30)
+    if (!id.is_number_unsigned() || id.get<uint64_t>() > 1 << 30)
       fail_input(fmt::format("{}: {} has id {}, expected a whole number", path.string(), token, id.dump()));
-    const auto [it, fresh] = out.emplace(id.get<int>(), token);
+    const auto [it, fresh] = out.emplace(int(id.get<uint64_t>()), token);
     if (!fresh) fail_input(fmt::format("{}: {} and {} have the id {}", path.string(), it->second, token, it->first));
   }
   return out;
@@ -125,7 +99,7 @@ Tokenizer::Impl::Impl(int vocab, int images_count) : piece_count(vocab - images_
 }
 
 void Tokenizer::Impl::load_model(const Path& path) {
-  std::string proto = read_file(path, kMaxModelBytes);
+  std::string proto = read_text_file(path, kMaxModelBytes);
   check_sentencepiece_file(proto, path.string());
   // legacy = false wants the model without the space mark that it puts before every text. In protobuf a message field
   // that comes again is merged, so this is model.normalizer_spec.add_dummy_prefix = false.

@@ -111,13 +111,13 @@ TEST_CASE("A broken added_tokens.json is an error", "[text]") {
   CHECK(added_error(R"({"<img>": 420, "</img>": 421, "<img_00000>": 422})") == "no error");
   CHECK(added_error(R"({"<unk>": 0, "<s>": 1, "</s>": 2, "<img>": 420, "</img>": 421, "<img_00000>": 422})") ==
         "no error");
-  CHECK(added_error("{") == "added.json: not valid JSON");
+  CHECK(added_error("{") == "added.json: not valid JSON at byte 2");
   CHECK(added_error("[]") == "added.json: expected {\"token\": id, ...}");
-  CHECK(added_error(R"({"a": [[[1]]]})") == "added.json: expected {\"token\": id, ...}");
+  CHECK(added_error(R"({"a": [[[1]]]})") == "added.json: a has id [[[1]]], expected a whole number");
   CHECK(added_error(R"({"a": "420"})") == "added.json: a has id \"420\", expected a whole number");
   CHECK(added_error(R"({"a": 420.0})") == "added.json: a has id 420.0, expected a whole number");
   CHECK(added_error(R"({"a": -1})") == "added.json: a has id -1, expected a whole number");
-  CHECK(added_error(R"({"a": 420, "a": 421})") == "added.json: a is there twice");
+  CHECK(added_error(R"({"a": 420, "a": 421})") == "added.json: \"a\" is there twice");
   CHECK(added_error(R"({"a": 420, "b": 420})") == "added.json: a and b have the id 420");
   CHECK(added_error(R"({"": 420})") == "added.json: a token is empty");
   CHECK(added_error(R"({"<img>": 421})") ==
