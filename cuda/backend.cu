@@ -1,5 +1,6 @@
 // CudaBackend: one GPU, one in-order queue, one launch per op. Kernels come in by launch_op and nothing else.
 #include <string>
+#include <utility>
 
 #include "cuda_backend.h"
 #include "launch_op.h"
@@ -9,8 +10,8 @@ namespace {
 
 // A launcher that launch_op.h declares is one that is there.
 template <class Op>
-concept HasKernel = requires(const Op& op, Stream stream) {
-  launch_op(op, stream);
+concept HasKernel = requires(const Op& op, const Queue& queue) {
+  launch_op(op, queue);
 };
 
 template <class... Ops>
@@ -37,9 +38,14 @@ class CudaBackend final : public Backend {
       fail_resource(std::string("cuda: ") + card.name + " has compute capability " + std::to_string(card.major) + "." +
                     std::to_string(card.minor) + ", the kernels need 8.0");
     name_ = std::string("cuda (") + card.name + ", " + std::to_string(card.totalGlobalMem >> 20) + " MiB)";
-    check(cudaStreamCreate(&stream_), "make a stream");
+    queue_.multiprocessors = card.multiProcessorCount;
+    queue_.compute_capability = card.major * 10 + card.minor;
+    check(cudaStreamCreate(&queue_.stream), "make a stream");
   }
-  ~CudaBackend() override { cudaStreamDestroy(stream_); }
+  ~CudaBackend() override {
+    release(queue_.scratch);
+    cudaStreamDestroy(queue_.stream);
+  }
   CudaBackend(const CudaBackend&) = delete;
   CudaBackend& operator=(const CudaBackend&) = delete;
 
@@ -52,24 +58,29 @@ class CudaBackend final : public Backend {
     return memory;
   }
   void release(void* memory) override {
-    cudaStreamSynchronize(stream_);  // the queue may still use it; what went wrong there, the next check() says
+    cudaStreamSynchronize(queue_.stream);  // the queue may still use it; what went wrong there, the next check() says
     cudaFree(memory);
   }
 
   void upload(const Tensor& t, const void* host) override {
     need_contiguous(t, "upload");
     if (t.bytes() == 0) return;
-    check(cudaMemcpyAsync(t.data, host, size_t(t.bytes()), cudaMemcpyHostToDevice, stream_), "upload " + t.str());
-    check(cudaStreamSynchronize(stream_), "upload " + t.str());
+    check(cudaMemcpyAsync(t.data, host, size_t(t.bytes()), cudaMemcpyHostToDevice, queue_.stream), "upload " + t.str());
+    check(cudaStreamSynchronize(queue_.stream), "upload " + t.str());
   }
   void download(void* host, const Tensor& t) override {
     need_contiguous(t, "download");
     if (t.bytes() == 0) return;
-    check(cudaMemcpyAsync(host, t.data, size_t(t.bytes()), cudaMemcpyDeviceToHost, stream_), "download " + t.str());
-    check(cudaStreamSynchronize(stream_), "download " + t.str());
+    check(cudaMemcpyAsync(host, t.data, size_t(t.bytes()), cudaMemcpyDeviceToHost, queue_.stream),
+          "download " + t.str());
+    check(cudaStreamSynchronize(queue_.stream), "download " + t.str());
   }
 
-  void finish() override { check(cudaStreamSynchronize(stream_), "finish what was asked for"); }
+  int64_t scratch_bytes(OpRef ref) const override {
+    return std::visit([](const auto* op) { return seedstory::scratch_bytes(*op); }, ref);
+  }
+
+  void finish() override { check(cudaStreamSynchronize(queue_.stream), "finish what was asked for"); }
 
   std::vector<const char*> lacking() const override { return OverOps<WithoutKernel>::names(); }
 
@@ -77,21 +88,33 @@ class CudaBackend final : public Backend {
   void exec(OpRef ref) override {
     std::visit(
         [this](const auto* op) {
-          if constexpr (HasKernel<std::decay_t<decltype(*op)>>)
-            launch_op(*op, stream_);
-          else
+          if constexpr (HasKernel<std::decay_t<decltype(*op)>>) {
+            need_scratch(seedstory::scratch_bytes(*op));
+            launch_op(*op, queue_);
+          } else {
             fail(std::string(op->name) + ": has no CUDA kernel yet");
+          }
         },
         ref);
   }
 
  private:
+  // Grows at the first op that takes more than those before: the largest counts, and later steps allocate nothing.
+  void need_scratch(int64_t bytes) {
+    if (bytes <= scratch_bytes_) return;
+    release(std::exchange(queue_.scratch, nullptr));
+    scratch_bytes_ = 0;
+    queue_.scratch = allocate(bytes);
+    scratch_bytes_ = bytes;
+  }
+
   static void need_contiguous(const Tensor& t, const char* what) {
     if (!t.contiguous()) fail(std::string("CudaBackend: ") + what + " of " + t.str() + ", which is not contiguous");
   }
 
   std::string name_;
-  Stream stream_ = nullptr;
+  Queue queue_;
+  int64_t scratch_bytes_ = 0;  // of queue_.scratch
 };
 
 }  // namespace

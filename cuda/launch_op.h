@@ -1,12 +1,19 @@
 // The launchers: each at the end of its kernel's file, and all the backend knows of kernels.
 #pragma once
 
-#include "gpu.cuh"
+#include "queue.h"
 #include "seedstory/ops.h"
 
 namespace seedstory {
 
-void launch_op(const Linear& op, Stream stream);
-void launch_op(const AddRmsNorm& op, Stream stream);
+void launch_op(const Linear& op, const Queue& queue);
+void launch_op(const AddRmsNorm& op, const Queue& queue);
+
+// Device memory that the launcher takes beside the op's tensors, at Queue::scratch. A function of the shapes alone, so
+// that it can be asked before there are tensors. A launcher that takes some declares its own.
+template <class Op>
+int64_t scratch_bytes(const Op&) {
+  return 0;
+}
 
 }  // namespace seedstory

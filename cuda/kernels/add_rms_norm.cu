@@ -71,7 +71,7 @@ __global__ void __launch_bounds__(kThreads, 2) add_rms_norm(const __grid_constan
 
 }  // namespace
 
-void launch_op(const AddRmsNorm& op, Stream stream) {
+void launch_op(const AddRmsNorm& op, const Queue& queue) {
   const int64_t rows = op.h.rows(), dim = op.h.cols();
   if (rows == 0 || dim == 0) return;
   with_float_type(op.h.dtype, op.name, [&]<class T>() {
@@ -86,7 +86,7 @@ void launch_op(const AddRmsNorm& op, Stream stream) {
                        .eps = op.eps};
     const auto start = [&]<class V, int... kChunks>() {
       with_at_least<kChunks...>(ceil_div(dim, kThreads * V::size), "AddRmsNorm: chunks of a row", [&]<int n>() {
-        launch<Shared, add_rms_norm<T, V, n>>(dim3(unsigned(rows)), kThreads, stream, args);
+        launch<Shared, add_rms_norm<T, V, n>>(dim3(unsigned(rows)), kThreads, queue, args);
       });
     };
     const bool vectors =

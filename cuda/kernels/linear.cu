@@ -177,7 +177,7 @@ __global__ void __launch_bounds__(Tile::threads, 512 / Tile::threads) linear(con
 }
 
 template <class T>
-void launch_tensor_core(const Linear& op, Stream stream) {
+void launch_tensor_core(const Linear& op, const Queue& queue) {
   const Args<T> args{.y = static_cast<T*>(op.y.data),
                      .x = static_cast<const T*>(op.x.data),
                      .w = static_cast<const T*>(op.w.values.data),
@@ -193,7 +193,7 @@ void launch_tensor_core(const Linear& op, Stream stream) {
                      .act = op.act};
   const auto start = [&]<class Tile, bool kAligned>() {
     const dim3 grid(unsigned(ceil_div(args.n, Tile::cols)), unsigned(ceil_div(args.rows, Tile::rows)));
-    launch<Shared<T, Tile>, linear<T, Tile, kAligned>>(grid, Tile::threads, stream, args);
+    launch<Shared<T, Tile>, linear<T, Tile, kAligned>>(grid, Tile::threads, queue, args);
   };
   const bool aligned = has_16_byte_rows(op.x) && has_16_byte_rows(op.w.values) && has_16_byte_rows(op.y) &&
                        has_16_byte_rows(op.residual);
@@ -207,16 +207,16 @@ void launch_tensor_core(const Linear& op, Stream stream) {
 
 }  // namespace
 
-void launch_op(const Linear& op, Stream stream) {
+void launch_op(const Linear& op, const Queue& queue) {
   if (op.y.numel() == 0) return;
   if (op.y.dtype != op.x.dtype) fail("Linear: y is " + op.y.str() + ", the CUDA backend wants " + name_of(op.x.dtype));
   if (op.w.values.dtype != op.x.dtype)
     fail("Linear: w is " + op.w.str() + ", the CUDA backend wants " + name_of(op.x.dtype));
   with_float_type(op.y.dtype, op.name, [&]<class T>() {
     if constexpr (sizeof(T) == 4)
-      launch_linear_f32(op, stream);
+      launch_linear_f32(op, queue);
     else
-      launch_tensor_core<T>(op, stream);
+      launch_tensor_core<T>(op, queue);
   });
 }
 

@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(kThreads, 2) linear_f32(const __grid_constant_
 
 }  // namespace
 
-void launch_linear_f32(const Linear& op, Stream stream) {
+void launch_linear_f32(const Linear& op, const Queue& queue) {
   const Args args{.y = op.y.as<float>(),
                   .x = op.x.as<float>(),
                   .w = op.w.values.as<float>(),
@@ -94,7 +94,7 @@ void launch_linear_f32(const Linear& op, Stream stream) {
                   .k = op.x.cols(),
                   .act = op.act};
   const dim3 grid(unsigned(ceil_div(args.n, kTile)), unsigned(ceil_div(args.rows, kTile)));
-  launch<Shared, linear_f32>(grid, kThreads, stream, args);
+  launch<Shared, linear_f32>(grid, kThreads, queue, args);
 }
 
 }  // namespace seedstory

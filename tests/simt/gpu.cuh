@@ -91,7 +91,7 @@ enum cudaError_t {
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
 struct cudaDeviceProp {
   char name[32];
-  int major, minor;
+  int major, minor, multiProcessorCount;
   size_t totalGlobalMem;
 };
 struct simt_stream;
@@ -118,7 +118,7 @@ inline cudaError_t cudaSetDevice(int device) {
   return device < simt::device_count ? cudaSuccess : cudaErrorInvalidDevice;
 }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
-  *properties = {"SIMT emulator", 8, 0, simt::kDeviceBytes};
+  *properties = {"SIMT emulator", 8, 0, 108, simt::kDeviceBytes};
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamCreate(cudaStream_t* stream) {
