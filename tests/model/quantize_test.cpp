@@ -38,6 +38,13 @@ struct Rounded {
 
 }  // namespace
 
+TEST_CASE("A number of a format takes the bits that its line says, the scale's share with it", "[model]") {
+  for (const auto& row : kWeightFormats) {
+    INFO(row.about);
+    CHECK(std::stod(row.about) == bits_of(row.value));
+  }
+}
+
 TEST_CASE("Blocks are rounded as Q8_0 and Q4_0 are", "[model]") {
   std::vector<float> numbers(64);
   numbers[0] = 1, numbers[1] = -4, numbers[2] = 3.9f, numbers[3] = 0.26f, numbers[4] = 0.24f, numbers[5] = -0.5f;
