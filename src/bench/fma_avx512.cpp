@@ -1,3 +1,4 @@
+// The loop of multiply-adds in AVX-512.
 #include "bench/fma_loop.h"
 
 namespace seedstory {

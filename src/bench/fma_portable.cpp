@@ -1,3 +1,4 @@
+// The loop of multiply-adds in what every processor of the architecture has.
 #include "bench/fma_loop.h"
 
 namespace seedstory {

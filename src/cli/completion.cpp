@@ -1,3 +1,4 @@
+// What shells complete: made from the description of the flags, as the help and the manual page are.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

@@ -1,3 +1,4 @@
+// The manual page, made from the description of the flags.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 

@@ -1,3 +1,4 @@
+// MemoryFile: an input as a file, for parsers that want a path.
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>

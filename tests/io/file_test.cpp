@@ -1,3 +1,4 @@
+// Files that are read, mapped and replaced as a whole.
 #include "io/file.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Pictures that are resized; Pillow made the values.
 #include "io/image.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// How busy a machine is beside this process.
 #include "io/machine.h"
 
 #include "catch.h"

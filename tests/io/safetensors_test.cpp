@@ -1,3 +1,4 @@
+// Safetensors files, whole and broken.
 #include <fmt/format.h>
 
 #include <cstring>

@@ -1,3 +1,4 @@
+// What torch.save wrote, whole and broken.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// Shards under an index are one source of tensors.
 #include "io/weights_file.h"
 
 #include "catch.h"

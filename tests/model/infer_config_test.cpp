@@ -1,3 +1,4 @@
+// A model's sizes, from the shapes of its tensors.
 #include "model/infer_config.h"
 
 #include "catch.h"

@@ -1,3 +1,4 @@
+// LoRA factors that are merged into the weights as these are read.
 #include "model/lora.h"
 
 #include "catch.h"

@@ -1,3 +1,4 @@
+// Tables of positions; PyTorch made the resized ones.
 #include "model/position.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Weights on their way from a source of stored tensors to a backend.
 #include "model/weights.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// What an op is tested with: numbers in blocks of memory with known ends, and their float formats.
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// A kernel's name as the launch knows it, from the mangled name of its PTX entry.
 #include <cxxabi.h>
 
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// All frames of a story on one picture, with letters of our own.
 #include "output/contact_sheet.h"
 
 #include <algorithm>

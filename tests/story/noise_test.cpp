@@ -1,3 +1,4 @@
+// Noise with the bits of torch's generators.
 #include "diffusion/noise.h"
 
 #include "golden.h"

@@ -1,3 +1,4 @@
+// Which tokens each KV policy keeps.
 #include "language/policy.h"
 
 #include <nlohmann/json.hpp>

@@ -1,3 +1,4 @@
+// How the next token is drawn from logits.
 #include "language/sampler.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Timesteps, sigmas and coefficients of every sampling method; diffusers made the values.
 #include "diffusion/schedule.h"
 
 #include <nlohmann/json.hpp>

@@ -1,3 +1,4 @@
+// A session of the LLM: the same bits however its tokens arrive.
 #include "language/session.h"
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// Texts as a printer sets them.
 #include "output/typeset.h"
 
 #include "catch.h"

@@ -1,3 +1,4 @@
+// Texts without tags and control characters.
 #include "catch.h"
 #include "text/tokenizer.h"
 

@@ -1,3 +1,4 @@
+// One normal form for texts that look the same.
 #include "text/normal_text.h"
 
 #include "catch.h"

@@ -1,3 +1,4 @@
+// The tokenizer beside transformers' and SentencePiece's.
 #include "text/tokenizer.h"
 
 #include <fstream>

@@ -1,3 +1,4 @@
+// The kernels in AVX2.
 #include "cpu/simd/kernels_of.h"
 #include "cpu/simd/lanes_avx2.h"
 

@@ -1,3 +1,4 @@
+// The kernels in AVX-512.
 #include "cpu/simd/kernels_of.h"
 #include "cpu/simd/lanes_avx512.h"
 

@@ -1,3 +1,4 @@
+// The kernels in plain C++, for processors without AVX2.
 #include "cpu/simd/kernels_of.h"
 #include "cpu/simd/lanes_portable.h"
 
