@@ -1,131 +1,32 @@
-#include <array>
+#include "ops/cases/diffusion_step.h"
+
 #include <cmath>
 
-#include "ops/harness.h"
 #include "seedstory/arena.h"
 
 using namespace seedstory;
 
 TEST_CASE("Sinusoid matches the oracle and the published values", "[ops]") {
-  Inputs in(1);
   // An f32 angle near 1000 is off by some 1e-4 radians at worst; the magnitude is the angle, see the oracle.
-  expect_matches_oracle(
-      Sinusoid{.y = in.uninitialized(DType::f32, {5, 320}), .t = in.values(DType::f32, {5}, {0, 1, 21, 981, 1024})},
-      {.sum = 0x1p-23, .abs = 0x1p-24});
-  // Computed in double; an f32 angle, as torch takes it, is up to 7e-6 beside them.
-  constexpr double kNear = 1e-5;
-  const auto embedding = [&](double t, int64_t dim) {
-    const Sinusoid op{.y = in.uninitialized(DType::f32, {1, dim}), .t = in.values(DType::f32, {1}, {t})};
-    return oracle::result(*backends()[0], op);
-  };
-  const auto timestep = embedding(981, 320);
-  struct {
-    size_t index;
-    double value;
-  } at_981[] = {{0, 0.679957}, {1, -0.798430}, {159, 0.994606}, {160, 0.733252}, {161, 0.602088}, {319, 0.103726}};
-  for (auto [index, value] : at_981) CHECK(std::fabs(timestep[index] - value) < kNear);
-  const auto size = embedding(1024, 256);
-  struct {
-    size_t index;
-    double value;
-  } at_1024[] = {{0, 0.987354}, {1, -0.537610}, {127, 0.993952}, {128, -0.158533}, {129, -0.843193}, {255, 0.109818}};
-  for (auto [index, value] : at_1024) CHECK(std::fabs(size[index] - value) < kNear);
-  const auto zero = embedding(0, 8);
-  CHECK(zero == std::vector<double>{1, 1, 1, 1, 0, 0, 0, 0});
+  for_sinusoid_cases(DType::f32,
+                     [](const Sinusoid& op) { expect_matches_oracle(op, {.sum = 0x1p-23, .abs = 0x1p-24}); });
+  for (const auto& backend : backends()) expect_published_sinusoids(*backend);
+  Inputs in(1);
+  const Sinusoid zero{.y = in.uninitialized(DType::f32, {1, 8}), .t = in.values(DType::f32, {1}, {0})};
+  CHECK(oracle::result(*backends()[0], zero) == std::vector<double>{1, 1, 1, 1, 0, 0, 0, 0});
 }
-
-namespace {
-
-// A row a step: the model's input; x, uncond, cond, history; what the history becomes. Two guided Euler steps, one of
-// DPM++ 2M, and one whose first columns are off.
-const std::vector<double> kSteps = {0.0759, 1,    9.3875, -10.832, 0,      1,    1.5,   -2.5,   //
-                                    1,      0.93, 0.45,   -0.52,   0,      1.02, -0.25, 0.125,  //
-                                    1,      0.71, -1.2,   1.6,     -0.375, 1.5,  6.5,   -7.5,   //
-                                    0,      0,    0,      1,       1,      0,    0,     1};
-
-Tensor table(Inputs& in) {
-  return in.values(DType::f32, {4, kStepColumns}, kSteps);
-}
-
-Tensor number(Inputs& in, double value) {
-  return in.values(DType::i32, {1}, {value});
-}
-
-// The first channels of a deeper picture: no two pixels are neighbours.
-Tensor apart(const Tensor& t, int64_t channels) {
-  return t.slice(3, 0, channels);
-}
-
-}  // namespace
 
 TEST_CASE("ScaleInput matches the oracle", "[ops]") {
-  struct {
-    int64_t n, copies, h, w, c;
-    const char* why;
-  } cases[] = {{1, 2, 9, 7, 4, "guidance"},
-               {1, 1, 9, 7, 4, "no guidance"},
-               {3, 2, 5, 2, 3, "three pictures"},
-               {1, 2, 64, 64, 4, "more threads than one"},
-               {0, 1, 4, 4, 4, "no picture"}};
-  for (auto [n, copies, h, w, c, why] : cases)
-    for (double step : {0.0, 1.0, 3.0}) {
-      INFO(why << ", step " << step);
-      Inputs in(1);
-      expect_matches_oracle(ScaleInput{.y = in.uninitialized(DType::f32, {n * copies, h, w, c}),
-                                       .x = in.normal(DType::f32, {n, h, w, c}, 10),
-                                       .coefficients = table(in),
-                                       .step = number(in, step)},
-                            {.rel = 0x1p-24});
-    }
-  Inputs in(2);
-  expect_matches_oracle(ScaleInput{.y = apart(in.uninitialized(DType::f32, {2, 3, 5, 8}), 4),
-                                   .x = apart(in.normal(DType::f32, {1, 3, 5, 8}), 4),
-                                   .coefficients = table(in),
-                                   .step = number(in, 0)},
-                        {.rel = 0x1p-24});
+  for_scale_input_cases(DType::f32, [](const ScaleInput& op) { expect_matches_oracle(op, {.rel = 0x1p-24}); });
 }
 
 TEST_CASE("SchedulerStep matches the oracle", "[ops]") {
-  constexpr Tolerance tolerance = {.sum = 4 * 0x1p-24};
-  struct {
-    int64_t n, copies, h, w, c;
-    const char* why;
-  } cases[] = {{1, 2, 9, 7, 4, "guidance"},
-               {1, 1, 9, 7, 4, "no guidance: no column for the unconditional half"},
-               {3, 2, 5, 2, 3, "three pictures: all unconditional halves come first"},
-               {1, 2, 64, 64, 4, "more threads than one"},
-               {0, 2, 4, 4, 4, "no picture"}};
-  for (auto [n, copies, h, w, c, why] : cases)
-    for (bool history : {false, true})
-      for (double step : {0.0, 1.0, 2.0, 3.0}) {
-        INFO(why << ", step " << step << (history ? ", history" : ""));
-        Inputs in(1);
-        expect_matches_oracle(SchedulerStep{.x = in.normal(DType::f32, {n, h, w, c}, 10),
-                                            .m = in.normal(DType::f32, {n * copies, h, w, c}),
-                                            .history = history ? in.normal(DType::f32, {n, h, w, c}) : Tensor{},
-                                            .coefficients = table(in),
-                                            .step = number(in, step)},
-                              tolerance);
-      }
-  Inputs in(2);
-  expect_matches_oracle(SchedulerStep{.x = apart(in.normal(DType::f32, {1, 3, 5, 8}), 4),
-                                      .m = in.normal(DType::f32, {2, 3, 5, 4}),
-                                      .history = apart(in.normal(DType::f32, {1, 3, 5, 8}), 4),
-                                      .coefficients = table(in),
-                                      .step = number(in, 2)},
-                        tolerance);
+  for_scheduler_step_cases(DType::f32,
+                           [](const SchedulerStep& op) { expect_matches_oracle(op, {.sum = 4 * 0x1p-24}); });
 }
 
 TEST_CASE("a history without a coefficient is not read", "[ops]") {
-  for (const auto& backend : backends()) {
-    Inputs in(1);
-    const SchedulerStep first{.x = in.normal(DType::f32, {1, 3, 5, 4}),
-                              .m = in.normal(DType::f32, {2, 3, 5, 4}),
-                              .history = in.uninitialized(DType::f32, {1, 3, 5, 4}),  // NaN
-                              .coefficients = table(in),
-                              .step = number(in, 0)};
-    CHECK(oracle::mismatch(*backend, first, {.sum = 4 * 0x1p-24}) == "");
-  }
+  for_unread_history_cases([](const SchedulerStep& op) { expect_matches_oracle(op, {.sum = 4 * 0x1p-24}); });
 }
 
 // The step itself says which row the next one reads.
@@ -169,22 +70,13 @@ TEST_CASE("steps in sequence need nothing from the host", "[ops]") {
 }
 
 TEST_CASE("ToPixels rounds half to even and counts what is not finite", "[ops]") {
-  const auto exact = [](const ToPixels& op) { expect_matches_oracle(op, {}); };
+  for_to_pixels_cases(DType::f32, [](const ToPixels& op) { expect_matches_oracle(op, {}); });
   Inputs in(1);
-  for (auto [h, w, c] : {std::array<int64_t, 3>{9, 7, 3}, {64, 96, 3}, {0, 4, 3}, {1, 1, 1}})
-    exact({.y = in.uninitialized(DType::u8, {1, h, w, c}),
-           .x = in.normal(DType::f32, {1, h, w, c}, 0.7),
-           .bad = in.uninitialized(DType::i32, {1})});
-  exact({.y = in.uninitialized(DType::u8, {2, 3, 5, 4}).slice(3, 0, 3),
-         .x = in.normal(DType::f32, {2, 3, 5, 3}),
-         .bad = in.uninitialized(DType::i32, {1})});
-
   const double nan = NAN, inf = INFINITY;
   const ToPixels odd{.y = in.uninitialized(DType::u8, {1, 1, 5, 3}),
                      .x = in.values(DType::f32, {1, 1, 5, 3},
                                     {-1, -2, 1, 1.5, 0, -0.0, inf, -inf, nan, 1e30, -1e30, 0.25, -0.25, 1e-8, 0.5}),
                      .bad = in.uninitialized(DType::i32, {1})};
-  exact(odd);
   for (const auto& backend : backends()) {
     CHECK(oracle::result(*backend, odd, "bad") == std::vector<double>{3});
     const auto y = oracle::result(*backend, odd);
@@ -192,15 +84,6 @@ TEST_CASE("ToPixels rounds half to even and counts what is not finite", "[ops]")
     CHECK(std::vector<double>{y[0], y[1], y[2], y[3], y[6], y[7], y[8]} ==
           std::vector<double>{0, 0, 255, 255, 255, 0, 0});
   }
-  // Every last place round every half.
-  std::vector<double> halves;
-  for (int i = 0; i < 255; ++i)
-    for (float at : {float((i + 0.5) / 255 * 2 - 1)})
-      for (float x : {std::nextafter(at, -2.0f), at, std::nextafter(at, 2.0f)}) halves.push_back(x);
-  const auto count = int64_t(halves.size());
-  exact({.y = in.uninitialized(DType::u8, {1, 1, count / 3, 3}),
-         .x = in.values(DType::f32, {1, 1, count / 3, 3}, halves),
-         .bad = in.uninitialized(DType::i32, {1})});
 }
 
 TEST_CASE("Ops of the denoiser say what is wrong", "[ops]") {
