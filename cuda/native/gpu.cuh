@@ -171,6 +171,10 @@ __device__ inline void store_release(uint32_t* to, uint32_t value) {
 template <size_t kBytes>
 struct Word;
 template <>
+struct Word<1> {
+  using type = uint8_t;
+};
+template <>
 struct Word<2> {
   using type = uint16_t;
 };

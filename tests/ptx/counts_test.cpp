@@ -134,6 +134,34 @@ TEST_CASE("AddRmsNorm reads and writes a row once, in 16 bytes", "[ptx]") {
   CHECK(traffic(kernel, Space::global, false, 4).took == warps * 2 * 8 * 32);
 }
 
+// What a kernel took for one op. `bytes`: of a lane, where each access takes no more than it must.
+template <class Op>
+void expect_unbroken_stretches(const Op& op, const std::string& kernel, std::initializer_list<int> bytes,
+                               uint64_t global) {
+  const auto be = make_cuda_backend();
+  ptx::clear_counts();
+  oracle::result(*be, op);
+  INFO(kernel);
+  CHECK(ptx::counts(kernel)[Class::global] == global);
+  for (int each : bytes) CHECK(takes_the_least(kernel, Space::global, each));
+}
+
+TEST_CASE("Elementwise ops take each tensor once, 16 bytes of the widest type", "[ptx]") {
+  Inputs in(1);
+  const auto room = [&](DType type) { return in.uninitialized(type, {64, 64}); };
+  const auto full = [&](DType type) { return in.normal(type, {64, 64}); };
+  expect_unbroken_stretches(Add{.y = room(DType::f16), .a = full(DType::f16), .b = full(DType::f16)},
+                            "elementwise<Sum<f16, f16>, 8>", {16}, 64 * 64 / 8 / 32 * 3);
+  expect_unbroken_stretches(Add{.y = room(DType::bf16), .a = full(DType::bf16), .b = full(DType::f32)},
+                            "elementwise<Sum<bf16, float>, 4>", {8, 16}, 64 * 64 / 4 / 32 * 3);
+  expect_unbroken_stretches(Convert{.y = room(DType::f16), .x = full(DType::f32)}, "elementwise<Scale<f16, float>, 4>",
+                            {8, 16}, 64 * 64 / 4 / 32 * 2);
+  expect_unbroken_stretches(Convert{.y = room(DType::bf16), .x = full(DType::bf16)},
+                            "elementwise<Move<unsigned short>, 8>", {16}, 64 * 64 / 8 / 32 * 2);
+  expect_unbroken_stretches(Activate{.y = room(DType::f16), .x = full(DType::f16)}, "elementwise<Activated<f16>, 8>",
+                            {16}, 64 * 64 / 8 / 32 * 2);
+}
+
 TEST_CASE("Every kernel that a launch names is an entry of nvcc's", "[ptx]") {
   CHECK(simt::known_kernels().size() > 20);
   for (const simt::Known& kernel : simt::known_kernels()) {

@@ -301,6 +301,10 @@ inline void store_release(uint32_t* to, uint32_t value, simt::Where where = simt
 template <size_t kBytes>
 struct Word;
 template <>
+struct Word<1> {
+  using type = uint8_t;
+};
+template <>
 struct Word<2> {
   using type = uint16_t;
 };

@@ -1,7 +1,11 @@
 // CudaBackend and its kernels on the emulated device: the op tables that every backend runs, under every schedule.
 #include "../../cuda/cuda_backend.h"
 #include "ops/cases/add_rms_norm.h"
+#include "ops/cases/convert_gather.h"
+#include "ops/cases/diffusion_step.h"
+#include "ops/cases/elementwise.h"
 #include "ops/cases/linear.h"
+#include "seedstory/arena.h"
 #include "simt.h"
 
 using namespace seedstory;
@@ -59,14 +63,12 @@ TEST_CASE("CudaBackend names the ops that it lacks, and refuses those", "[simt][
   for (const char* name : lacking) WARN("cuda lacks " << name);
   const auto lacks = [&](std::string_view name) { return std::count(lacking.begin(), lacking.end(), name) > 0; };
   CHECK_FALSE(lacks("Linear"));
-  CHECK(lacks("MeanTokens"));
+  CHECK(lacks("Attention"));
   CHECK(lacking.size() < std::variant_size_v<AnyOp>);
   Inputs in(1);
-  CHECK(error_of(
-            [&] {
-              be->run(MeanTokens{.y = in.uninitialized(DType::f32, {1, 1, 8}), .x = in.normal(DType::f32, {1, 2, 8})});
-            },
-            ErrorKind::failed) == "MeanTokens: has no CUDA kernel yet");
+  const auto f32 = [&] { return in.uninitialized(DType::f32, {1, 2, 1, 8}); };
+  CHECK(error_of([&] { be->run(Attention{.y = f32(), .q = f32(), .k = f32(), .v = f32()}); }, ErrorKind::failed) ==
+        "Attention: has no CUDA kernel yet");
 }
 
 TEST_CASE("AddRmsNorm's kernel matches the oracle", "[simt][ops]") {
@@ -155,12 +157,84 @@ TEST_CASE("A row of Linear has the same bits alone, in a prompt, in any alignmen
   }
 }
 
+// The Error lines of elementwise.cu: one rounding in f32, one to the type.
+TEST_CASE("Add's kernel matches the oracle, with repeated axes", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    const Tolerance tolerance = {.rel = unit_roundoff(type) + (type == DType::f32 ? 0 : 0x1p-24),
+                                 .abs = smallest(type)};
+    for_add_cases(type, [&](Add op) {
+      expect_matches_oracle_however_run(op, tolerance);
+      if (type == DType::f32) return;
+      Inputs in(7);
+      op.b = Tensor(in.normal(DType::f32, {op.b.numel()}).data, DType::f32, op.b.dim, size_t(op.b.rank));
+      INFO("b in f32");
+      expect_matches_oracle_however_run(op, tolerance);
+    });
+  }
+}
+
+TEST_CASE("Convert's kernel moves bits of any type", "[simt][ops]") {
+  for_move_cases([](const Convert& op) { expect_matches_oracle_however_run(op, {}); });
+  Inputs in(8);
+  INFO("an odd row, and four axes that no view joins");
+  expect_matches_oracle_however_run(Convert{.y = in.uninitialized(DType::f16, {7, 5}).slice(1, 1, 4),
+                                            .x = in.normal(DType::f16, {9, 3}).slice(0, 2, 9)},
+                                    {});
+  const Tensor y = in.uninitialized(DType::f32, {2, 4, 4, 4, 12}), x = in.normal(DType::f32, {3, 3, 3, 3, 16});
+  expect_matches_oracle_however_run(Convert{.y = y.slice(1, 1, 4).slice(2, 0, 3).slice(3, 1, 3).slice(4, 0, 8),
+                                            .x = x.slice(0, 1, 3).slice(2, 0, 3).slice(3, 1, 3).slice(4, 8, 16)},
+                                    {});
+}
+
+TEST_CASE("Convert's kernel moves numbers that are half a byte", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  Arena arena(*be, 1 << 10);
+  const std::vector<uint8_t> bytes = {0x10, 0x32, 0x54, 0x76, 0x98, 0xba, 0xdc, 0xfe};
+  const Tensor x = arena.make(DType::i4, {2, 8}), y = arena.make(DType::i4, {2, 8});
+  be->upload(x, bytes.data());
+  be->run(Convert{.y = y, .x = x});
+  std::vector<uint8_t> got(8);
+  be->download(got.data(), y);
+  CHECK(got == bytes);
+}
+
+TEST_CASE("Convert's kernel rounds to the type of y", "[simt][ops]") {
+  for_convert_cases([](const Convert& op, Tolerance tolerance) { expect_matches_oracle_however_run(op, tolerance); });
+  const auto be = make_cuda_backend();
+  for_rounding_cases([&](const Convert& op) { expect_exact_rounding(*be, op); });
+}
+
+TEST_CASE("Activate's kernel matches the oracle over the whole range", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    const double rounding = type == DType::f32 ? 0 : unit_roundoff(type);
+    for_activate_cases(type, [&](const Activate& op) {
+      expect_matches_oracle_however_run(
+          op, op.act == Activation::gelu
+                  ? Tolerance{.rel = rounding, .sum = 0x1p-21, .abs = smallest(type)}
+                  : Tolerance{.rel = rounding + 0x1p-21, .abs = std::max(smallest(type), 0x1p-118)});
+    });
+  }
+}
+
+TEST_CASE("ScaleInput's kernel matches the oracle", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_scale_input_cases(type, [&](const ScaleInput& op) {
+      expect_matches_oracle_however_run(
+          op, {.rel = unit_roundoff(type) + (type == DType::f32 ? 0 : 0x1p-24), .abs = smallest(type)});
+    });
+  }
+}
+
+// The Error line of token_reductions.cu.
+// The Error line of sinusoid.cu; the oracle's magnitude is its factor.
 TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
   const auto be = make_cuda_backend();
   CHECK(be->name() == "cuda (SIMT emulator, 1024 MiB)");
   Inputs in(1);
   const Tensor t = in.uninitialized(DType::f32, {2, 8});
-  CHECK(error_of([&] { be->run(Convert{.y = t, .x = t}); }, ErrorKind::failed) == "Convert: has no CUDA kernel yet");
   for (const auto& [format, name] : {std::pair{WeightFormat::q8, "q8"}, {WeightFormat::q4, "q4"}}) {
     const Linear op{.y = in.uninitialized(DType::f16, {2, 8}),
                     .x = in.normal(DType::f16, {2, 64}),
@@ -168,6 +242,9 @@ TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
     CHECK(error_of([&] { be->run(op); }, ErrorKind::failed) ==
           std::string("Linear: w is ") + name + "(8, 64), the CUDA backend wants f16");
   }
+  const Tensor large(nullptr, DType::u8, {65537, 32769});
+  CHECK(error_of([&] { be->run(Convert{.y = large, .x = large}); }, ErrorKind::failed) ==
+        "Convert: 2147581953 pieces are more than the CUDA kernels count");
   CHECK(error_of([&] { be->upload(t.slice(1, 0, 4), t.data); }, ErrorKind::failed) ==
         "CudaBackend: upload of f32(2, 4), which is not contiguous");
 
