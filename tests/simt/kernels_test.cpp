@@ -228,6 +228,21 @@ TEST_CASE("ScaleInput's kernel matches the oracle", "[simt][ops]") {
   }
 }
 
+TEST_CASE("Embed's kernel takes rows of the table", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_embed_cases(type, [](const Embed& op) { expect_matches_oracle_however_run(op, {}); });
+    Inputs in(9);
+    INFO("rows of more than a block, and odd ones");
+    expect_matches_oracle_however_run(Embed{.y = in.uninitialized(type, {3, 2304}).slice(1, 0, 2200),
+                                            .ids = in.integers({3}, 5),
+                                            .table = in.normal(type, {5, 2304}).slice(1, 104, 2304)},
+                                      {});
+    expect_matches_oracle_however_run(
+        Embed{.y = in.uninitialized(type, {3, 77}), .ids = in.integers({3}, 5), .table = in.normal(type, {5, 77})}, {});
+  }
+}
+
 // The Error line of token_reductions.cu.
 // The Error line of sinusoid.cu; the oracle's magnitude is its factor.
 TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
