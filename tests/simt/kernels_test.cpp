@@ -243,6 +243,15 @@ TEST_CASE("Embed's kernel takes rows of the table", "[simt][ops]") {
   }
 }
 
+TEST_CASE("SchedulerStep's kernel matches the oracle", "[simt][ops]") {
+  const auto expect = [](const SchedulerStep& op) { expect_matches_oracle_however_run(op, {.sum = 4 * 0x1p-24}); };
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_scheduler_step_cases(type, expect);
+  }
+  for_unread_history_cases(expect);
+}
+
 // The Error line of token_reductions.cu.
 // The Error line of sinusoid.cu; the oracle's magnitude is its factor.
 TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
