@@ -14,6 +14,7 @@ void launch_op(const Activate& op, const Queue& queue);
 void launch_op(const ScaleInput& op, const Queue& queue);
 void launch_op(const Embed& op, const Queue& queue);
 void launch_op(const SchedulerStep& op, const Queue& queue);
+void launch_op(const ToPixels& op, const Queue& queue);
 
 // Device memory that the launcher takes beside the op's tensors, at Queue::scratch. A function of the shapes alone, so
 // that it can be asked before there are tensors. A launcher that takes some declares its own.

@@ -6,7 +6,8 @@
 namespace seedstory {
 
 // Who calls: every lane of the warp. Who gets the sum: every lane, and the same bits each run.
-__device__ inline float warp_sum(float v) {
+template <class T>
+__device__ T warp_sum(T v) {
   for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) v += __shfl_xor_sync(kFullWarp, v, lanes);
   return v;
 }

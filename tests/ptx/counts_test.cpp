@@ -162,6 +162,25 @@ TEST_CASE("Elementwise ops take each tensor once, 16 bytes of the widest type", 
                             {16}, 64 * 64 / 8 / 32 * 2);
 }
 
+TEST_CASE("Embed, ToPixels and SchedulerStep take each tensor once, in unbroken stretches", "[ptx]") {
+  Inputs in(1);
+  expect_unbroken_stretches(Embed{.y = in.uninitialized(DType::f16, {2, 2048}),
+                                  .ids = in.integers({2}, 9),
+                                  .table = in.normal(DType::f16, {9, 2048})},
+                            "embed<Vec<unsigned char, 16> >", {16}, 2 * 2048 / 8 / 32 * 3);  // and the id
+  expect_unbroken_stretches(ToPixels{.y = in.uninitialized(DType::u8, {1, 16, 64, 4}),
+                                     .x = in.normal(DType::f16, {1, 16, 64, 4}),
+                                     .bad = in.uninitialized(DType::i32, {1})},
+                            "to_pixels<f16, 8>", {8, 16}, 16 * 64 * 4 / 8 / 32 * 2);
+  // x, both halves of m and the history in, x and the history out; the step and seven coefficients.
+  expect_unbroken_stretches(SchedulerStep{.x = in.normal(DType::f32, {1, 8, 16, 4}),
+                                          .m = in.normal(DType::f16, {2, 8, 16, 4}),
+                                          .history = in.normal(DType::f32, {1, 8, 16, 4}),
+                                          .coefficients = in.normal(DType::f32, {1, kStepColumns}),
+                                          .step = in.values(DType::i32, {1}, {0})},
+                            "scheduler_step<f16, 4>", {8, 16}, 8 * 16 * 4 / 4 / 32 * (6 + 8));
+}
+
 TEST_CASE("Every kernel that a launch names is an entry of nvcc's", "[ptx]") {
   CHECK(simt::known_kernels().size() > 20);
   for (const simt::Known& kernel : simt::known_kernels()) {

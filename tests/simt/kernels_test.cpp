@@ -252,6 +252,21 @@ TEST_CASE("SchedulerStep's kernel matches the oracle", "[simt][ops]") {
   for_unread_history_cases(expect);
 }
 
+TEST_CASE("ToPixels' kernel rounds half to even and counts what is not finite", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_to_pixels_cases(type, [](const ToPixels& op) { expect_matches_oracle_however_run(op, {}); });
+    Inputs in(10);
+    INFO("something to count in every warp of several blocks");
+    std::vector<double> values(6000, 0.25);
+    for (size_t i = 0; i < values.size(); i += 13) values[i] = i % 2 ? NAN : -INFINITY;
+    expect_matches_oracle_however_run(ToPixels{.y = in.uninitialized(DType::u8, {1, 20, 100, 3}),
+                                               .x = in.values(type, {1, 20, 100, 3}, values),
+                                               .bad = in.uninitialized(DType::i32, {1})},
+                                      {});
+  }
+}
+
 // The Error line of token_reductions.cu.
 // The Error line of sinusoid.cu; the oracle's magnitude is its factor.
 TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
