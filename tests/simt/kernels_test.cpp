@@ -5,6 +5,7 @@
 #include "ops/cases/diffusion_step.h"
 #include "ops/cases/elementwise.h"
 #include "ops/cases/linear.h"
+#include "ops/cases/pick_token.h"
 #include "seedstory/arena.h"
 #include "simt.h"
 
@@ -265,6 +266,25 @@ TEST_CASE("ToPixels' kernel rounds half to even and counts what is not finite", 
                                                .bad = in.uninitialized(DType::i32, {1})},
                                       {});
   }
+}
+
+TEST_CASE("PickToken's kernel matches the oracle and follows its rules", "[simt][ops]") {
+  for_pick_token_cases([](const PickToken& op) { expect_matches_oracle_however_run(op, {}); });
+  const auto be = make_cuda_backend();
+  for_pick_token_rules([&](const PickToken& op, int id) {
+    expect_matches_oracle_however_run(op, {});
+    CHECK(oracle::result(*be, op, "id") == std::vector<double>{double(id)});
+  });
+  INFO("more ids than a thread owns at a time, the first of equals far from the last");
+  Inputs in(11);
+  std::vector<double> logits(70000, -1);
+  for (size_t id : {1500u, 33000u, 66001u}) logits[id] = 5;
+  const PickToken equal{.id = in.uninitialized(DType::i32, {1}),
+                        .logits = in.values(DType::f32, {1, 70000}, logits),
+                        .outside_ids = in.values(DType::i32, {2}, {66001, 1500}),
+                        .outside = 4};
+  expect_matches_oracle_however_run(equal, {});
+  CHECK(oracle::result(*be, equal, "id") == std::vector<double>{33000});
 }
 
 // The Error line of token_reductions.cu.
