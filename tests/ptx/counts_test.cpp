@@ -181,6 +181,23 @@ TEST_CASE("Embed, ToPixels and SchedulerStep take each tensor once, in unbroken 
                             "scheduler_step<f16, 4>", {8, 16}, 8 * 16 * 4 / 4 / 32 * (6 + 8));
 }
 
+TEST_CASE("PickToken reads a logit once, in 16 bytes, and token reductions whole sectors", "[ptx]") {
+  const auto be = make_cuda_backend();
+  Inputs in(1);
+  ptx::clear_counts();
+  oracle::result(*be, PickToken{.id = in.uninitialized(DType::i32, {1}), .logits = in.normal(DType::f32, {1, 32768})},
+                 "id");
+  CHECK(takes_the_least("pick_token<4>", Space::global, 16));
+  CHECK(traffic("pick_token<4>", Space::global, false, 16).requests == 32768 / 4 / 32);
+
+  ptx::clear_counts();
+  oracle::result(
+      *be, NormalizeTokens{.y = in.uninitialized(DType::f16, {2, 64, 192}), .x = in.normal(DType::f16, {2, 64, 192})});
+  CHECK(takes_the_least("normalize_tokens<f16>", Space::global, 2));
+  CHECK(takes_the_least("normalize_tokens<f16>", Space::shared, 4));
+  CHECK(traffic("normalize_tokens<f16>", Space::global, false, 2).requests == 2 * 2 * 64 * 192 / 32);  // twice
+}
+
 TEST_CASE("Every kernel that a launch names is an entry of nvcc's", "[ptx]") {
   CHECK(simt::known_kernels().size() > 20);
   for (const simt::Known& kernel : simt::known_kernels()) {

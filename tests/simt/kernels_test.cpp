@@ -6,6 +6,7 @@
 #include "ops/cases/elementwise.h"
 #include "ops/cases/linear.h"
 #include "ops/cases/pick_token.h"
+#include "ops/cases/token_reductions.h"
 #include "seedstory/arena.h"
 #include "simt.h"
 
@@ -288,6 +289,20 @@ TEST_CASE("PickToken's kernel matches the oracle and follows its rules", "[simt]
 }
 
 // The Error line of token_reductions.cu.
+TEST_CASE("The kernels of NormalizeTokens and MeanTokens match the oracle", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_token_reduction_cases(type, [&](const auto& op) {
+      const double sum = (double(op.x.dim[1]) / 8 + 10) * 0x1p-24;
+      const double rounding = type == DType::f32 ? 0 : unit_roundoff(type);
+      if constexpr (std::is_same_v<std::decay_t<decltype(op)>, MeanTokens>)
+        expect_matches_oracle_however_run(op, {.rel = rounding, .sum = sum, .abs = smallest(type)});
+      else
+        expect_matches_oracle_however_run(op, {.rel = rounding + sum / 2 + 0x1p-23, .abs = smallest(type)});
+    });
+  }
+}
+
 // The Error line of sinusoid.cu; the oracle's magnitude is its factor.
 TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
   const auto be = make_cuda_backend();
