@@ -16,6 +16,7 @@ void launch_op(const Embed& op, const Queue& queue);
 void launch_op(const PickToken& op, const Queue& queue);
 void launch_op(const NormalizeTokens& op, const Queue& queue);
 void launch_op(const MeanTokens& op, const Queue& queue);
+void launch_op(const Sinusoid& op, const Queue& queue);
 void launch_op(const SchedulerStep& op, const Queue& queue);
 void launch_op(const ToPixels& op, const Queue& queue);
 

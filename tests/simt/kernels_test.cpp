@@ -304,6 +304,17 @@ TEST_CASE("The kernels of NormalizeTokens and MeanTokens match the oracle", "[si
 }
 
 // The Error line of sinusoid.cu; the oracle's magnitude is its factor.
+TEST_CASE("Sinusoid's kernel matches the oracle and the published values", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    const double rounding = type == DType::f32 ? 0 : unit_roundoff(type);
+    for_sinusoid_cases(type, [&](const Sinusoid& op) {
+      expect_matches_oracle_however_run(op, {.rel = rounding, .sum = 0x1p-22, .abs = 0x1p-22});
+    });
+  }
+  expect_published_sinusoids(*make_cuda_backend());
+}
+
 TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
   const auto be = make_cuda_backend();
   CHECK(be->name() == "cuda (SIMT emulator, 1024 MiB)");
