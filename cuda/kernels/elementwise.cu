@@ -4,9 +4,8 @@
 //         unbroken stretches. Axes that lie behind each other in every tensor are one, so that whole tensors are one
 //         row. ScaleInput's two copies are one more axis, along which x does not move. Memory is the limit.
 // Limits  2^31 such pieces. Views whose rows are not whole vectors, or not aligned to them, go element by element.
-// Error   Against f64: Add, and Convert and ScaleInput (their product): one rounding in f32, one to y's type. SiLU
-// 2^-21
-//         relative, absolute below 2^-118, GELU 2^-21 |x|; then one rounding to y's type.
+// Error   Against f64: Add, and Convert and ScaleInput (their product): one rounding in f32, one to y's type. SiLU:
+//         2^-21 relative, absolute below 2^-118, GELU: 2^-21 |x|; then one rounding to y's type.
 #include "../choose.h"
 #include "../device/activate.cuh"
 #include "../device/offsets.cuh"
