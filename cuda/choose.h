@@ -34,8 +34,10 @@ void with_at_least(int64_t value, const std::string& what, F&& f) {
 // Whether every row of t starts at a multiple of 16 bytes. An absent tensor has none that does not.
 inline bool has_16_byte_rows(const Tensor& t) {
   if (!t) return true;
-  const int64_t bytes = size_of(t.dtype);
-  return reinterpret_cast<uintptr_t>(t.data) % 16 == 0 && (t.rows() <= 1 || t.row_stride() * bytes % 16 == 0);
+  bool all = reinterpret_cast<uintptr_t>(t.data) % 16 == 0;
+  for (int axis = 0; axis < t.rank - 1; ++axis)
+    all = all && (t.dim[axis] <= 1 || t.stride[axis] * size_of(t.dtype) % 16 == 0);
+  return all;
 }
 
 }  // namespace seedstory

@@ -14,6 +14,16 @@ struct alignas(kSize * sizeof(T)) Vec {
   T v[kSize];
 };
 
+// kSize floats, four at a time where they are so many: then `from` is a multiple of 16 bytes.
+template <int kSize>
+__device__ void load_floats(float (&to)[kSize], const float* from) {
+  using Part = Vec<float, kSize % 4 == 0 ? 4 : 1>;
+  for (int i = 0; i < kSize; i += Part::size) {
+    const Part part = load_vec<Part>(from + i);
+    for (int j = 0; j < Part::size; ++j) to[i + j] = part.v[j];
+  }
+}
+
 __host__ __device__ constexpr int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }

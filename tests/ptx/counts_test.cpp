@@ -198,6 +198,28 @@ TEST_CASE("PickToken reads a logit once, in 16 bytes, and token reductions whole
   CHECK(traffic("normalize_tokens<f16>", Space::global, false, 2).requests == 2 * 2 * 64 * 192 / 32);  // twice
 }
 
+TEST_CASE("LayerNorm reads and writes a row once, in 16 bytes", "[ptx]") {
+  const auto be = make_cuda_backend();
+  Inputs in(1);
+  ptx::clear_counts();
+  oracle::result(*be, LayerNorm{.y = in.uninitialized(DType::f16, {6, 1280}),
+                                .x = in.normal(DType::f16, {6, 1280}),
+                                .w = in.normal(DType::f32, {1280}),
+                                .b = in.normal(DType::f32, {1280})});
+  const char* const kernel = "layer_norm<f16, Vec<f16, 8>, 5>";
+  const uint64_t warps = 6, chunks = 5;
+  CHECK(ptx::counts(kernel)[Class::exp] == warps);             // one rsqrt a lane
+  CHECK(ptx::counts(kernel)[Class::shared] == warps * 3 * 5);  // the shuffles of three sums, nothing else
+  const ptx::Traffic read = traffic(kernel, Space::global, false, 16),
+                     written = traffic(kernel, Space::global, true, 16);
+  CHECK(ptx::counts(kernel)[Class::global] == read.requests + written.requests);
+  CHECK(written.requests == warps * chunks);
+  CHECK(written.took == written.least);
+  // x in whole sectors; of w and b two loads of 16 bytes, 32 from lane to lane, of which the second finds L1 filled.
+  CHECK(read.requests == warps * chunks * (1 + 4));
+  CHECK(read.took == warps * chunks * (16 + 4 * 32));
+}
+
 TEST_CASE("Every kernel that a launch names is an entry of nvcc's", "[ptx]") {
   CHECK(simt::known_kernels().size() > 20);
   for (const simt::Known& kernel : simt::known_kernels()) {

@@ -4,6 +4,7 @@
 #include "ops/cases/convert_gather.h"
 #include "ops/cases/diffusion_step.h"
 #include "ops/cases/elementwise.h"
+#include "ops/cases/layer_norm.h"
 #include "ops/cases/linear.h"
 #include "ops/cases/pick_token.h"
 #include "ops/cases/token_reductions.h"
@@ -99,6 +100,48 @@ TEST_CASE("AddRmsNorm's kernel takes rows of any alignment", "[simt][ops]") {
                                 .w = in.normal(DType::f32, {4097})};
   CHECK(error_of([&] { oracle::mismatch(*be, long_and_odd, {}); }, ErrorKind::failed) ==
         "AddRmsNorm: chunks of a row: 17 is more than the CUDA kernels have");
+}
+
+TEST_CASE("LayerNorm's kernel matches the oracle", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_layer_norm_cases(
+        type, [&](const LayerNorm& op) { expect_matches_oracle_however_run(op, layer_norm_tolerance(type)); });
+  }
+}
+
+TEST_CASE("LayerNorm's kernel takes rows of every length and any alignment", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for (int64_t dim : {640, 1280, 2048, 4096}) {
+      INFO(dim);
+      Inputs in(2);
+      const LayerNorm op{.y = in.uninitialized(type, {5, dim}),
+                         .x = in.normal(type, {5, dim}),
+                         .w = in.normal(DType::f32, {dim}),
+                         .b = in.normal(DType::f32, {dim})};
+      expect_matches_oracle_however_run(op, layer_norm_tolerance(type));
+    }
+    Inputs in(3);
+    const LayerNorm odd{.y = in.uninitialized(type, {3, 80}),
+                        .x = in.normal(type, {3, 81}).slice(1, 1, 81),
+                        .w = in.normal(DType::f32, {80}),
+                        .b = in.normal(DType::f32, {80})};
+    expect_matches_oracle_however_run(odd, layer_norm_tolerance(type));
+    const LayerNorm single{.y = in.uninitialized(type, {24}),
+                           .x = in.normal(type, {24}),
+                           .w = in.normal(DType::f32, {25}).slice(0, 1, 25),
+                           .b = in.normal(DType::f32, {24})};
+    expect_matches_oracle_however_run(single, layer_norm_tolerance(type));
+  }
+  const auto be = make_cuda_backend();
+  Inputs in(4);
+  const LayerNorm long_and_odd{.y = in.uninitialized(DType::f32, {1, 2049}),
+                               .x = in.normal(DType::f32, {1, 2049}),
+                               .w = in.normal(DType::f32, {2049}),
+                               .b = in.normal(DType::f32, {2049})};
+  CHECK(error_of([&] { oracle::mismatch(*be, long_and_odd, {}); }, ErrorKind::failed) ==
+        "LayerNorm: chunks of a row: 65 is more than the CUDA kernels have");
 }
 
 TEST_CASE("Linear's kernels match the oracle", "[simt][ops]") {
