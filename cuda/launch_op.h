@@ -9,6 +9,7 @@ namespace seedstory {
 void launch_op(const Linear& op, const Queue& queue);
 void launch_op(const LayerNorm& op, const Queue& queue);
 void launch_op(const AddRmsNorm& op, const Queue& queue);
+void launch_op(const GroupNorm& op, const Queue& queue);
 void launch_op(const Add& op, const Queue& queue);
 void launch_op(const Convert& op, const Queue& queue);
 void launch_op(const Activate& op, const Queue& queue);
@@ -27,5 +28,6 @@ template <class Op>
 int64_t scratch_bytes(const Op&) {
   return 0;
 }
+int64_t scratch_bytes(const GroupNorm& op);
 
 }  // namespace seedstory

@@ -220,6 +220,26 @@ TEST_CASE("LayerNorm reads and writes a row once, in 16 bytes", "[ptx]") {
   CHECK(read.took == warps * chunks * (16 + 4 * 32));
 }
 
+TEST_CASE("GroupNorm reads x twice and writes y once, in 16 bytes and whole sectors", "[ptx]") {
+  const auto be = make_cuda_backend();
+  for (const int64_t channels : {320, 640, 128}) {
+    INFO(channels);
+    Inputs in(1);
+    ptx::clear_counts();
+    oracle::result(*be, GroupNorm{.y = in.uninitialized(DType::f16, {1, 16, 16, channels}),
+                                  .x = in.normal(DType::f16, {1, 16, 16, channels}),
+                                  .w = in.normal(DType::f32, {channels}),
+                                  .b = in.normal(DType::f32, {channels})});
+    const char *const moments = "group_moments<f16, Vec<f16, 8> >", *const scale = "group_scale<f16, Vec<f16, 8> >";
+    const auto sectors = uint64_t(16 * 16 * channels * 2 / 32);
+    CHECK(takes_the_least(moments, Space::global, 16));
+    CHECK(traffic(moments, Space::global, false, 16).took == sectors);
+    CHECK(traffic(scale, Space::global, true, 16).took == sectors);
+    // Beside x, each thread of a piece of 256 pixels has w and b of its 8 channels: mostly from L1.
+    CHECK(traffic(scale, Space::global, false, 16).took == sectors + sectors / 4);
+  }
+}
+
 TEST_CASE("Every kernel that a launch names is an entry of nvcc's", "[ptx]") {
   CHECK(simt::known_kernels().size() > 20);
   for (const simt::Known& kernel : simt::known_kernels()) {

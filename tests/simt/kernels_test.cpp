@@ -4,6 +4,7 @@
 #include "ops/cases/convert_gather.h"
 #include "ops/cases/diffusion_step.h"
 #include "ops/cases/elementwise.h"
+#include "ops/cases/group_norm.h"
 #include "ops/cases/layer_norm.h"
 #include "ops/cases/linear.h"
 #include "ops/cases/pick_token.h"
@@ -142,6 +143,86 @@ TEST_CASE("LayerNorm's kernel takes rows of every length and any alignment", "[s
                                .b = in.normal(DType::f32, {2049})};
   CHECK(error_of([&] { oracle::mismatch(*be, long_and_odd, {}); }, ErrorKind::failed) ==
         "LayerNorm: chunks of a row: 65 is more than the CUDA kernels have");
+}
+
+TEST_CASE("GroupNorm's kernels match the oracle", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_group_norm_cases(
+        type, [&](const GroupNorm& op) { expect_matches_oracle_however_run(op, group_norm_tolerance(type)); });
+  }
+}
+
+TEST_CASE("GroupNorm's kernels take pictures of every size and any alignment", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    struct {
+      int64_t h, w, c, gap;
+      int groups;
+      double mean;
+      const char* why;
+    } cases[] = {
+        {17, 31, 320, 0, 32, 0, "three pieces of several slabs, the last ones shorter"},
+        {3, 5, 120, 0, 12, 0, "a last slab of fewer groups"},
+        {2, 2, 2560, 0, 32, 0, "the widest of the UNet"},
+        {9, 30, 32, 1, 8, 0, "element by element"},
+        {33, 65, 32, 8, 4, 300, "far from zero, in pieces"},
+    };
+    for (auto [h, w, c, gap, groups, mean, why] : cases) {
+      INFO(why);
+      Inputs in(2);
+      const Tensor normal = in.normal(DType::f32, {1, h, w, c + gap});
+      std::vector<double> values;
+      for (int64_t i = 0; i < normal.numel(); ++i) values.push_back(mean + double(normal.as<float>()[i]));
+      const GroupNorm op{.y = in.uninitialized(type, {1, h, w, c + gap}).slice(3, 0, c),
+                         .x = in.values(type, {1, h, w, c + gap}, values).slice(3, gap, c + gap),
+                         .w = in.normal(DType::f32, {c}),
+                         .b = in.normal(DType::f32, {c}),
+                         .shift = in.normal(DType::f32, {1, c}),
+                         .groups = groups,
+                         .act = Activation::silu};
+      expect_matches_oracle_however_run(op, group_norm_tolerance(type));
+    }
+  }
+  const auto be = make_cuda_backend();
+  Inputs in(3);
+  const GroupNorm wide{.y = in.uninitialized(DType::f32, {1, 1, 1, 2048}),
+                       .x = in.normal(DType::f32, {1, 1, 1, 2048}),
+                       .w = in.normal(DType::f32, {2048}),
+                       .b = in.normal(DType::f32, {2048}),
+                       .groups = 1};
+  CHECK(error_of([&] { oracle::mismatch(*be, wide, {}); }, ErrorKind::failed) ==
+        "GroupNorm: groups of 2048 channels of f32(1, 1, 1, 2048) are more than the CUDA kernels have");
+}
+
+TEST_CASE("A picture of GroupNorm has the same bits alone and among others", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  Inputs in(4);
+  const Tensor x = in.normal(DType::f16, {3, 20, 30, 40}), w = in.normal(DType::f32, {40});
+  const auto result = [&](const Tensor& of) {
+    const Tensor y = in.uninitialized(DType::f16, {of.dim[0], 20, 30, 40});
+    return oracle::result(*be, GroupNorm{.y = y, .x = of, .w = w, .b = w, .groups = 4});
+  };
+  const auto all = result(x), third = result(x.slice(0, 2, 3));
+  CHECK(third == std::vector<double>(all.end() - 20 * 30 * 40, all.end()));
+}
+
+TEST_CASE("CudaBackend says what scratch memory an op takes, and takes that", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  Inputs in(5);
+  const auto op_of = [&](int64_t size) {
+    return GroupNorm{.y = in.uninitialized(DType::f16, {2, size, size, 64}),
+                     .x = in.normal(DType::f16, {2, size, size, 64}),
+                     .w = in.normal(DType::f32, {64}),
+                     .b = in.normal(DType::f32, {64})};
+  };
+  const GroupNorm small = op_of(16), large = op_of(20);
+  CHECK(be->scratch_bytes(&small) == 2 * 32 * 1 * 8);
+  CHECK(be->scratch_bytes(&large) == 2 * 32 * 2 * 8);
+  const Activate none{.y = small.y, .x = small.x};
+  CHECK(be->scratch_bytes(&none) == 0);
+  for (const GroupNorm* op : {&small, &large, &small})  // grows once; the small one then finds more than it takes
+    CHECK(oracle::mismatch(*be, *op, group_norm_tolerance(DType::f16)) == "");
 }
 
 TEST_CASE("Linear's kernels match the oracle", "[simt][ops]") {
