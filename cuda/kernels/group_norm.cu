@@ -1,7 +1,6 @@
 // GroupNorm (ops.h):  y <- act((s - mean) / sqrt(var + eps) * w + b),  s = x + shift
 //
-// Work    Two launches. A picture is cut into pieces of pixels, and its channels into slabs of whole groups; a block
-// has
+// Work    Two launches. A picture is cut into pieces of pixels, its channels into slabs of whole groups; a block has
 //         one piece of one slab. The first launch leaves mean and sum of squared differences of each piece and group in
 //         scratch; the shift only moves the means. In the second a block merges the pieces of its groups, a few KiB,
 //         and then each element is one fma and the activation. x is read twice, y written once, in whole sectors.
