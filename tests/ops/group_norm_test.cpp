@@ -3,8 +3,7 @@
 using namespace seedstory;
 
 TEST_CASE("GroupNorm matches the oracle", "[ops]") {
-  for_group_norm_cases(DType::f32,
-                       [](const GroupNorm& op) { expect_matches_oracle(op, group_norm_tolerance(DType::f32)); });
+  for_group_norm_cases(DType::f32, [](const GroupNorm& op) { expect_matches_oracle(op, norm_tolerance(DType::f32)); });
 }
 
 TEST_CASE("GroupNorm gives the same bits for any number of threads", "[ops]") {

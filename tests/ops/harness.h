@@ -20,6 +20,11 @@ constexpr double unit_roundoff(DType type) {
   return type == DType::f32 ? 0x1p-24 : type == DType::f16 ? 0x1p-11 : 0x1p-8;
 }
 
+// The Error lines of the backends' LayerNorm and GroupNorm; then y is rounded to its type.
+inline Tolerance norm_tolerance(DType type) {
+  return {.rel = type == DType::f32 ? 0 : unit_roundoff(type), .sum = 0x1p-21};
+}
+
 template <class Op>
 void expect_matches_oracle(Backend& backend, const Op& op, Tolerance tolerance) {
   using oracle::Weights;

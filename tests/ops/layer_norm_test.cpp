@@ -3,8 +3,7 @@
 using namespace seedstory;
 
 TEST_CASE("LayerNorm matches the oracle", "[ops]") {
-  for_layer_norm_cases(DType::f32,
-                       [](const LayerNorm& op) { expect_matches_oracle(op, layer_norm_tolerance(DType::f32)); });
+  for_layer_norm_cases(DType::f32, [](const LayerNorm& op) { expect_matches_oracle(op, norm_tolerance(DType::f32)); });
 }
 
 TEST_CASE("LayerNorm says what is wrong", "[ops]") {

@@ -106,8 +106,8 @@ TEST_CASE("AddRmsNorm's kernel takes rows of any alignment", "[simt][ops]") {
 TEST_CASE("LayerNorm's kernel matches the oracle", "[simt][ops]") {
   for (DType type : kFloatTypes) {
     INFO(name_of(type));
-    for_layer_norm_cases(
-        type, [&](const LayerNorm& op) { expect_matches_oracle_however_run(op, layer_norm_tolerance(type)); });
+    for_layer_norm_cases(type,
+                         [&](const LayerNorm& op) { expect_matches_oracle_however_run(op, norm_tolerance(type)); });
   }
 }
 
@@ -121,19 +121,19 @@ TEST_CASE("LayerNorm's kernel takes rows of every length and any alignment", "[s
                          .x = in.normal(type, {5, dim}),
                          .w = in.normal(DType::f32, {dim}),
                          .b = in.normal(DType::f32, {dim})};
-      expect_matches_oracle_however_run(op, layer_norm_tolerance(type));
+      expect_matches_oracle_however_run(op, norm_tolerance(type));
     }
     Inputs in(3);
     const LayerNorm odd{.y = in.uninitialized(type, {3, 80}),
                         .x = in.normal(type, {3, 81}).slice(1, 1, 81),
                         .w = in.normal(DType::f32, {80}),
                         .b = in.normal(DType::f32, {80})};
-    expect_matches_oracle_however_run(odd, layer_norm_tolerance(type));
+    expect_matches_oracle_however_run(odd, norm_tolerance(type));
     const LayerNorm single{.y = in.uninitialized(type, {24}),
                            .x = in.normal(type, {24}),
                            .w = in.normal(DType::f32, {25}).slice(0, 1, 25),
                            .b = in.normal(DType::f32, {24})};
-    expect_matches_oracle_however_run(single, layer_norm_tolerance(type));
+    expect_matches_oracle_however_run(single, norm_tolerance(type));
   }
   const auto be = make_cuda_backend();
   Inputs in(4);
@@ -148,8 +148,8 @@ TEST_CASE("LayerNorm's kernel takes rows of every length and any alignment", "[s
 TEST_CASE("GroupNorm's kernels match the oracle", "[simt][ops]") {
   for (DType type : kFloatTypes) {
     INFO(name_of(type));
-    for_group_norm_cases(
-        type, [&](const GroupNorm& op) { expect_matches_oracle_however_run(op, group_norm_tolerance(type)); });
+    for_group_norm_cases(type,
+                         [&](const GroupNorm& op) { expect_matches_oracle_however_run(op, norm_tolerance(type)); });
   }
 }
 
@@ -181,7 +181,7 @@ TEST_CASE("GroupNorm's kernels take pictures of every size and any alignment", "
                          .shift = in.normal(DType::f32, {1, c}),
                          .groups = groups,
                          .act = Activation::silu};
-      expect_matches_oracle_however_run(op, group_norm_tolerance(type));
+      expect_matches_oracle_however_run(op, norm_tolerance(type));
     }
   }
   const auto be = make_cuda_backend();
@@ -222,7 +222,7 @@ TEST_CASE("CudaBackend says what scratch memory an op takes, and takes that", "[
   const Activate none{.y = small.y, .x = small.x};
   CHECK(be->scratch_bytes(&none) == 0);
   for (const GroupNorm* op : {&small, &large, &small})  // grows once; the small one then finds more than it takes
-    CHECK(oracle::mismatch(*be, *op, group_norm_tolerance(DType::f16)) == "");
+    CHECK(oracle::mismatch(*be, *op, norm_tolerance(DType::f16)) == "");
 }
 
 TEST_CASE("Linear's kernels match the oracle", "[simt][ops]") {

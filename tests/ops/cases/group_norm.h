@@ -4,11 +4,6 @@
 
 namespace seedstory {
 
-// The Error lines of the backends' kernels; then y is rounded to its type.
-inline Tolerance group_norm_tolerance(DType type) {
-  return {.rel = type == DType::f32 ? 0 : unit_roundoff(type), .sum = 0x1p-21};
-}
-
 // run(op) for each case; every backend's tests run these same ones.
 template <class Run>
 void for_group_norm_cases(DType type, Run&& run) {
