@@ -14,4 +14,6 @@ struct Queue {
   operator Stream() const { return stream; }  // launch(grid, block, queue, args)
 };
 
+struct NoShared {};  // launch<NoShared, kernel>: the kernel has no shared memory
+
 }  // namespace seedstory

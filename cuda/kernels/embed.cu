@@ -12,8 +12,6 @@ namespace {
 
 constexpr int kThreads = 256;
 
-struct Shared {};  // nothing
-
 template <class V>
 struct Args {
   V* y;                            // (rows, size)
@@ -44,7 +42,7 @@ void launch_op(const Embed& op, const Queue& queue) {
                        .table_stride = op.table.row_stride() / elements,
                        .size = op.y.cols() / elements};
     const dim3 grid(unsigned(op.y.rows()), unsigned(ceil_div(args.size, kThreads)));
-    launch<Shared, embed<V>>(grid, kThreads, queue, args);
+    launch<NoShared, embed<V>>(grid, kThreads, queue, args);
   };
   if (op.y.cols() * element % 16 == 0 && has_16_byte_rows(op.y) && has_16_byte_rows(op.table))
     start.template operator()<Vec<uint8_t>>();

@@ -29,8 +29,6 @@ struct Args {
   float eps;
 };
 
-struct Shared {};
-
 // V: what is moved at once; kChunks: how many of them each lane holds. Chunk c of a lane starts at element
 // (c * kWarp + lane) * V::size, so that a warp reads one unbroken stretch.
 template <class T, class V, int kChunks>
@@ -108,7 +106,7 @@ void launch_op(const LayerNorm& op, const Queue& queue) {
     const dim3 grid(unsigned(ceil_div(rows, kRows)), unsigned(x.rows() / rows));
     const auto start = [&]<class V, int... kChunks>() {
       with_at_least<kChunks...>(ceil_div(dim, kWarp * V::size), "LayerNorm: chunks of a row",
-                                [&]<int n>() { launch<Shared, layer_norm<T, V, n>>(grid, kThreads, queue, args); });
+                                [&]<int n>() { launch<NoShared, layer_norm<T, V, n>>(grid, kThreads, queue, args); });
     };
     const bool vectors = dim % Vec<T>::size == 0 && has_16_byte_rows(y) && has_16_byte_rows(x) &&
                          has_16_byte_rows(op.w) && has_16_byte_rows(op.b);

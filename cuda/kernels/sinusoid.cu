@@ -14,8 +14,6 @@ namespace {
 
 constexpr int kThreads = 128;
 
-struct Shared {};  // nothing
-
 template <class T>
 struct Args {
   T* y;            // (rows, 2 half)
@@ -79,7 +77,7 @@ void launch_op(const Sinusoid& op, const Queue& queue) {
                        .y_stride = op.y.row_stride(),
                        .half = int(op.y.cols() / 2)};
     const dim3 grid(unsigned(op.y.rows()), unsigned(ceil_div(args.half, kThreads)));
-    launch<Shared, sinusoid<T>>(grid, kThreads, queue, args);
+    launch<NoShared, sinusoid<T>>(grid, kThreads, queue, args);
   });
 }
 

@@ -1,9 +1,8 @@
 // NormalizeTokens and MeanTokens (ops.h): reductions over the token axis.
 //
 // Work    A block owns 32 columns of one picture: a lane a column, a warp every eighth token, so that a warp reads
-// whole
-//         sectors of a row. Not 16 bytes a lane: the columns are few, and a quarter of the blocks would keep less of
-//         the card busy. NormalizeTokens reads x twice, the second time from L2.
+//         whole sectors of a row. Not 16 bytes a lane: the columns are few, and a quarter of the blocks would keep less
+//         of the card busy. NormalizeTokens reads x twice, the second time from L2.
 // Limits  None but f32's range, in which the squares of a column must sum.
 // Error   Against f64, of the magnitude: (tokens / 8 + 10) 2^-24, one rounding for each of a warp's tokens, 8 for the
 //         warps and two; of a square root half of it and two more roundings. Then one rounding to T. The order of the
