@@ -15,18 +15,14 @@ struct Offsets {
   int axes;                              // before the last; those that lie behind each other in every tensor are one
   uint32_t dim[kOuterAxes];              // innermost first
   int64_t stride[kTensors][kOuterAxes];  // in elements
+  uint32_t pieces, pieces_of_row;        // what a thread takes: some elements of a row (in_pieces)
 
-  // Of `size` elements of a row each: what a thread takes.
-  uint32_t pieces(int64_t size, const char* op) const {
-    const int64_t pieces = rows * (cols / size);
-    if (pieces >= int64_t(1) << 31)
-      fail(std::string(op) + ": " + std::to_string(pieces) + " pieces are more than the CUDA kernels count");
-    return uint32_t(pieces);
-  }
-
-  // Elements from the start of each tensor to its row-th row.
-  __device__ void of_row(uint32_t row, int64_t (&at)[kTensors]) const {
-    for (int t = 0; t < kTensors; ++t) at[t] = 0;
+  // Elements from the start of each tensor to its piece of kSize elements.
+  template <int kSize>
+  __device__ void of_piece(uint32_t piece, int64_t (&at)[kTensors]) const {
+    const int64_t col = int64_t(piece % pieces_of_row) * kSize;
+    uint32_t row = piece / pieces_of_row;
+    for (int t = 0; t < kTensors; ++t) at[t] = step[t] * col;
 #pragma unroll
     for (int axis = 0; axis < kOuterAxes; ++axis) {
       if (axis >= axes) break;
@@ -41,7 +37,14 @@ struct Offsets {
 template <int kTensors>
 Offsets<kTensors> offsets_of(const Tensor (&tensors)[kTensors]) {
   const int last = tensors[0].rank - 1;
-  Offsets<kTensors> o{.rows = 1, .cols = tensors[0].dim[last], .step = {}, .axes = 0, .dim = {}, .stride = {}};
+  Offsets<kTensors> o{.rows = 1,
+                      .cols = tensors[0].dim[last],
+                      .step = {},
+                      .axes = 0,
+                      .dim = {},
+                      .stride = {},
+                      .pieces = 0,
+                      .pieces_of_row = 0};
   for (int t = 0; t < kTensors; ++t) o.step[t] = int(tensors[t].stride[last]);
   for (int axis = last - 1; axis >= 0; --axis) {
     const int64_t dim = tensors[0].dim[axis];
@@ -77,6 +80,20 @@ bool in_vectors(const Offsets<kTensors>& o, const Tensor (&tensors)[kTensors], i
       if (o.stride[t][axis] % size != 0) return false;
   }
   return true;
+}
+
+// Cuts the rows into pieces of kMost elements where all tensors can be moved so, else of one, and calls
+// start.operator()<that many>().
+template <int kMost, int kTensors, class Start>
+void in_pieces(Offsets<kTensors>& o, const Tensor (&tensors)[kTensors], const char* op, Start&& start) {
+  const int64_t size = in_vectors(o, tensors, kMost) ? kMost : 1, pieces = o.rows * (o.cols / size);
+  if (pieces >= int64_t(1) << 31)
+    fail(std::string(op) + ": " + std::to_string(pieces) + " pieces are more than the CUDA kernels count");
+  o.pieces = uint32_t(pieces), o.pieces_of_row = uint32_t(o.cols / size);
+  if (size == kMost)
+    start.template operator()<kMost>();
+  else
+    start.template operator()<1>();
 }
 
 }  // namespace seedstory

@@ -16,8 +16,6 @@ namespace {
 
 constexpr int kThreads = 256;
 
-struct Shared {};  // nothing
-
 // Bits as they are.
 template <class T>
 struct Move {
@@ -77,32 +75,30 @@ struct Args {
   const typename F::A* a;
   const typename SecondOperand<F>::type* b;  // or null
   Offsets<tensors> offsets;                  // of y, a, b
-  uint32_t pieces, pieces_of_row;
   F f;
 };
 
 template <class F, int kSize>
 __global__ void __launch_bounds__(kThreads) elementwise(const __grid_constant__ Args<F> a) {
   const uint32_t piece = blockIdx.x * kThreads + threadIdx.x;
-  if (piece >= a.pieces) return;
-  const int64_t col = int64_t(piece % a.pieces_of_row) * kSize;
-  int64_t row[Args<F>::tensors];
-  a.offsets.of_row(piece / a.pieces_of_row, row);
+  if (piece >= a.offsets.pieces) return;
+  int64_t at[Args<F>::tensors];
+  a.offsets.template of_piece<kSize>(piece, at);
 
-  const auto x = load_vec<Vec<typename F::A, kSize>>(a.a + row[1] + col);
+  const auto x = load_vec<Vec<typename F::A, kSize>>(a.a + at[1]);
   Vec<typename F::Y, kSize> y;
   if constexpr (Binary<F>) {
     using B = typename F::B;
     Vec<B, kSize> b;
     if (a.offsets.step[2] != 0)
-      b = load_vec<Vec<B, kSize>>(a.b + row[2] + col);
+      b = load_vec<Vec<B, kSize>>(a.b + at[2]);
     else
-      for (int i = 0; i < kSize; ++i) b.v[i] = a.b[row[2]];
+      for (int i = 0; i < kSize; ++i) b.v[i] = a.b[at[2]];
     for (int i = 0; i < kSize; ++i) y.v[i] = a.f(x.v[i], b.v[i]);
   } else {
     for (int i = 0; i < kSize; ++i) y.v[i] = a.f(x.v[i]);
   }
-  store_vec(a.y + row[0] + col, y);
+  store_vec(a.y + at[0], y);
 }
 
 // tensors: y, a and, of a function of two, b.
@@ -115,19 +111,12 @@ void start(const char* op, const Tensor (&tensors)[kTensors], const F& f, const 
                .a = static_cast<const typename F::A*>(tensors[1].data),
                .b = static_cast<const B*>(tensors[kTensors - 1].data),
                .offsets = offsets_of(tensors),
-               .pieces = 0,
-               .pieces_of_row = 0,
                .f = f};
-  const auto start_in = [&]<int kSize>() {
-    args.pieces = args.offsets.pieces(kSize, op), args.pieces_of_row = uint32_t(args.offsets.cols / kSize);
-    const dim3 grid(unsigned(ceil_div(args.pieces, kThreads)));
-    launch<Shared, elementwise<F, kSize>>(grid, kThreads, queue, args);
-  };
-  constexpr int kSize = int(16 / std::max({sizeof(typename F::Y), sizeof(typename F::A), sizeof(B)}));
-  if (in_vectors(args.offsets, tensors, kSize))
-    start_in.template operator()<kSize>();
-  else
-    start_in.template operator()<1>();
+  constexpr int kMost = int(16 / std::max({sizeof(typename F::Y), sizeof(typename F::A), sizeof(B)}));
+  in_pieces<kMost>(args.offsets, tensors, op, [&]<int kSize>() {
+    const dim3 grid(unsigned(ceil_div(args.offsets.pieces, kThreads)));
+    launch<NoShared, elementwise<F, kSize>>(grid, kThreads, queue, args);
+  });
 }
 
 // y <- x of one type, whichever it is.

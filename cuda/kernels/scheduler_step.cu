@@ -15,16 +15,13 @@ namespace {
 
 constexpr int kThreads = 256;
 
-struct Shared {};  // nothing
-
 template <class T>
 struct Args {
   float* x;
   const T* uncond;  // or null
   const T* cond;
-  float* history;      // or null
-  Offsets<4> offsets;  // of x, uncond, cond, history; of what is absent, any
-  uint32_t pieces, pieces_of_row;
+  float* history;             // or null
+  Offsets<4> offsets;         // of x, uncond, cond, history; of what is absent, any
   const float* coefficients;  // (steps, StepCoefficients)
   int64_t coefficients_stride;
   const int32_t* step;
@@ -33,20 +30,19 @@ struct Args {
 template <class T, int kSize>
 __global__ void __launch_bounds__(kThreads) scheduler_step(const __grid_constant__ Args<T> a) {
   const uint32_t piece = blockIdx.x * kThreads + threadIdx.x;
-  if (piece >= a.pieces) return;
-  const int64_t col = int64_t(piece % a.pieces_of_row) * kSize;
-  int64_t row[4];
-  a.offsets.of_row(piece / a.pieces_of_row, row);
+  if (piece >= a.offsets.pieces) return;
+  int64_t at[4];
+  a.offsets.template of_piece<kSize>(piece, at);
   const StepCoefficients c =  // all of it at once; what is not multiplied is not looked at
       *reinterpret_cast<const StepCoefficients*>(a.coefficients + *a.step * a.coefficients_stride);
 
   using F = Vec<float, kSize>;
   using M = Vec<T, kSize>;
-  F x = load_vec<F>(a.x + row[0] + col), history{};
-  const M cond = load_vec<M>(a.cond + row[2] + col);
-  const M uncond = a.uncond ? load_vec<M>(a.uncond + row[1] + col) : M{};
+  F x = load_vec<F>(a.x + at[0]), history{};
+  const M cond = load_vec<M>(a.cond + at[2]);
+  const M uncond = a.uncond ? load_vec<M>(a.uncond + at[1]) : M{};
   const float of_history = a.history ? c.latent.history : 0;
-  if (of_history != 0) history = load_vec<F>(a.history + row[3] + col);
+  if (of_history != 0) history = load_vec<F>(a.history + at[3]);
   for (int i = 0; i < kSize; ++i) {
     const float before = x.v[i], m_c = to_float(cond.v[i]);
     const auto sum = [&](float of_x, float of_uncond, float of_cond) {
@@ -58,8 +54,8 @@ __global__ void __launch_bounds__(kThreads) scheduler_step(const __grid_constant
     if (of_history != 0) x.v[i] += of_history * history.v[i];
     if (a.history) history.v[i] = sum(c.history.x, c.history.uncond, c.history.cond);
   }
-  store_vec(a.x + row[0] + col, x);
-  if (a.history) store_vec(a.history + row[3] + col, history);
+  store_vec(a.x + at[0], x);
+  if (a.history) store_vec(a.history + at[3], history);
 }
 
 __global__ void __launch_bounds__(1) count_step(int32_t* step) {
@@ -80,22 +76,15 @@ void launch_op(const SchedulerStep& op, const Queue& queue) {
                    .cond = static_cast<const T*>(cond.data),
                    .history = op.history ? op.history.as<float>() : nullptr,
                    .offsets = offsets_of(tensors),
-                   .pieces = 0,
-                   .pieces_of_row = 0,
                    .coefficients = op.coefficients.as<float>(),
                    .coefficients_stride = op.coefficients.row_stride(),
                    .step = op.step.as<int32_t>()};
-      const auto start = [&]<int kSize>() {
-        args.pieces = args.offsets.pieces(kSize, op.name), args.pieces_of_row = uint32_t(args.offsets.cols / kSize);
-        const dim3 grid(unsigned(ceil_div(args.pieces, kThreads)));
-        launch<Shared, scheduler_step<T, kSize>>(grid, kThreads, queue, args);
-      };
-      if (in_vectors(args.offsets, tensors, 4))
-        start.template operator()<4>();
-      else
-        start.template operator()<1>();
+      in_pieces<4>(args.offsets, tensors, op.name, [&]<int kSize>() {
+        const dim3 grid(unsigned(ceil_div(args.offsets.pieces, kThreads)));
+        launch<NoShared, scheduler_step<T, kSize>>(grid, kThreads, queue, args);
+      });
     });
-  launch<Shared, count_step>(1, 1, queue, op.step.as<int32_t>());
+  launch<NoShared, count_step>(1, 1, queue, op.step.as<int32_t>());
 }
 
 }  // namespace seedstory

@@ -1,7 +1,6 @@
 // ToPixels (ops.h):  y <- 255 clamp(x / 2 + 0.5, 0, 1), half to even;  bad <- how many of x are not finite
 //
-// Work    A thread takes 16 bytes of x; a warp reads and writes unbroken stretches. A kernel of one thread before this
-// one
+// Work    A thread takes 16 bytes of x; a warp reads and writes unbroken stretches. A kernel of one thread before it
 //         sets `bad` to 0; a warp that has something to count adds it, in integers: in any order the same number.
 // Limits  2^31 such pieces. Views whose rows are not whole vectors, or not aligned to them, go element by element.
 // Error   None: each step of the formula is rounded in f32, as the CPU's (to_pixels.cpp).
@@ -15,15 +14,12 @@ namespace {
 
 constexpr int kThreads = 256;
 
-struct Shared {};  // nothing
-
 template <class T>
 struct Args {
   uint8_t* y;
   const T* x;
   uint32_t* bad;
   Offsets<2> offsets;  // of y, x
-  uint32_t pieces, pieces_of_row;
 };
 
 // rintf and not a sum that drops the fraction: nvcc would make one fma of that and the product, with one rounding.
@@ -36,17 +32,16 @@ template <class T, int kSize>
 __global__ void __launch_bounds__(kThreads) to_pixels(const __grid_constant__ Args<T> a) {
   const uint32_t piece = blockIdx.x * kThreads + threadIdx.x;
   uint32_t wrong = 0;
-  if (piece < a.pieces) {
-    const int64_t col = int64_t(piece % a.pieces_of_row) * kSize;
-    int64_t row[2];
-    a.offsets.of_row(piece / a.pieces_of_row, row);
-    const auto x = load_vec<Vec<T, kSize>>(a.x + row[1] + col);
+  if (piece < a.offsets.pieces) {
+    int64_t at[2];
+    a.offsets.template of_piece<kSize>(piece, at);
+    const auto x = load_vec<Vec<T, kSize>>(a.x + at[1]);
     Vec<uint8_t, kSize> y;
     for (int i = 0; i < kSize; ++i) {
       y.v[i] = pixel(to_float(x.v[i]));
       wrong += fabsf(to_float(x.v[i])) < INFINITY ? 0 : 1;  // a NaN is not less
     }
-    store_vec(a.y + row[0] + col, y);
+    store_vec(a.y + at[0], y);
   }
   wrong = warp_sum(wrong);
   if (wrong > 0 && threadIdx.x % kWarp == 0) atomic_add(a.bad, wrong);
@@ -60,25 +55,16 @@ __global__ void __launch_bounds__(1) clear_bad(uint32_t* bad) {
 
 void launch_op(const ToPixels& op, const Queue& queue) {
   uint32_t* const bad = reinterpret_cast<uint32_t*>(op.bad.as<int32_t>());
-  launch<Shared, clear_bad>(1, 1, queue, bad);
+  launch<NoShared, clear_bad>(1, 1, queue, bad);
   if (op.x.numel() == 0) return;
   with_float_type(op.x.dtype, op.name, [&]<class T>() {
     const Tensor tensors[] = {op.y, op.x};
-    Args<T> args{.y = op.y.as<uint8_t>(),
-                 .x = static_cast<const T*>(op.x.data),
-                 .bad = bad,
-                 .offsets = offsets_of(tensors),
-                 .pieces = 0,
-                 .pieces_of_row = 0};
-    const auto start = [&]<int kSize>() {
-      args.pieces = args.offsets.pieces(kSize, op.name), args.pieces_of_row = uint32_t(args.offsets.cols / kSize);
-      const dim3 grid(unsigned(ceil_div(args.pieces, kThreads)));
-      launch<Shared, to_pixels<T, kSize>>(grid, kThreads, queue, args);
-    };
-    if (in_vectors(args.offsets, tensors, Vec<T>::size))
-      start.template operator()<Vec<T>::size>();
-    else
-      start.template operator()<1>();
+    Args<T> args{
+        .y = op.y.as<uint8_t>(), .x = static_cast<const T*>(op.x.data), .bad = bad, .offsets = offsets_of(tensors)};
+    in_pieces<Vec<T>::size>(args.offsets, tensors, op.name, [&]<int kSize>() {
+      const dim3 grid(unsigned(ceil_div(args.offsets.pieces, kThreads)));
+      launch<NoShared, to_pixels<T, kSize>>(grid, kThreads, queue, args);
+    });
   });
 }
 
