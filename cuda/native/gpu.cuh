@@ -59,6 +59,32 @@ __device__ inline bf16 from_float<bf16>(float x) {
   return __float2bfloat16_rn(x);
 }
 
+// Both rounded, as one register: `low` in its lower half. One instruction, where two from_float take three.
+template <class T>
+__device__ uint32_t pack(float low, float high);
+template <>
+__device__ inline uint32_t pack<f16>(float low, float high) {
+  const __half2 pair = __floats2half2_rn(low, high);
+  uint32_t bits;
+  memcpy(&bits, &pair, 4);
+  return bits;
+}
+template <>
+__device__ inline uint32_t pack<bf16>(float low, float high) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(low, high);
+  uint32_t bits;
+  memcpy(&bits, &pair, 4);
+  return bits;
+}
+
+// 2^x to a relative error of 2^-22; 0 where that is less than 2^-126, and at -inf. One instruction: for softmax, whose
+// weights below 2^-126 of the largest do not count. Elsewhere exp2f.
+__device__ inline float exp2_approx(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 // --- Shared memory and launches
 
 // The block's shared memory, seen as the kernel's one struct S; undefined until written.

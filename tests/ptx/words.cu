@@ -1,6 +1,7 @@
 // A kernel for each word of gpu.cuh and cuda/device. tests/ptx runs them on fibers and as the PTX that nvcc makes of
 // them: the inline assembly of cuda/native/gpu.cuh against the emulator, word by word.
 #include "../../cuda/device/activate.cuh"
+#include "../../cuda/device/online_softmax.cuh"
 #include "../../cuda/device/reduce.cuh"
 #include "../../cuda/device/swizzle.cuh"
 #include "words.h"
@@ -118,6 +119,33 @@ struct Round {
   }
 };
 
+template <class T>
+struct Pack {
+  static constexpr int in = 2, out = 1;
+  static __device__ void run(uint32_t* out, const uint32_t* in) { out[0] = pack<T>(float_of(in[0]), float_of(in[1])); }
+};
+
+struct Exp2Approx {
+  static constexpr int in = 1, out = 1;
+  static __device__ void run(uint32_t* out, const uint32_t* in) { out[0] = bits_of(exp2_approx(float_of(in[0]))); }
+};
+
+// Four scores in two parts, and four more in another softmax.
+struct OnlineSoftmaxes {
+  static constexpr int in = 8, out = 4;
+  static __device__ void add(OnlineSoftmax& softmax, const uint32_t* scores) {
+    softmax.raise(fmaxf(float_of(scores[0]), float_of(scores[1])));
+    for (int i = 0; i < 2; ++i) softmax.sum += exp2_approx(float_of(scores[i]) + softmax.offset());
+  }
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    OnlineSoftmax left, right;
+    add(left, in), add(left, in + 2), add(right, in + 4), add(right, in + 6);
+    const OnlineSoftmax::Factors factors = left.merge(right);
+    out[0] = bits_of(left.max), out[1] = bits_of(left.sum);
+    out[2] = bits_of(factors.mine), out[3] = bits_of(factors.other);
+  }
+};
+
 struct Shuffles {
   static constexpr int in = 1, out = 7;
   static __device__ void run(uint32_t* out, const uint32_t* in) {
@@ -184,6 +212,10 @@ std::span<const WordTest> all_words() {
       entry<Round<float>>("from_float<float>"),
       entry<Round<f16>>("from_float<f16>"),
       entry<Round<bf16>>("from_float<bf16>"),
+      entry<Pack<f16>>("pack<f16>"),
+      entry<Pack<bf16>>("pack<bf16>"),
+      entry<Exp2Approx>("exp2_approx", false),
+      entry<OnlineSoftmaxes>("OnlineSoftmax", false),
       entry<Shuffles>("shuffles and votes"),
       entry<Sums>("warp_sum and block_sum"),
       entry<Swizzles>("swizzled"),

@@ -219,6 +219,19 @@ inline f16 from_float<f16>(float x) {
   return {uint16_t(sign | (exponent == -14 ? places : ((exponent + 14) << 10) + places))};
 }
 
+template <class T>
+uint32_t pack(float low, float high) {
+  return from_float<T>(low).bits | uint32_t(from_float<T>(high).bits) << 16;
+}
+
+// As far off as the PTX ISA allows, up or down by the last bit of x.
+inline float exp2_approx(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  const float y = std::exp2(x) * (bits & 1 ? 1 + 0x1p-22f : 1 - 0x1p-22f);
+  return y < 0x1p-126f ? 0 : y;
+}
+
 // --- Shared memory and launches
 
 template <class S>
