@@ -1,27 +1,18 @@
-#include <array>
-#include <cmath>
+#include "ops/cases/conv2d.h"
 
-#include "ops/harness.h"
 #include "ops/kernel_set.h"
 
 using namespace seedstory;
 
 namespace {
 
-// A chain of `taps` roundings, walking at random.
 Tolerance tolerance(int64_t taps) {
-  return {.sum = 0x1p-23 * std::sqrt(double(taps)) + 0x1p-23};
+  return conv2d_tolerance(DType::f32, taps);
 }
 
 Conv2d convolution(Inputs& in, int64_t n, int64_t size, int64_t in_c, int64_t out_c, int64_t kernel, int stride,
                    int pad_begin, int pad_end) {
-  const int64_t out = (size + pad_begin + pad_end - kernel) / stride + 1;
-  return {.y = in.uninitialized(DType::f32, {n, out, out, out_c}),
-          .x = in.normal(DType::f32, {n, size, size, in_c}),
-          .w = in.normal(DType::f32, {out_c, in_c, kernel, kernel}),
-          .stride = stride,
-          .pad_begin = pad_begin,
-          .pad_end = pad_end};
+  return square_conv2d(in, DType::f32, n, size, in_c, out_c, kernel, stride, pad_begin, pad_end);
 }
 
 // With bf16 weights a set of kernels may round x as well.
@@ -43,14 +34,7 @@ void expect_takes_bf16_weights(const KernelSet& set) {
 }
 
 void expect_reads_doubled(const KernelSet& set) {
-  for (const auto& [h, w, in_c, out_c] : std::initializer_list<std::array<int64_t, 4>>{{4, 4, 32, 32},
-                                                                                       {1, 3, 288, 40},
-                                                                                       {2, 17, 32, 24},
-                                                                                       {1, 1, 8, 16},
-                                                                                       {3, 5, 100, 20},
-                                                                                       {9, 20, 12, 8},
-                                                                                       {2, 17, 5, 3},
-                                                                                       {8, 8, 24, 24}})
+  for (const auto& [h, w, in_c, out_c] : kDoubledCases)
     for (const auto& format : kWeightFormats) {
       if (format.value > WeightFormat::bf16 && in_c % kWeightBlock != 0) continue;
       INFO(h << " x " << w << ", " << in_c << " to " << out_c << " channels, weights in " << format.name);
@@ -73,32 +57,7 @@ void expect_reads_doubled(const KernelSet& set) {
 }  // namespace
 
 TEST_CASE("Conv2d matches the oracle", "[ops]") {
-  struct {
-    int64_t n, size, in_c, out_c, kernel;
-    int stride, pad_begin, pad_end;
-    const char* why;
-  } cases[] = {
-      {2, 8, 64, 96, 3, 1, 1, 1, "a ResNet of the UNet"},
-      {2, 9, 16, 16, 3, 2, 1, 1, "downsampling, odd size"},
-      {1, 8, 32, 32, 3, 2, 0, 1, "the VAE encoder's padding on one side"},
-      {2, 8, 4, 64, 3, 1, 1, 1, "conv_in: fewer channels than a vector"},
-      {1, 16, 16, 3, 3, 1, 1, 1, "conv_out: three channels"},
-      {1, 32, 3, 40, 16, 16, 0, 0, "patches of the ViT"},
-      {2, 6, 96, 64, 1, 1, 0, 0, "conv_shortcut"},
-      {1, 4, 4, 4, 1, 1, 0, 0, "post_quant_conv"},
-      {1, 5, 20, 36, 3, 1, 1, 1, "channels that fill no vector"},
-      {1, 1, 8, 8, 3, 1, 1, 1, "one pixel"},
-      {1, 12, 100, 24, 3, 1, 1, 1, "a depth of several pieces that end inside a tap"},
-      {2, 11, 12, 72, 5, 3, 4, 0, "steps that leave the picture on one side"},
-      {1, 3, 8, 16, 7, 2, 6, 6, "a kernel larger than the picture"},
-      {0, 8, 8, 8, 3, 1, 1, 1, "no pictures"},
-  };
-  for (auto c : cases) {
-    INFO(c.why);
-    Inputs in(1);
-    const Conv2d op = convolution(in, c.n, c.size, c.in_c, c.out_c, c.kernel, c.stride, c.pad_begin, c.pad_end);
-    expect_matches_oracle(op, tolerance(c.in_c * c.kernel * c.kernel));
-  }
+  for_conv2d_cases(DType::f32, [](const Conv2d& op, Tolerance t) { expect_matches_oracle(op, t); });
 }
 
 TEST_CASE("Conv2d takes bf16 weights beside f32", "[ops]") {
@@ -120,34 +79,6 @@ TEST_CASE("Conv2d takes weights of every format beside f32", "[ops]") {
 
 TEST_CASE("Conv2d computes in bf16 where a machine does", "[ops]") {
   expect_takes_bf16_weights(emulated_bf16_set());
-}
-
-TEST_CASE("Conv2d adds bias and residual", "[ops]") {
-  for (bool bias : {false, true})
-    for (bool residual : {false, true}) {
-      INFO((bias ? "bias " : "") << (residual ? "residual" : ""));
-      Inputs in(1);
-      Conv2d op = convolution(in, 2, 6, 16, 24, 3, 1, 1, 1);
-      if (bias) op.bias = in.normal(DType::f32, {24});
-      if (residual) op.residual = in.normal(DType::f32, {2, 6, 6, 24});
-      expect_matches_oracle(op, tolerance(16 * 9));
-      if (!residual) continue;
-      INFO("in place");
-      op.y = op.residual;
-      expect_matches_oracle(op, tolerance(16 * 9));
-    }
-}
-
-TEST_CASE("Conv2d reads and writes channels of wider pictures", "[ops]") {
-  Inputs in(1);
-  Conv2d op = convolution(in, 1, 5, 16, 8, 3, 1, 1, 1);
-  op.x = in.normal(DType::f32, {1, 5, 5, 48}).slice(3, 16, 32);
-  op.y = in.uninitialized(DType::f32, {1, 5, 5, 20}).slice(3, 4, 12);
-  op.residual = in.normal(DType::f32, {1, 5, 5, 16}).slice(3, 8, 16);
-  expect_matches_oracle(op, tolerance(16 * 9));
-  INFO("and the residual may be such a view and the output too");
-  op.y = op.residual;
-  expect_matches_oracle(op, tolerance(16 * 9));
 }
 
 TEST_CASE("Conv2d gives the same bits for any number of threads", "[ops]") {
