@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cuda_backend.h"
+#include "kernels/conv2d_weights.h"
 #include "launch_op.h"
 
 namespace seedstory {
@@ -76,6 +77,23 @@ class CudaBackend final : public Backend {
     check(cudaStreamSynchronize(queue_.stream), "download " + t.str());
   }
 
+  int64_t packed_bytes(const Weight& weight, WeightUse use) const override {
+    return packs(weight, use) ? std::max(weight.bytes(), bytes_of(conv_rows_shape(weight, use))) : weight.bytes();
+  }
+  std::unique_ptr<PackedWeight> pack(const Weight& weight, WeightUse use) override {
+    if (!packs(weight, use) || weight.values.numel() == 0) return nullptr;
+    Tensor rows = conv_rows_shape(weight, use);
+    rows.data = weight.values.data;
+    if (!is_conv_rows(weight, use)) {
+      Weight copy = weight;
+      copy.values.data = allocate(weight.bytes());
+      launch_op(Convert{.y = copy.values, .x = weight.values}, queue_);
+      pack_conv(copy, use, rows, queue_);
+      release(copy.values.data);
+    }
+    return std::make_unique<PackedConv>(rows);
+  }
+
   int64_t scratch_bytes(OpRef ref) const override {
     return std::visit([](const auto* op) { return seedstory::scratch_bytes(*op); }, ref);
   }
@@ -106,6 +124,10 @@ class CudaBackend final : public Backend {
     scratch_bytes_ = 0;
     queue_.scratch = allocate(bytes);
     scratch_bytes_ = bytes;
+  }
+
+  static bool packs(const Weight& weight, WeightUse use) {
+    return (use == WeightUse::conv || use == WeightUse::upsample_conv) && has_conv_rows(weight);
   }
 
   static void need_contiguous(const Tensor& t, const char* what) {

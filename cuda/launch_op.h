@@ -7,6 +7,7 @@
 namespace seedstory {
 
 void launch_op(const Linear& op, const Queue& queue);
+void launch_op(const Conv2d& op, const Queue& queue);
 void launch_op(const LayerNorm& op, const Queue& queue);
 void launch_op(const AddRmsNorm& op, const Queue& queue);
 void launch_op(const GroupNorm& op, const Queue& queue);
@@ -28,6 +29,7 @@ template <class Op>
 int64_t scratch_bytes(const Op&) {
   return 0;
 }
+int64_t scratch_bytes(const Conv2d& op);
 int64_t scratch_bytes(const GroupNorm& op);
 
 }  // namespace seedstory

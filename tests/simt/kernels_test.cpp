@@ -1,12 +1,14 @@
 // CudaBackend and its kernels on the emulated device: the op tables that every backend runs, under every schedule.
 #include "../../cuda/cuda_backend.h"
 #include "ops/cases/add_rms_norm.h"
+#include "ops/cases/conv2d.h"
 #include "ops/cases/convert_gather.h"
 #include "ops/cases/diffusion_step.h"
 #include "ops/cases/elementwise.h"
 #include "ops/cases/group_norm.h"
 #include "ops/cases/layer_norm.h"
 #include "ops/cases/linear.h"
+#include "ops/cases/packed_weights.h"
 #include "ops/cases/pick_token.h"
 #include "ops/cases/token_reductions.h"
 #include "seedstory/arena.h"
@@ -20,13 +22,14 @@ constexpr DType kFloatTypes[] = {DType::f32, DType::f16, DType::bf16};
 
 // As oracle::mismatch, under every schedule; the oracle itself is asked once.
 template <class Op>
-void expect_matches_oracle_however_run(const Op& op, Tolerance tolerance) {
+void expect_matches_oracle_however_run(const Op& op, Tolerance tolerance,
+                                       oracle::Weights weights = oracle::Weights::as_they_are) {
   const auto be = make_cuda_backend();
   const oracle::Expected expected = oracle::oracle(op);
   simt::under_each_schedule([&] {
     INFO(simt::schedule.str());
     std::string wrong;
-    oracle::run_copy(*be, op, oracle::Weights::as_they_are, [&](const oracle::Transfer& transfer) {
+    oracle::run_copy(*be, op, weights, [&](const oracle::Transfer& transfer) {
       std::vector<Tensor> outputs;
       op.each([&](const char* field, const Tensor& t, Access access) {
         if (!t || access == Access::in) return;
@@ -283,6 +286,73 @@ TEST_CASE("A row of Linear has the same bits alone, in a prompt, in any alignmen
   }
 }
 
+TEST_CASE("Conv2d's kernels match the oracle", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (DType type : {DType::f32}) {
+    INFO(name_of(type));
+    const auto run = [&](const Conv2d& op, Tolerance tolerance) {
+      expect_matches_oracle_however_run(op, tolerance, oracle::Weights::packed);
+      CHECK(oracle::result(*be, op) == oracle::result(*be, op, "y", oracle::Weights::as_they_are));
+    };
+    for_conv2d_cases(type, run);
+    for_doubled_cases(type, run);
+  }
+}
+
+TEST_CASE("A picture of Conv2d has the same bits alone and among others", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (DType type : {DType::f32}) {
+    INFO(name_of(type));
+    for (bool upsample2x : {false, true}) {
+      Inputs in(5);
+      const Tensor x = in.normal(type, {3, 7, 9, 16}), w = in.normal(type, {24, 16, 3, 3});
+      const int64_t h = upsample2x ? 14 : 7, wide = upsample2x ? 18 : 9;
+      const auto result = [&](const Tensor& of) {
+        return oracle::result(*be, Conv2d{.y = in.uninitialized(type, {of.dim[0], h, wide, 24}),
+                                          .x = of,
+                                          .w = w,
+                                          .pad_begin = 1,
+                                          .pad_end = 1,
+                                          .upsample2x = upsample2x});
+      };
+      const auto all = result(x), third = result(x.slice(0, 2, 3));
+      CHECK(third == std::vector<double>(all.end() - h * wide * 24, all.end()));
+    }
+  }
+}
+
+TEST_CASE("CudaBackend packs the weights of convolutions in their blocks, and takes rows of them", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (const WeightFormat format : {WeightFormat::f32, WeightFormat::f16, WeightFormat::bf16})
+    for (const int64_t n : {1, 17})
+      for (const int64_t k : {3, 32}) {
+        expect_fills_its_block(*be, format, {n, k, 3, 3}, WeightUse::conv);
+        expect_fills_its_block(*be, format, {n, k, 1, 1}, WeightUse::conv);
+        expect_fills_its_block(*be, format, {n, k, 3, 3}, WeightUse::upsample_conv);
+      }
+  Inputs in(6);
+  const Weight w(in.normal(DType::f32, {80, 8, 3, 3}));
+  const Tensor x = in.normal(DType::f32, {1, 4, 4, 8});
+  for (bool upsample2x : {false, true}) {
+    const int64_t size = upsample2x ? 8 : 4;
+    Conv2d op{.y = in.uninitialized(DType::f32, {1, size, size, 16}),
+              .x = x,
+              .w = w.rows(64, 80),
+              .pad_begin = 1,
+              .pad_end = 1,
+              .upsample2x = upsample2x};
+    const auto expected = oracle::result(*be, op, "y", oracle::Weights::as_they_are);
+    const oracle::Packed packed(*be, w, op.weight_use());
+    Arena arena(*be, 1 << 14);
+    op.w = packed.weight().rows(64, 80), op.x = arena.make(DType::f32, {1, 4, 4, 8});
+    be->upload(op.x, x.data);
+    const Tensor y = std::exchange(op.y, arena.like(op.y));
+    be->run(op);
+    be->download(y.data, op.y);
+    CHECK(oracle::read(y) == expected);
+  }
+}
+
 // The Error lines of elementwise.cu: one rounding in f32, one to the type.
 TEST_CASE("Add's kernel matches the oracle, with repeated axes", "[simt][ops]") {
   for (DType type : kFloatTypes) {
@@ -451,6 +521,13 @@ TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
     CHECK(error_of([&] { be->run(op); }, ErrorKind::failed) ==
           std::string("Linear: w is ") + name + "(8, 64), the CUDA backend wants f16");
   }
+  const Conv2d conv{.y = in.uninitialized(DType::f16, {1, 2, 2, 8}),
+                    .x = in.normal(DType::f16, {1, 2, 2, 64}),
+                    .w = in.weight(WeightFormat::q8, {8, 64, 1, 1})};
+  CHECK(error_of([&] { be->run(conv); }, ErrorKind::failed) ==
+        "Conv2d: w is q8(8, 64, 1, 1), the CUDA backend wants f16");
+  CHECK(be->packed_bytes(conv.w, conv.weight_use()) == conv.w.bytes());
+  CHECK_FALSE(be->pack(conv.w, conv.weight_use()));
   const Tensor large(nullptr, DType::u8, {65537, 32769});
   CHECK(error_of([&] { be->run(Convert{.y = large, .x = large}); }, ErrorKind::failed) ==
         "Convert: 2147581953 pieces are more than the CUDA kernels count");
