@@ -210,7 +210,7 @@ struct Word<4> {
 };
 template <>
 struct Word<8> {
-  using type = uint2;
+  using type = uint64_t;  // a uint2 nvcc 13 stores in two pieces
 };
 template <>
 struct Word<16> {

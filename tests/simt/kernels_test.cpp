@@ -263,6 +263,21 @@ TEST_CASE("Linear's kernels take sizes and rows of any alignment", "[simt][ops]"
   }
 }
 
+TEST_CASE("Linear's kernels give y in f32 beside 16 bits", "[simt][ops]") {
+  for (DType type : {DType::f16, DType::bf16})
+    for (auto [rows, n, gap] : {std::tuple{1, 72, 0}, {40, 136, 0}, {3, 65, 5}, {33, 130, 1}}) {
+      INFO(name_of(type) << ", " << rows << " x " << n);
+      Inputs in(7);
+      const Linear op{.y = in.uninitialized(DType::f32, {rows, n + gap}).slice(1, 0, n),
+                      .x = in.normal(type, {rows, 64}),
+                      .w = in.normal(type, {n, 64}),
+                      .bias = in.normal(DType::f32, {n}),
+                      .residual = in.normal(DType::f32, {rows, n}),
+                      .act = Activation::silu};
+      expect_matches_oracle_however_run(op, linear_tolerance(DType::f32, 64));
+    }
+}
+
 TEST_CASE("A row of Linear has the same bits alone, in a prompt, in any alignment", "[simt][ops]") {
   const auto be = make_cuda_backend();
   for (DType type : kFloatTypes) {

@@ -1,0 +1,124 @@
+// What becomes of a product's sums, in one place for all products:
+//
+//   y <- act(sum + bias) + residual      or, with a gate,      y <- (value + bias) * act(gate + bias)
+//
+// in f32, rounded once. A thread takes a few neighbours of a row at once.
+#pragma once
+
+#include "../choose.h"
+#include "activate.cuh"
+#include "gemm.cuh"
+
+namespace seedstory {
+
+struct Epilogue {
+  void* y;                            // (rows, cols), of T, or f32 where `wide`
+  const float* bias;                  // (cols), with a gate (2 cols): values, then gates; or null
+  const void* residual;               // (rows, cols), of y's type; or null
+  int64_t y_stride, residual_stride;  // elements from row to row
+  int64_t rows, cols;
+  Activation act;
+  bool wide;     // y and residual are f32, whatever T is
+  bool aligned;  // rows of all three start at multiples of 16 bytes
+};
+
+// bias and residual may be absent.
+inline Epilogue epilogue(const Tensor& y, const Tensor& bias, const Tensor& residual, Activation act) {
+  return {.y = y.data,
+          .bias = bias ? bias.as<float>() : nullptr,
+          .residual = residual.data,
+          .y_stride = y.row_stride(),
+          .residual_stride = residual ? residual.row_stride() : 0,
+          .rows = y.rows(),
+          .cols = y.cols(),
+          .act = act,
+          .wide = y.dtype == DType::f32,
+          .aligned = has_16_byte_rows(y) && has_16_byte_rows(bias) && has_16_byte_rows(residual)};
+}
+
+// bias[col, col + kSize); zero where there is none.
+template <int kSize>
+__device__ void load_bias(float (&to)[kSize], const float* bias, int64_t col, int64_t cols, bool aligned) {
+  for (int i = 0; i < kSize; ++i) to[i] = 0;
+  if (!bias) return;
+  if (aligned && col + kSize <= cols) {
+    const auto all = load_vec<Vec<float, kSize>>(bias + col);
+    for (int i = 0; i < kSize; ++i) to[i] = all.v[i];
+  } else {
+    for (int i = 0; i < kSize && col + i < cols; ++i) to[i] = bias[col + i];
+  }
+}
+
+// y[row][col, col + kSize) <- value + residual.
+template <class T, int kSize>
+__device__ void store_row(const Epilogue& e, int64_t row, int64_t col, const float (&value)[kSize]) {
+  T* const y = static_cast<T*>(e.y) + row * e.y_stride + col;
+  const T* const residual = e.residual ? static_cast<const T*>(e.residual) + row * e.residual_stride + col : nullptr;
+  if (e.aligned && col + kSize <= e.cols) {
+    Vec<T, kSize> out;
+    if (residual) {
+      const auto r = load_vec<Vec<T, kSize>>(residual);
+      for (int i = 0; i < kSize; ++i) out.v[i] = from_float<T>(value[i] + to_float(r.v[i]));
+    } else {
+      for (int i = 0; i < kSize; ++i) out.v[i] = from_float<T>(value[i]);
+    }
+    store_vec(y, out);
+  } else {
+    for (int i = 0; i < kSize && col + i < e.cols; ++i)
+      y[i] = from_float<T>(residual ? value[i] + to_float(residual[i]) : value[i]);
+  }
+}
+
+// Shared memory that a tile's sums go through, so that a thread gets neighbours. 8 more columns than the tile's: what
+// lanes of mma hold of 8 rows then falls into different banks.
+template <class Tile>
+struct alignas(16) TileOfSums {
+  float at[Tile::rows][Tile::cols + 8];
+};
+
+// Ends a product of T: a block's sums into the tile of y whose first element is (first_row, first_col). With kGate the
+// first half of the tile's columns are values, the second half their gates, and y's tile is half as wide. Who calls:
+// the whole block, after a barrier since `through` was used for something else.
+//
+// A lane has 4 columns, the same in all of its rows: 16 bytes of shared memory from lane to lane, 8 bytes of y, and one
+// load of bias.
+template <class T, class Tile, bool kGate>
+__device__ void finish(const Epilogue& e, const Sums<Tile>& sum, TileOfSums<Tile>& through, int64_t first_row,
+                       int64_t first_col) {
+  const int lane = int(threadIdx.x) % kWarp;
+#pragma unroll
+  for (int i = 0; i < Tile::warp_rows / 16; ++i)
+#pragma unroll
+    for (int j = 0; j < Tile::warp_cols / 8; ++j)
+      for (int half = 0; half < 2; ++half)
+        store_vec(&through.at[Tile::warp_row() + i * 16 + half * 8 + lane / 4][Tile::warp_col() + j * 8 + lane % 4 * 2],
+                  Vec<float, 2>{sum[i][j][half * 2], sum[i][j][half * 2 + 1]});
+  __syncthreads();  // every sum is there to be finished, by whoever
+
+  constexpr int kSize = 4, kCols = kGate ? Tile::cols / 2 : Tile::cols;
+  constexpr int kLanes = kCols / kSize, kRowsAtOnce = Tile::threads / kLanes;  // lanes for a row of the tile
+  static_assert(Tile::threads % kLanes == 0 && Tile::rows % kRowsAtOnce == 0);
+  const int at = int(threadIdx.x) % kLanes * kSize;
+  const int64_t col = first_col + at;
+  if (col >= e.cols) return;
+  float bias[kSize], gate_bias[kSize];
+  load_bias(bias, e.bias, col, e.cols, e.aligned);
+  if constexpr (kGate) load_bias(gate_bias, e.bias ? e.bias + e.cols : nullptr, col, e.cols, e.aligned);
+  for (int row = int(threadIdx.x) / kLanes; row < Tile::rows; row += kRowsAtOnce) {
+    if (first_row + row >= e.rows) return;
+    const auto values = load_vec<Vec<float>>(&through.at[row][at]);
+    float value[kSize];
+    if constexpr (kGate) {
+      const auto gates = load_vec<Vec<float>>(&through.at[row][kCols + at]);
+      for (int i = 0; i < kSize; ++i) value[i] = (values.v[i] + bias[i]) * activate(e.act, gates.v[i] + gate_bias[i]);
+    } else {
+      for (int i = 0; i < kSize; ++i) value[i] = activate(e.act, values.v[i] + bias[i]);
+    }
+    if (e.wide)
+      store_row<float>(e, first_row + row, col, value);
+    else
+      store_row<T>(e, first_row + row, col, value);
+  }
+}
+
+}  // namespace seedstory
