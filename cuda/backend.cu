@@ -1,10 +1,16 @@
 // CudaBackend: one GPU, one in-order queue, one launch per op. Kernels come in by launch_op and nothing else.
+#include <atomic>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "cuda_backend.h"
 #include "kernels/conv2d_weights.h"
 #include "launch_op.h"
+#include "pinned_ring.h"
 
 namespace seedstory {
 namespace {
@@ -24,27 +30,65 @@ struct WithoutKernel {
   }
 };
 
+constexpr int kLeastCapability = 80;  // cp.async, ldmatrix, mma of bf16
+
+// 13000: 13.0
+std::string version_text(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+std::string capability_text(int capability) {
+  return std::to_string(capability / 10) + "." + std::to_string(capability % 10);
+}
+
+std::string gib_text(size_t bytes) {
+  const size_t tenths = (bytes * 10 + (size_t(1) << 29)) >> 30;
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GiB";
+}
+
+// How many the driver shows, at least one.
+int count_devices() {
+  int devices = 0, driver = 0, runtime = 0;
+  const cudaError_t error = cudaGetDeviceCount(&devices);
+  if (error == cudaSuccess && devices > 0) return devices;
+  if (error == cudaErrorInsufficientDriver || error == cudaErrorStubLibrary) {
+    (void)cudaDriverGetVersion(&driver);
+    (void)cudaRuntimeGetVersion(&runtime);
+    if (driver == 0 || error == cudaErrorStubLibrary)
+      fail_resource("cuda: there is no NVIDIA driver here (libcuda.so.1)");
+    fail_resource("cuda: the NVIDIA driver knows CUDA " + version_text(driver) + ", this program needs CUDA " +
+                  version_text(runtime) + "; install a newer driver");
+  }
+  if (error == cudaSuccess || error == cudaErrorNoDevice) {
+    const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+    fail_resource("cuda: the NVIDIA driver shows no GPU" +
+                  (visible ? std::string("; CUDA_VISIBLE_DEVICES is '") + visible + "'" : std::string()));
+  }
+  check(error, "look for a GPU");
+  return 0;
+}
+
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(int device) {
-    int devices = 0;
-    check(cudaGetDeviceCount(&devices), "look for a GPU");
+  CudaBackend(int device, bool sync) : device_(device), sync_(sync) {
+    const int devices = count_devices();
     if (device < 0 || device >= devices)
       fail_resource("cuda: there is no device " + std::to_string(device) + "; this machine has " +
-                    std::to_string(devices));
+                    (devices == 1 ? "one, 0" : std::to_string(devices) + ", 0 to " + std::to_string(devices - 1)));
     check(cudaSetDevice(device), "use device " + std::to_string(device));
     cudaDeviceProp card;
     check(cudaGetDeviceProperties(&card, device), "ask for the card's properties");
-    if (card.major < 8)
-      fail_resource(std::string("cuda: ") + card.name + " has compute capability " + std::to_string(card.major) + "." +
-                    std::to_string(card.minor) + ", the kernels need 8.0");
-    name_ = std::string("cuda (") + card.name + ", " + std::to_string(card.totalGlobalMem >> 20) + " MiB)";
     queue_.multiprocessors = card.multiProcessorCount;
     queue_.compute_capability = card.major * 10 + card.minor;
+    if (queue_.compute_capability < kLeastCapability)
+      fail_resource(std::string("cuda: ") + card.name + " has compute capability " +
+                    capability_text(queue_.compute_capability) + ", the kernels need " +
+                    capability_text(kLeastCapability));
+    name_ = std::string("cuda (") + card.name + ", " + std::to_string(card.totalGlobalMem >> 20) + " MiB)";
     check(cudaStreamCreate(&queue_.stream), "make a stream");
   }
   ~CudaBackend() override {
-    release(queue_.scratch);
+    release(queue_.scratch);  // waits
     cudaStreamDestroy(queue_.stream);
   }
   CudaBackend(const CudaBackend&) = delete;
@@ -53,9 +97,21 @@ class CudaBackend final : public Backend {
   std::string name() const override { return name_; }
   int64_t rows_at_once() const override { return 1024; }  // tiles of 128 rows for every multiprocessor
 
+  int64_t free_bytes() const override {
+    size_t free = 0, all = 0;
+    check(cudaMemGetInfo(&free, &all), "ask for the free memory");
+    return int64_t(free);
+  }
   void* allocate(int64_t bytes) override {
     void* memory = nullptr;
-    if (bytes > 0) check(cudaMalloc(&memory, size_t(bytes)), "allocate " + std::to_string(bytes) + " bytes");
+    if (bytes <= 0) return memory;
+    const cudaError_t error = cudaMalloc(&memory, size_t(bytes));
+    if (error == cudaErrorMemoryAllocation) {
+      (void)cudaGetLastError();
+      fail_resource("cuda: not enough memory: " + gib_text(size_t(bytes)) + " more were asked for, " +
+                    gib_text(size_t(free_bytes())) + " are free on " + name_);
+    }
+    check(error, "allocate " + std::to_string(bytes) + " bytes");
     return memory;
   }
   void release(void* memory) override {
@@ -63,11 +119,34 @@ class CudaBackend final : public Backend {
     cudaFree(memory);
   }
 
+  // A weight passes through host memory on its way here: from the disk, perhaps to another type, to pinned memory.
+  void parallel_for(int64_t count, const std::function<void(int64_t)>& work) override {
+    const int64_t threads = std::min<int64_t>(count, std::max(1u, std::thread::hardware_concurrency()));
+    std::atomic<int64_t> next = 0;
+    std::exception_ptr thrown;
+    std::mutex throwing;
+    const auto run = [&] {
+      try {
+        check(cudaSetDevice(device_), "use device " + std::to_string(device_));  // a thread begins with device 0
+        for (int64_t i; (i = next++) < count;) work(i);
+      } catch (...) {
+        const std::lock_guard lock(throwing);
+        if (!thrown) thrown = std::current_exception();
+        next = count;
+      }
+    };
+    {
+      std::vector<std::jthread> others;
+      for (int64_t i = 1; i < threads; ++i) others.emplace_back(run);
+      run();
+    }
+    if (thrown) std::rethrow_exception(thrown);
+  }
+
   void upload(const Tensor& t, const void* host) override {
     need_contiguous(t, "upload");
-    if (t.bytes() == 0) return;
-    check(cudaMemcpyAsync(t.data, host, size_t(t.bytes()), cudaMemcpyHostToDevice, queue_.stream), "upload " + t.str());
-    check(cudaStreamSynchronize(queue_.stream), "upload " + t.str());
+    PinnedRing& ring = t.bytes() <= small_.buffer_bytes() ? small_ : large_;
+    ring.upload(static_cast<char*>(t.data), static_cast<const char*>(host), t.bytes(), queue_.stream);
   }
   void download(void* host, const Tensor& t) override {
     need_contiguous(t, "download");
@@ -109,6 +188,7 @@ class CudaBackend final : public Backend {
           if constexpr (HasKernel<std::decay_t<decltype(*op)>>) {
             need_scratch(seedstory::scratch_bytes(*op));
             launch_op(*op, queue_);
+            if (sync_) check(cudaStreamSynchronize(queue_.stream), op->name);
           } else {
             fail(std::string(op->name) + ": has no CUDA kernel yet");
           }
@@ -134,15 +214,36 @@ class CudaBackend final : public Backend {
     if (!t.contiguous()) fail(std::string("CudaBackend: ") + what + " of " + t.str() + ", which is not contiguous");
   }
 
+  int device_;
+  bool sync_;
   std::string name_;
   Queue queue_;
-  int64_t scratch_bytes_ = 0;  // of queue_.scratch
+  PinnedRing small_{64, 64 << 10};  // ids, lengths, a feature: many of them between two waits of the queue
+  PinnedRing large_{4, 16 << 20};   // pieces of weights: two are on their way while the next are filled
+  int64_t scratch_bytes_ = 0;       // of queue_.scratch
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cuda_backend(int device) {
-  return std::make_unique<CudaBackend>(device);
+std::vector<std::string> cuda_devices() {
+  std::vector<std::string> lines;
+  const int devices = count_devices();
+  for (int device = 0; device < devices; ++device) {
+    cudaDeviceProp card;
+    size_t free = 0, all = 0;
+    check(cudaSetDevice(device), "use device " + std::to_string(device));
+    check(cudaGetDeviceProperties(&card, device), "ask for the card's properties");
+    check(cudaMemGetInfo(&free, &all), "ask for the free memory");
+    const int capability = card.major * 10 + card.minor;
+    lines.push_back(std::string(card.name) + ", compute capability " + capability_text(capability) + ", " +
+                    std::to_string(card.multiProcessorCount) + " multiprocessors, " + gib_text(free) + " of " +
+                    gib_text(all) + " free" + (capability < kLeastCapability ? "; the kernels need 8.0" : ""));
+  }
+  return lines;
+}
+
+std::unique_ptr<Backend> make_cuda_backend(int device, bool sync) {
+  return std::make_unique<CudaBackend>(device, sync);
 }
 
 }  // namespace seedstory

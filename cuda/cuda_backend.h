@@ -2,12 +2,19 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "seedstory/backend.h"
 
 namespace seedstory {
 
-// Throws ErrorKind::resource where this build has no CUDA backend or the machine has no such GPU.
-std::unique_ptr<Backend> make_cuda_backend(int device = 0);
+// A line for each card that the driver shows, by number: its name, what it is and what of its memory is free. Throws
+// ErrorKind::resource where there is none, and says what is missing.
+std::vector<std::string> cuda_devices();
+
+// Throws ErrorKind::resource where this build has no CUDA backend or the machine has no such GPU. With `sync` it waits
+// after each op, so that an error names the op that failed and not a later one.
+std::unique_ptr<Backend> make_cuda_backend(int device = 0, bool sync = false);
 
 }  // namespace seedstory

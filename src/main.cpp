@@ -15,5 +15,6 @@ int main(int argc, char** argv) {
                                       .cpu_cores = seedstory::cpu_cores,
                                       .cpu_set = seedstory::cpu_set,
                                       .cpu_type = seedstory::cpu_product_type,
-                                      .cuda = seedstory::make_cuda_backend});
+                                      .cuda = seedstory::make_cuda_backend,
+                                      .cuda_devices = seedstory::cuda_devices});
 }

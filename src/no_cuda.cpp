@@ -2,9 +2,18 @@
 #include "../cuda/cuda_backend.h"
 
 namespace seedstory {
+namespace {
 
-std::unique_ptr<Backend> make_cuda_backend(int) {
-  fail_resource("--device cuda: no model runs on a card yet, and this build has no CUDA backend; use --device cpu");
+const char* const kNone = "this build has no CUDA backend";
+
+}  // namespace
+
+std::vector<std::string> cuda_devices() {
+  fail_resource(kNone);
+}
+
+std::unique_ptr<Backend> make_cuda_backend(int, bool) {
+  fail_resource(std::string("--device cuda: ") + kNone + "; use --device cpu, or build with -DSEEDSTORY_CUDA=ON");
 }
 
 }  // namespace seedstory

@@ -22,7 +22,7 @@ inline constexpr Choice<bool> kOrders[] = {{false, "interleaved", "a frame's tex
 // --device. The last one may have a card's number behind it, cuda:N.
 enum class DeviceKind { automatic, cpu, cuda };
 inline constexpr Choice<DeviceKind> kDevices[] = {
-    {DeviceKind::automatic, "auto", "cpu until the CUDA backend runs whole models"},
+    {DeviceKind::automatic, "auto", "cpu until a card has run the CUDA backend"},
     {DeviceKind::cpu, "cpu", "the processor"},
     {DeviceKind::cuda, "cuda", "an NVIDIA GPU; cuda:N is the one of that number"}};
 

@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "seedstory/backend.h"
 #include "seedstory/cpu_set.h"
@@ -15,7 +17,8 @@ struct Backends {
   std::function<int()> cpu_cores;                                        // that it may use
   std::function<CpuSet(CpuSet set)> cpu_set;                             // what automatic stands for
   std::function<WeightFormat(CpuSet set)> cpu_type;                      // of --type auto
-  std::function<std::unique_ptr<Backend>(int device)> cuda;
+  std::function<std::unique_ptr<Backend>(int device, bool sync)> cuda;   // cuda_backend.h
+  std::function<std::vector<std::string>()> cuda_devices;                // a line for each
 };
 
 // Prints what was asked for, or one line that says what is wrong, in the form that the flags ask for. The exit code.

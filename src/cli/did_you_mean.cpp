@@ -91,11 +91,11 @@ bool is_text(const std::string& word) {
 std::string known_elsewhere(const std::string& flag) {
   constexpr struct {
     const char *flag, *help;
-  } kFlags[] = {{"--list-devices", "seedstory version says which devices there are, seedstory doctor what they can do"},
+  } kFlags[] = {{"--list-devices", "it stands alone: seedstory --list-devices"},
                 {"--list-models", "the models of -hf are those in Hugging Face's cache: seedstory doctor"},
                 {"--negative-prompt", "there is none: a picture follows what the language model says of it"},
-                {"--n-gpu-layers", "no model runs on a card yet"},
-                {"--gpu-layers", "no model runs on a card yet"},
+                {"--n-gpu-layers", "--device cuda puts all layers on the card, --fit on one stage after the other"},
+                {"--gpu-layers", "--device cuda puts all layers on the card, --fit on one stage after the other"},
                 {"--ctx-size", "--policy and --window say what the model remembers"},
                 {"--n-predict", "--max-tokens is most tokens of a frame"},
                 {"--cache-dir", "the cache of -hf is where $HF_HUB_CACHE says"},

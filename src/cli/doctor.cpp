@@ -101,7 +101,11 @@ std::string memory_text(int64_t bytes) {
 class Doctor {
  public:
   Doctor(const DoctorFlags& flags, const std::string& config_problem, const Backends& backends)
-      : flags_(flags), config_problem_(config_problem), backends_(backends), cpu_(backends.cpu(0, CpuSet::automatic)) {}
+      : flags_(flags),
+        config_problem_(config_problem),
+        backends_(backends),
+        cpu_(backends.cpu(0, CpuSet::automatic)),
+        device_(parse_device(flags.device)) {}
 
   int run() {
     look_at_machine();
@@ -125,15 +129,15 @@ class Doctor {
 
   // --device auto is the CPU: then a GPU is no more than a note.
   void look_at_gpu() {
-    const Device device = parse_device(flags_.device);
-    const bool is_asked = device.kind == DeviceKind::cuda;
+    const bool is_asked = device_.kind == DeviceKind::cuda;
     Finding gpu{"machine", "GPU", is_asked ? "missing" : "note", ""};
     gpu.kind = ErrorKind::resource;
     try {
-      gpu.text = backends_.cuda(device.index)->name() + "; it has too few kernels for a whole model yet";
-      if (is_asked) gpu.fix = "seedstory generate --device cpu ...";
+      auto card = backends_.cuda(device_.index, false);
+      gpu.text = fmt::format("{}, {} free", card->name(), memory_text(card->free_bytes()));
+      if (is_asked) gpu.state = "ok", teller_ = std::move(card);
     } catch (const Error& error) {
-      gpu.text = error.what();  // which says as well that a card would not help yet
+      gpu.text = error.what();
       if (is_asked) gpu.fix = "seedstory generate --device cpu ...";
     }
     add(gpu);
@@ -246,10 +250,12 @@ class Doctor {
   // What a story of the model's usual size takes, and whether the parts speak of the same tokens.
   void look_at_whole(const ModelDir& model) {
     try {
-      const WeightFormat type = backends_.cpu_type(CpuSet::automatic);
+      Backend& teller = teller_ ? *teller_ : *cpu_;
+      const WeightFormat type = teller_ ? WeightFormat::f16 : backends_.cpu_type(CpuSet::automatic);
+      const StageTypes types = teller_ ? stage_types(device_, type) : type;
       const StoryRequest request = default_request(model.config);
-      const Plan plan = make_plan(model, request, type, cpu_.get(), measure_rates(*cpu_, type));
-      const int64_t free = cpu_->free_bytes();
+      const Plan plan = make_plan(model, request, types, &teller, measure_rates(teller, types.language));
+      const int64_t free = teller.free_bytes();
       const Fit fit = fit_into(plan, free);
       Finding memory{"model", "memory", fit == Fit::none ? "missing" : "ok", ""};
       memory.kind = ErrorKind::resource;
@@ -258,8 +264,8 @@ class Doctor {
                         : fmt::format("{} of {} free{}",
                                       memory_text(fit == Fit::at_once ? plan.bytes_at_once() : plan.bytes_in_stages()),
                                       memory_text(free), fit == Fit::at_once ? "" : ", one stage at a time");
-      memory.text += fmt::format("; a story of {} takes about {} on this CPU", counted(request.frames, "frame"),
-                                 readable_time(plan.seconds(request)));
+      memory.text += fmt::format("; a story of {} takes about {} on this {}", counted(request.frames, "frame"),
+                                 readable_time(plan.seconds(request)), teller_ ? "card" : "CPU");
       if (fit == Fit::none)
         memory.fix = "seedstory plan says what fits; --type bf16 and a smaller --width and --height take less";
       add(memory);
@@ -351,6 +357,8 @@ class Doctor {
   const std::string config_problem_;
   const Backends& backends_;
   const std::unique_ptr<Backend> cpu_;
+  const Device device_;
+  std::unique_ptr<Backend> teller_;  // the card that was asked for; null: the CPU
   const Machine machine_ = this_machine();
   std::vector<Finding> findings_;
   double least_gb_ = 0, most_gb_ = 0;  // of what is missing

@@ -200,7 +200,7 @@ void add_terminal_flags(CLI::App& app, TerminalFlags& f) {
 }
 
 CLI::Option* add_device(CLI::App& app, std::string& device) {
-  return app.add_option("--device", device, "auto is cpu until the CUDA backend runs whole models")
+  return app.add_option("--device", device, "auto is cpu until a card has run the CUDA backend")
       ->type_name(alternatives(names_in(kDevices)) + "[:N]");
 }
 
@@ -216,7 +216,7 @@ CLI::Option* add_type(CLI::App& app, std::string& type) {
   return app
       .add_option("--type", type,
                   "How the weights of products are held: f16 and bf16 take half the memory, q8 and q4 a quarter and an "
-                  "eighth; auto is bf16 where the CPU multiplies faster in it, else f32")
+                  "eighth; auto is f16 on a card, bf16 where the CPU multiplies faster in it, else f32")
       ->type_name("auto|" + alternatives(names_in(kWeightFormats)));
 }
 
@@ -226,6 +226,8 @@ void add_machine_flags(CLI::App& app, StoryFlags& f) {
   add_type(app, f.type)->group(group);
   add_threads(app, f.threads)->group(group);
   add_cpu(app, f.cpu)->group(group);
+  app.add_flag("--cuda-sync", f.cuda_sync, "Wait after each op on a card, so that an error names the op that failed")
+      ->group(group);
 }
 
 // Where a command's settings come from.
@@ -764,6 +766,7 @@ class Program {
  public:
   Program();
 
+  bool lists_devices() const { return list_devices_; }
   // Nothing: there is a command to run. Else everything is said, and this is the exit code.
   std::optional<int> parse(int argc, const char* const* argv);
   // What no word says comes from the configuration file and from variables; then the values must go together.
@@ -786,13 +789,14 @@ class Program {
   InspectFlags inspect_flags_;
   DoctorFlags doctor_flags_;
   BenchFlags bench_flags_;
-  bool version_json_ = false;
+  bool version_json_ = false, list_devices_ = false;
   std::string shell_, help_of_;
   CLI::App *generate_, *visualize_, *inspect_, *plan_, *doctor_, *bench_, *version_, *completion_, *man_;
 };
 
 Program::Program() {
   app_.set_version_flag("-V,--version", std::string("seedstory ") + kBuildInfo.version);
+  app_.add_flag("--list-devices", list_devices_, "Print what a story can be told on, and exit");
   app_.footer(footer());
   app_.require_subcommand(1);
   // As other tools have it, so that an alias's flags can be overruled.
@@ -822,6 +826,7 @@ std::optional<int> Program::parse(int argc, const char* const* argv) {
     std::vector<std::string> all = words(argc, argv, describe(app_));
     const auto asks = [&](const char* word) { return std::find(all.begin(), all.end(), word) != all.end(); };
     if (asks("--help") || asks("-h") || all.back() == "man") show_model_defaults(app_);
+    if (all.size() == 1 && asks("--list-devices")) app_.require_subcommand(0);
     refuse_empty_flags(app_, all);
     refuse_values_of_switches(app_, all);
     app_.parse(std::move(all));
@@ -883,6 +888,7 @@ int Program::run_command(const Backends& backends, Terminal& terminal) {
 int run_words(int argc, const char* const* argv, const Backends& backends, Terminal& terminal) {
   Program program;
   if (const auto code = program.parse(argc, argv)) return *code;
+  if (program.lists_devices()) return list_devices(backends);
   try {
     program.settle(terminal);
     return program.run_command(backends, terminal);

@@ -37,7 +37,7 @@ struct StoryFlags : ModelFlags {
 
   std::string type = "auto", device = "auto";
   CpuSet cpu = CpuSet::automatic;
-  bool may_stage = true, text_first = false;
+  bool may_stage = true, text_first = false, cuda_sync = false;
   int64_t threads = 0;
   When show = When::automatic;
   bool dry_run = false, force = false, json = false;
@@ -79,6 +79,7 @@ int inspect(const InspectFlags& flags);
 int doctor(const DoctorFlags& flags, const std::string& config_problem, const Backends& backends);
 int bench(const BenchFlags& flags, const Backends& backends);
 int version(bool json, const Backends& backends);
+int list_devices(const Backends& backends);
 std::string build_line();  // "seedstory 0.1.0 (commit 0123abc, GNU 12.2.0, Release)"
 
 }  // namespace seedstory

@@ -26,7 +26,8 @@ std::string duration(double seconds) {
   return seconds < 5400 ? fmt::format("{:.0f} min", seconds / 60) : fmt::format("{:.1f} h", seconds / 3600);
 }
 
-const char* const kNoCardYet = "no model runs on a card yet: the CUDA backend has too few kernels";
+// A card of plan's is no machine that a time was measured on.
+const char* const kNotMeasured = "what a card really does was not measured yet";
 
 struct Machine {
   std::string name;
@@ -35,7 +36,8 @@ struct Machine {
   std::unique_ptr<Backend> backend;  // none of a card's data sheet
 };
 
-Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, WeightFormat type, const Backends& backends) {
+Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, const Device& device, const StageTypes& types,
+                     const Backends& backends) {
   Machine machine;
   if (plan.card) {
     const Card& card = find_card(*plan.card);
@@ -44,8 +46,9 @@ Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, WeightForma
                .rates = {.flops = card.teraflops * 1e12, .bytes = card.terabytes * 1e12},
                .backend = nullptr};
   } else {
-    auto backend = make_backend(parse_device(flags.device), flags, backends);
-    machine = {.name = backend->name(), .free_bytes = backend->free_bytes(), .rates = measure_rates(*backend, type)};
+    auto backend = make_backend(device, flags, backends);
+    machine = {
+        .name = backend->name(), .free_bytes = backend->free_bytes(), .rates = measure_rates(*backend, types.language)};
     machine.backend = std::move(backend);
   }
   if (plan.memory) machine.free_bytes = int64_t(*plan.memory * double(1 << 30));
@@ -101,10 +104,12 @@ void print_table(const Plan& plan, const StoryRequest& request, const Machine& m
 
 // The other types that this model can be held in; not each k is a multiple of 32.
 std::vector<std::pair<WeightFormat, Plan>> other_types(const ModelDir& model, const StoryRequest& request,
-                                                       WeightFormat type, const Backend* backend) {
+                                                       const Device& device, WeightFormat type,
+                                                       const Backend* backend) {
   std::vector<std::pair<WeightFormat, Plan>> plans;
   for (const auto& row : kWeightFormats) try {
-      if (row.value != type) plans.emplace_back(row.value, make_plan(model, request, row.value, backend));
+      if (row.value != type)
+        plans.emplace_back(row.value, make_plan(model, request, stage_types(device, row.value), backend));
     } catch (const Error& error) {
       if (error.kind != ErrorKind::input || row.block == 0) throw;
     }
@@ -156,15 +161,17 @@ Json to_json(const Plan& plan, const StoryRequest& request, const Machine& machi
 
 int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backends,
          const std::vector<std::string>& captions) {
-  const WeightFormat type = parse_type(flags.type, backends.cpu_type(flags.cpu));
+  const Device device = asked.card ? Device{.kind = DeviceKind::cuda} : parse_device(flags.device);
+  const WeightFormat type = weight_format(flags, device, backends);
+  const StageTypes types = stage_types(device, type);
   const ModelDir model = open_model_or_sizes(flags);
   StoryRequest request = make_request(flags, model.config, {.captions = captions});
   if (flags.image) request.start = std::make_shared<const Image>(read_user_picture(*flags.image, Pixels::shown).image);
-  const Machine machine = find_machine(flags, asked, type, backends);
+  const Machine machine = find_machine(flags, asked, device, types, backends);
   say_on_stderr(fewer_frames(flags, request));
   say_on_stderr(other_size(model.config, request));
-  const Plan plan = make_plan(model, request, type, machine.backend.get(), machine.rates);
-  const auto others = other_types(model, request, type, machine.backend.get());
+  const Plan plan = make_plan(model, request, types, machine.backend.get(), machine.rates);
+  const auto others = other_types(model, request, device, type, machine.backend.get());
   const Fit fit = fit_into(plan, machine.free_bytes);
   if (flags.json) {
     auto json = to_json(plan, request, machine, fit);
@@ -175,7 +182,7 @@ int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backen
     add(type, plan);
     for (const auto& [in, sums] : others) add(in, sums);
     if (row_of(type).block != 0) json["stays_f16"] = stays_f16();
-    if (asked.card) json["note"] = kNoCardYet;
+    if (asked.card) json["note"] = kNotMeasured;
     fmt::print("{}\n", json_text(json, 2));
   } else {
     fmt::print("{}{} in {} on {}: {}\n\n", printable(model.config.name),
@@ -189,7 +196,7 @@ int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backen
     }
     if (row_of(type).block != 0) fmt::print("in f16 beside {}: {}\n", name_of(type), fmt::join(stays_f16(), ", "));
     if (fit == Fit::in_stages) fmt::print("in stages: text first, and each part is dropped after its turn\n");
-    if (asked.card) fmt::print("{}\n", kNoCardYet);
+    if (asked.card) fmt::print("{}\n", kNotMeasured);
   }
   std::fflush(stdout);
   if (fit == Fit::none) fail_resource(too_large(plan, machine.free_bytes, type));

@@ -73,7 +73,8 @@ Device parse_device(const std::string& name) {
 }
 
 std::unique_ptr<Backend> make_backend(const Device& device, const StoryFlags& flags, const Backends& backends) {
-  return device.kind == DeviceKind::cuda ? backends.cuda(device.index) : backends.cpu(int(flags.threads), flags.cpu);
+  return device.kind == DeviceKind::cuda ? backends.cuda(device.index, flags.cuda_sync)
+                                         : backends.cpu(int(flags.threads), flags.cpu);
 }
 
 WeightFormat parse_type(const std::string& name, WeightFormat of_auto) {
@@ -82,6 +83,14 @@ WeightFormat parse_type(const std::string& name, WeightFormat of_auto) {
   std::vector<std::string> names = names_in(kWeightFormats);
   names.insert(names.begin(), "auto");
   refuse_choice("--type", name, names);
+}
+
+WeightFormat weight_format(const StoryFlags& flags, const Device& device, const Backends& backends) {
+  return parse_type(flags.type, device.kind == DeviceKind::cuda ? WeightFormat::f16 : backends.cpu_type(flags.cpu));
+}
+
+StageTypes stage_types(const Device& device, WeightFormat weights) {
+  return device.kind == DeviceKind::cuda ? StageTypes::of_card(weights) : weights;
 }
 
 StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryRequest texts) {

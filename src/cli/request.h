@@ -9,6 +9,7 @@
 #include "model/model_config.h"
 #include "output/story_folder.h"
 #include "seedstory/weight.h"
+#include "story/stage_types.h"
 
 namespace seedstory {
 
@@ -21,6 +22,8 @@ struct Device {
 Device parse_device(const std::string& name);  // one of kDevices, or cuda:N
 std::unique_ptr<Backend> make_backend(const Device& device, const StoryFlags& flags, const Backends& backends);
 WeightFormat parse_type(const std::string& name, WeightFormat of_auto);  // auto, or one of kWeightFormats
+WeightFormat weight_format(const StoryFlags& flags, const Device& device, const Backends& backends);  // of --type
+StageTypes stage_types(const Device& device, WeightFormat weights);
 
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.
 StoryRequest make_request(const StoryFlags& flags, const ModelConfig& config, StoryRequest request);

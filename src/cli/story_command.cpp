@@ -196,7 +196,7 @@ fs::path own_folder(const StoryRequest& request) {
   return name;
 }
 
-RunOptions run_options(const StoryFlags& flags, const StoryRequest& request, WeightFormat type) {
+RunOptions run_options(const StoryFlags& flags, const StoryRequest& request, const StageTypes& types) {
   const bool is_stream = flags.output == "-";
   RunOptions options{.folder = is_stream      ? fs::path()
                                : flags.output ? fs::path(*flags.output)
@@ -207,7 +207,7 @@ RunOptions run_options(const StoryFlags& flags, const StoryRequest& request, Wei
                      .force = flags.force,
                      .text_first = flags.text_first,
                      .may_stage = flags.may_stage,
-                     .weight_format = type};
+                     .types = types};
   return options;
 }
 
@@ -270,7 +270,7 @@ std::vector<std::string> unknown_words(std::string_view text, const std::vector<
 
 int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backends, Terminal& terminal) {
   const Device device = parse_device(flags.device);
-  const WeightFormat type = parse_type(flags.type, backends.cpu_type(flags.cpu));
+  const WeightFormat type = weight_format(flags, device, backends);
   const bool is_stream = flags.output == "-";
   const bool show = !is_stream && !flags.json && shows_pictures(flags.show);
   check_output(flags);
@@ -285,7 +285,7 @@ int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backe
   const StoryRecord record = make_record(flags, texts.command, std::move(request), model, paths.dir, type, terminal);
 
   Narrator narrator(terminal, flags, record, model, show);
-  StoryRun run(model, record, run_options(flags, record.request, type), narrator);
+  StoryRun run(model, record, run_options(flags, record.request, stage_types(device, type)), narrator);
   const StoryRun::End end = run.run([&] { return make_backend(device, flags, backends); });
   return report_end(run, end, narrator, flags, record, terminal);
 }

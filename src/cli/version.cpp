@@ -33,13 +33,24 @@ int version(bool as_json, const Backends& backends) {
                      {"types", names_in(kWeightFormats)},
                      {"backends",
                       {describe("cpu", [&] { return backends.cpu(0, CpuSet::automatic); }),
-                       describe("cuda", [&] { return backends.cuda(0); })}}};
+                       describe("cuda", [&] { return backends.cuda(0, false); })}}};
   if (as_json) {
     fmt::print("{}\n", json_text(json, 1));
     return 0;
   }
   fmt::print("{}\n", build_line());
   for (const Json& backend : json["backends"]) fmt::print("{}\n", backend["description"].get<std::string>());
+  return 0;
+}
+
+int list_devices(const Backends& backends) {
+  fmt::print("cpu     {}\n", backends.cpu(0, CpuSet::automatic)->name());
+  try {
+    int index = 0;
+    for (const std::string& card : backends.cuda_devices()) fmt::print("cuda:{}  {}\n", index++, card);
+  } catch (const Error& error) {
+    fmt::print("cuda    none: {}\n", error.what());
+  }
   return 0;
 }
 

@@ -9,17 +9,9 @@
 #include "load/model_dir.h"
 #include "model/vit.h"
 #include "story/stage.h"
+#include "story/stage_types.h"
 
 namespace seedstory {
-
-// The number types of a stage's networks. The VAE's are its own: what passes through SDXL's is too large for f16.
-struct StageTypes {
-  NumberTypes vision, language, diffusion, vae;
-
-  // One format of weights, and activations in f32: what the CPU computes in.
-  StageTypes(WeightFormat weights = WeightFormat::f32) : StageTypes(NumberTypes{.weights = weights}) {}
-  StageTypes(NumberTypes all) : vision(all), language(all), diffusion(all), vae(all) {}
-};
 
 struct EngineOptions {
   StageTypes types;

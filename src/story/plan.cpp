@@ -68,7 +68,7 @@ double Plan::seconds(const StoryRequest& request) const {
   return see.seconds * (request.start ? 2 : 1) + double(request.frames) * (tell.seconds + paint.seconds);
 }
 
-Plan make_plan(const ModelDir& model, const StoryRequest& request, WeightFormat weight_format, const Backend* machine,
+Plan make_plan(const ModelDir& model, const StoryRequest& request, const StageTypes& types, const Backend* machine,
                Rates rates) {
   Plan plan;
   RecordingBackend recording(machine);
@@ -78,7 +78,7 @@ Plan make_plan(const ModelDir& model, const StoryRequest& request, WeightFormat 
     for (const auto& [name, bytes] : parts) before += bytes;
     parts.emplace_back(part, recording.held_bytes() - before);
   };
-  Engine engine(recording, model, {.types = weight_format, .staged = true, .loaded = loaded});
+  Engine engine(recording, model, {.types = types, .staged = true, .loaded = loaded});
   const auto stage = [&](Stage s) -> StagePlan& { return plan.stages[size_t(s)]; };
   stage(Stage::vision) = {.parts = std::exchange(parts, {}),
                           .weight_bytes = recording.held_bytes(),
@@ -149,14 +149,15 @@ std::string too_large(const Plan& plan, int64_t free_bytes, WeightFormat weight_
                      name_of(kStages, stage), gib(largest->bytes()), gib(free_bytes), help);
 }
 
-Rates measure_rates(Backend& backend, WeightFormat weight_format) {
+Rates measure_rates(Backend& backend, NumberTypes types) {
   // Seconds of one y <- x wT, the best of some.
   const auto time = [&](int64_t rows, int64_t k, int64_t n) {
     const int64_t shape[] = {n, k};
-    const int64_t bytes = backend.packed_bytes(Weight(nullptr, weight_format, shape, 2), WeightUse::linear);
-    Arena arena(backend, aligned(rows * k * 4) + aligned(rows * n * 4) + aligned(bytes));
-    Linear op{.y = arena.make(DType::f32, {rows, n}), .x = arena.make(DType::f32, {rows, k})};
-    op.w = Weight(arena.take(bytes), weight_format, shape, 2);
+    const int64_t bytes = backend.packed_bytes(Weight(nullptr, types.weights, shape, 2), WeightUse::linear);
+    const int64_t size = size_of(types.activations);
+    Arena arena(backend, aligned(rows * k * size) + aligned(rows * n * size) + aligned(bytes));
+    Linear op{.y = arena.make(types.activations, {rows, n}), .x = arena.make(types.activations, {rows, k})};
+    op.w = Weight(arena.take(bytes), types.weights, shape, 2);
     const std::vector<char> zeros(size_t(std::max(bytes, op.x.bytes())));
     backend.upload(op.x, zeros.data());
     backend.upload(op.w.values, zeros.data());
@@ -174,7 +175,7 @@ Rates measure_rates(Backend& backend, WeightFormat weight_format) {
   };
   constexpr int64_t kRows = 384, kSide = 1024, kWide = 4096;
   return {.flops = 2.0 * kRows * kSide * kSide / time(kRows, kSide, kSide),
-          .bytes = double(kWide * kWide) * bits_of(weight_format) / 8 / time(1, kWide, kWide)};
+          .bytes = double(kWide * kWide) * bits_of(types.weights) / 8 / time(1, kWide, kWide)};
 }
 
 }  // namespace seedstory

@@ -10,6 +10,7 @@
 #include "request/request.h"
 #include "seedstory/backend.h"
 #include "story/stage.h"
+#include "story/stage_types.h"
 
 namespace seedstory {
 
@@ -43,7 +44,7 @@ struct Plan {
 //
 // A frame of the LLM is taken to be as long as the published captions are: 48 tokens beside its picture. What depends
 // on the backend is `machine`'s, or where that is null as a backend has it that takes everything as it is.
-Plan make_plan(const ModelDir& model, const StoryRequest& request, WeightFormat weight_format,
+Plan make_plan(const ModelDir& model, const StoryRequest& request, const StageTypes& types,
                const Backend* machine = nullptr, Rates rates = {});
 
 // Whether a plan fits: with every part in memory, only in stages, or not at all.
@@ -58,6 +59,6 @@ constexpr double gib(int64_t bytes) {
 }
 
 // The rates of a backend at two products: one bound by arithmetic, one by memory. Takes some 50 ms.
-Rates measure_rates(Backend& backend, WeightFormat weight_format);
+Rates measure_rates(Backend& backend, NumberTypes types);
 
 }  // namespace seedstory

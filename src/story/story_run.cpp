@@ -106,7 +106,7 @@ void StoryRun::hold_trace() {
 StoryRun::End StoryRun::make(Backend& backend) {
   listener_.on_start(*folder_, backend.name());
   const bool staged = needs_stages(backend);
-  Engine engine(backend, model_, {.types = options_.weight_format, .staged = staged});
+  Engine engine(backend, model_, {.types = options_.types, .staged = staged});
   check_size(engine.config, request_);
   listener_.on_loaded();
 
@@ -131,9 +131,9 @@ StoryRun::End StoryRun::make(Backend& backend) {
 // ErrorKind::resource where even one stage's parts do not fit into memory.
 bool StoryRun::needs_stages(const Backend& backend) {
   if (!options_.may_stage) return false;
-  const Plan plan = make_plan(model_, request_, options_.weight_format, &backend);
+  const Plan plan = make_plan(model_, request_, options_.types, &backend);
   const Fit fit = fit_into(plan, backend.free_bytes());
-  if (fit == Fit::none) fail_resource(too_large(plan, backend.free_bytes(), options_.weight_format));
+  if (fit == Fit::none) fail_resource(too_large(plan, backend.free_bytes(), options_.types.language.weights));
   if (fit == Fit::in_stages)
     listener_.on_warning(fmt::format("all parts take {:.1f} GiB, {:.1f} are free: one stage at a time, text first",
                                      gib(plan.bytes_at_once()), gib(backend.free_bytes())));

@@ -12,6 +12,7 @@
 #include "load/model_dir.h"
 #include "output/story_folder.h"
 #include "request/request.h"
+#include "story/stage_types.h"
 #include "story/trace_file.h"
 
 namespace seedstory {
@@ -48,7 +49,7 @@ struct RunOptions {
   bool force = false;       // another story's files may be replaced
   bool text_first = false;  // tell all of it, then paint; the same files
   bool may_stage = true;    // one stage in memory at a time where all do not fit
-  WeightFormat weight_format = WeightFormat::f32;
+  StageTypes types;
 };
 
 class StoryRun {

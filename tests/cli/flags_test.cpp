@@ -115,11 +115,8 @@ TEST_CASE("A slip in a command, a flag or a value is answered with what was mean
        "there is no command foo; expected one of generate, visualize, inspect, plan, doctor, bench, version, "
        "completion, man, help (see seedstory --help)"},
       {"generate -p x --list-devices",
-       "generate: there is no flag --list-devices; seedstory version says which devices there are, seedstory doctor "
-       "what they can do (see seedstory generate --help)"},
-      {"--list-devices",
-       "there is no flag --list-devices; seedstory version says which devices there are, seedstory doctor what they "
-       "can do (see seedstory --help)"},
+       "generate: there is no flag --list-devices; it stands alone: seedstory --list-devices (see seedstory generate "
+       "--help)"},
       {"generate -p x --cache_dir y",
        "generate: there is no flag --cache_dir; the cache of -hf is where $HF_HUB_CACHE says (see seedstory generate "
        "--help)"},
@@ -407,6 +404,17 @@ TEST_CASE("Help and version answer on stdout") {
   for (const char* flag : {"--prompt-file", "--seed-per-frame", "--policy", "--trace", "--order", "Exit codes:"})
     CHECK_THAT(run.out, Catch::Contains(flag));
   CHECK_THAT(run.out, !Catch::Contains("--guidance-scale"));  // an alias for commands written for diffusers
+}
+
+TEST_CASE("The flag --list-devices says what there is, and what is missing, and nothing else") {
+  const Workdir desk;
+  const Run run = desk.shell("seedstory --list-devices");
+  CHECK(run.code == 0);
+  CHECK(run.err.empty());
+  CHECK_THAT(run.out, Catch::StartsWith("cpu     cpu ("));
+  CHECK_THAT(run.out, Catch::Contains("\ncuda"));
+  CHECK(desk.shell("seedstory --list-devices plan").out == run.out);
+  CHECK(desk.shell("seedstory --list-devices=1").code == 2);
 }
 
 TEST_CASE("The help says the defaults of the model that ships") {

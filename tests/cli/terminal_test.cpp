@@ -318,6 +318,7 @@ TEST_CASE("What was asked for and cannot be printed is an error") {
                            "version",
                            "version --json",
                            "--version",
+                           "--list-devices",
                            "--help",
                            "generate --help",
                            "generate --model model -p fox --dry-run",

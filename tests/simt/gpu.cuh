@@ -9,6 +9,7 @@
 #include <string>
 #include <type_traits>
 #include <typeinfo>
+#include <utility>
 
 #include "seedstory/error.h"
 #include "simt.h"
@@ -85,8 +86,11 @@ inline float rsqrtf(float x) {
 enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorMemoryAllocation = 2,
+  cudaErrorStubLibrary = 34,
+  cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
-  cudaErrorInvalidDevice = 101
+  cudaErrorInvalidDevice = 101,
+  cudaErrorIllegalAddress = 700
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
 struct cudaDeviceProp {
@@ -96,6 +100,10 @@ struct cudaDeviceProp {
 };
 struct simt_stream;
 using cudaStream_t = simt_stream*;
+struct simt_event {};
+inline simt_event simt_any_event;
+using cudaEvent_t = simt_event*;
+enum { cudaEventDisableTiming = 2 };
 
 inline const char* cudaGetErrorString(cudaError_t error) {
   switch (error) {
@@ -103,6 +111,12 @@ inline const char* cudaGetErrorString(cudaError_t error) {
       return "no error";
     case cudaErrorMemoryAllocation:
       return "out of memory";
+    case cudaErrorStubLibrary:
+      return "CUDA driver is a stub library";
+    case cudaErrorInsufficientDriver:
+      return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorIllegalAddress:
+      return "an illegal memory access was encountered";
     case cudaErrorNoDevice:
       return "no CUDA-capable device is detected";
     case cudaErrorInvalidDevice:
@@ -110,7 +124,20 @@ inline const char* cudaGetErrorString(cudaError_t error) {
   }
   return "unknown";
 }
+inline cudaError_t cudaGetLastError() {
+  return cudaSuccess;
+}
+inline cudaError_t cudaDriverGetVersion(int* version) {
+  *version = simt::driver_version;
+  return cudaSuccess;
+}
+inline cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = simt::kRuntimeVersion;
+  return cudaSuccess;
+}
 inline cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 0;
+  if (simt::driver_version < simt::kRuntimeVersion) return cudaErrorInsufficientDriver;
   *count = simt::device_count;
   return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
@@ -118,7 +145,8 @@ inline cudaError_t cudaSetDevice(int device) {
   return device < simt::device_count ? cudaSuccess : cudaErrorInvalidDevice;
 }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
-  *properties = {"SIMT emulator", 8, 0, 108, simt::kDeviceBytes};
+  *properties = {"SIMT emulator", simt::compute_capability / 10, simt::compute_capability % 10, 108,
+                 simt::kDeviceBytes};
   return cudaSuccess;
 }
 inline cudaError_t cudaStreamCreate(cudaStream_t* stream) {
@@ -128,7 +156,23 @@ inline cudaError_t cudaStreamCreate(cudaStream_t* stream) {
 inline cudaError_t cudaStreamDestroy(cudaStream_t) {
   return cudaSuccess;
 }
+// What the queue has met by itself is said to whoever waits for it next, as on a card.
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  simt::make_copies();
+  return cudaError_t(std::exchange(simt::fault, 0));
+}
+inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = &simt_any_event;
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventDestroy(cudaEvent_t) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) {
+  return cudaSuccess;
+}
+inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
+  simt::make_copies();
   return cudaSuccess;
 }
 inline cudaError_t cudaMalloc(void** memory, size_t bytes) {
@@ -139,8 +183,21 @@ inline cudaError_t cudaFree(void* memory) {
   simt::release(memory);
   return cudaSuccess;
 }
+inline cudaError_t cudaMemGetInfo(size_t* free, size_t* all) {
+  *all = simt::kDeviceBytes;
+  *free = simt::free_bytes();
+  return cudaSuccess;
+}
+inline cudaError_t cudaMallocHost(void** memory, size_t bytes) {
+  *memory = simt::allocate_pinned(bytes);
+  return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+inline cudaError_t cudaFreeHost(void* memory) {
+  simt::release_pinned(memory);
+  return cudaSuccess;
+}
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
-  std::memcpy(to, from, bytes);
+  simt::copy(to, from, bytes);
   return cudaSuccess;
 }
 
@@ -251,6 +308,7 @@ inline const bool simt_is_known = simt::know(typeid(SimtKernel<kKernel>).name(),
 template <class S, auto kKernel, class... Args>
 void launch(dim3 grid, dim3 block, Stream, const Args&... args) {
   (void)simt_is_known<S, kKernel>;
+  simt::make_copies();
   if (simt::instead_of_fibers) {
     const simt::Argument list[] = {{nullptr, 0}, {&args, sizeof(args)}...};
     return simt::instead_of_fibers(

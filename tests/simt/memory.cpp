@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
+#include <mutex>
+#include <vector>
 
 #include "simt.h"
 
@@ -10,6 +12,21 @@ namespace simt {
 namespace {
 
 std::map<const char*, Allocation> allocations;
+size_t allocated = 0;
+
+std::mutex copying;
+std::map<const char*, size_t> pinned;
+struct Copy {
+  void* to;
+  const void* from;
+  size_t bytes;
+};
+std::vector<Copy> copies;  // not made yet
+
+bool is_pinned(const char* p) {
+  const auto next = pinned.upper_bound(p);
+  return next != pinned.begin() && p < std::prev(next)->first + std::prev(next)->second;
+}
 
 // What the last look-ups found: kernels go back and forth between few tensors and their arguments. Host memory is known
 // by its page, so long as no allocation has a part of it.
@@ -51,21 +68,58 @@ void clear_shadows() {
 
 void* allocate(size_t bytes) {
   void* memory = nullptr;
-  if (bytes > kDeviceBytes) return nullptr;
+  if (bytes > free_bytes()) return nullptr;
   if (posix_memalign(&memory, 256, bytes) != 0) return nullptr;
   std::memset(memory, kUnwritten, bytes);
   char* const begin = static_cast<char*>(memory);
   Allocation& allocation = allocations[begin];
   allocation.begin = begin;
   allocation.bytes = bytes;
+  allocated += bytes;
   forget_lookups();
   return memory;
 }
 
 void release(void* memory) {
-  allocations.erase(static_cast<char*>(memory));
+  const auto found = allocations.find(static_cast<char*>(memory));
+  if (found != allocations.end()) {
+    allocated -= found->second.bytes;
+    allocations.erase(found);
+  }
   forget_lookups();
   std::free(memory);
+}
+
+size_t free_bytes() {
+  return kDeviceBytes - allocated;
+}
+
+void* allocate_pinned(size_t bytes) {
+  const std::lock_guard lock(copying);
+  void* const memory = std::malloc(bytes);
+  if (memory) pinned[static_cast<char*>(memory)] = bytes;
+  return memory;
+}
+
+void release_pinned(void* memory) {
+  const std::lock_guard lock(copying);
+  pinned.erase(static_cast<char*>(memory));
+  std::free(memory);
+}
+
+void copy(void* to, const void* from, size_t bytes) {
+  if (const std::lock_guard lock(copying); is_pinned(static_cast<const char*>(from))) {
+    copies.push_back({to, from, bytes});
+    return;
+  }
+  make_copies();
+  std::memcpy(to, from, bytes);
+}
+
+void make_copies() {
+  const std::lock_guard lock(copying);
+  for (const Copy& c : copies) std::memcpy(c.to, c.from, c.bytes);
+  copies.clear();
 }
 
 bool in_device_memory(const void* p, size_t bytes) {

@@ -139,10 +139,24 @@ inline void need_aligned(const void* p, size_t bytes, const char* name, Where wh
 
 // --- Device memory: each block of exactly the size asked for, so that ASan sees its ends.
 
+// What the machine is said to have.
+inline constexpr int kRuntimeVersion = 13000;
+inline int driver_version = kRuntimeVersion;  // 0: no driver
 inline int device_count = 1;
+inline int compute_capability = 80;
+inline int fault = 0;  // a cudaError_t: what the next wait for the queue finds
+
 inline constexpr size_t kDeviceBytes = size_t(1) << 30;
+size_t free_bytes();
 void* allocate(size_t bytes);  // null where more is asked than the device has
 void release(void* memory);
 bool in_device_memory(const void* p, size_t bytes);
+
+// Host memory that the device reads by itself. A copy out of it is made as late as it can be: before the next launch or
+// wait. Then a buffer that is filled anew too early is seen. Other copies are made at once. Any thread.
+void* allocate_pinned(size_t bytes);
+void release_pinned(void* memory);
+void copy(void* to, const void* from, size_t bytes);
+void make_copies();
 
 }  // namespace simt
