@@ -22,6 +22,11 @@ struct Epilogue {
   bool aligned;  // rows of all three start at multiples of 16 bytes
 };
 
+// Elements from the start of y and of the residual to a row.
+struct RowOffsets {
+  int64_t y, residual;
+};
+
 // bias and residual may be absent.
 inline Epilogue epilogue(const Tensor& y, const Tensor& bias, const Tensor& residual, Activation act) {
   return {.y = y.data,
@@ -51,9 +56,9 @@ __device__ void load_bias(float (&to)[kSize], const float* bias, int64_t col, in
 
 // y[row][col, col + kSize) <- value + residual.
 template <class T, int kSize>
-__device__ void store_row(const Epilogue& e, int64_t row, int64_t col, const float (&value)[kSize]) {
-  T* const y = static_cast<T*>(e.y) + row * e.y_stride + col;
-  const T* const residual = e.residual ? static_cast<const T*>(e.residual) + row * e.residual_stride + col : nullptr;
+__device__ void store_row(const Epilogue& e, RowOffsets row, int64_t col, const float (&value)[kSize]) {
+  T* const y = static_cast<T*>(e.y) + row.y + col;
+  const T* const residual = e.residual ? static_cast<const T*>(e.residual) + row.residual + col : nullptr;
   if (e.aligned && col + kSize <= e.cols) {
     Vec<T, kSize> out;
     if (residual) {
@@ -77,14 +82,15 @@ struct alignas(16) TileOfSums {
 };
 
 // Ends a product of T: a block's sums into the tile of y whose first element is (first_row, first_col). With kGate the
-// first half of the tile's columns are values, the second half their gates, and y's tile is half as wide. Who calls:
-// the whole block, after a barrier since `through` was used for something else.
+// first half of the tile's columns are values, the second half their gates, and y's tile is half as wide.
+// offsets_of(row) gives the RowOffsets of a row. Who calls: the whole block, after a barrier since `through` was used
+// for something else.
 //
 // A lane has 4 columns, the same in all of its rows: 16 bytes of shared memory from lane to lane, 8 bytes of y, and one
 // load of bias.
-template <class T, class Tile, bool kGate>
+template <class T, class Tile, bool kGate, class OffsetsOf>
 __device__ void finish(const Epilogue& e, const Sums<Tile>& sum, TileOfSums<Tile>& through, int64_t first_row,
-                       int64_t first_col) {
+                       int64_t first_col, OffsetsOf&& offsets_of) {
   const int lane = int(threadIdx.x) % kWarp;
 #pragma unroll
   for (int i = 0; i < Tile::warp_rows / 16; ++i)
@@ -114,11 +120,21 @@ __device__ void finish(const Epilogue& e, const Sums<Tile>& sum, TileOfSums<Tile
     } else {
       for (int i = 0; i < kSize; ++i) value[i] = activate(e.act, values.v[i] + bias[i]);
     }
+    const RowOffsets offsets = offsets_of(first_row + row);
     if (e.wide)
-      store_row<float>(e, first_row + row, col, value);
+      store_row<float>(e, offsets, col, value);
     else
-      store_row<T>(e, first_row + row, col, value);
+      store_row<T>(e, offsets, col, value);
   }
+}
+
+// The same where rows lie at the strides of the Epilogue.
+template <class T, class Tile, bool kGate>
+__device__ void finish(const Epilogue& e, const Sums<Tile>& sum, TileOfSums<Tile>& through, int64_t first_row,
+                       int64_t first_col) {
+  finish<T, Tile, kGate>(e, sum, through, first_row, first_col, [&](int64_t row) {
+    return RowOffsets{row * e.y_stride, row * e.residual_stride};
+  });
 }
 
 }  // namespace seedstory

@@ -4,8 +4,8 @@
 // Over a doubled x there are four such products, parts, over x as it is: part (r, c) has the pixels of y in the rows
 // 2 i + r and the columns 2 j + c, and 2x2 taps.
 //
-//   row of y        0   1   2   3        tap 0 of row 2 i is row i - 1 of x, tap 1 is row i
-//   row of x      - 0 0 1 0 1 1 2        tap 0 of row 2 i + 1 is row i, tap 1 is row i + 1
+//   row of y             0      1      2      3        even: tap 0 is row i - 1 of x, tap 1 is row i
+//   rows of x, tap 0, 1  -, 0   0, 1   0, 1   1, 2     odd:  tap 0 is row i, tap 1 is row i + 1
 #pragma once
 
 #include "seedstory/ops.h"

@@ -99,6 +99,86 @@ TEST_CASE("Linear's tiles are without bank conflicts, its rows whole sectors", "
   }
 }
 
+// No padding: a row of pixels less.
+Conv2d unpadded_conv2d(Inputs& in, DType type, int64_t h, int64_t w, int64_t in_c, int64_t out_c) {
+  return {.y = in.uninitialized(type, {1, h, w, out_c}),
+          .x = in.normal(type, {1, h + 2, w + 2, in_c}),
+          .w = in.normal(type, {out_c, in_c, 3, 3})};
+}
+
+ptx::Counts counts_of_conv2d(const std::string& kernel, int64_t in_c, int64_t out_c) {
+  const auto be = make_cuda_backend();
+  Inputs in(1);
+  ptx::clear_counts();
+  oracle::result(*be, unpadded_conv2d(in, DType::f16, 8, 16, in_c, out_c));
+  return ptx::counts(kernel);
+}
+
+constexpr const char* kWideConv2d = "conv2d<f16, Tile<128, 128, 64, 32>, true>";
+constexpr const char* kTallConv2d = "conv2d<f16, Tile<128, 16, 16, 16>, true>";
+
+TEST_CASE("Conv2d's main loop executes what its schedule says", "[ptx]") {
+  struct {
+    const char* kernel;
+    int64_t out_c;           // of one block, with 128 pixels
+    uint64_t mma, ldmatrix;  // of a warp for 16 of k
+    double instructions;     // a mma at most
+  } cases[] = {{kWideConv2d, 128, 16, 6, 4.0}, {kTallConv2d, 16, 2, 2, 20}};
+  for (const auto& [kernel, out_c, mma, ldmatrix, instructions] : cases) {
+    INFO(kernel);
+    const ptx::Counts less = counts_of_conv2d(kernel, 64, out_c), more = counts_of_conv2d(kernel, 128, out_c);
+    const auto grown = [&](Class c) { return more[c] - less[c]; };
+    const uint64_t warps = 8, k = 9 * 64;
+    CHECK(grown(Class::mma) == warps * mma * k / 16);
+    CHECK(grown(Class::ldmatrix) == warps * ldmatrix * k / 16);
+    CHECK(grown(Class::copy) == uint64_t(128 + out_c) * k / 8 / 32);
+    CHECK(grown(Class::shared) == 0);
+    CHECK(grown(Class::global) == 0);
+    const double each = double(more.total - less.total) / double(grown(Class::mma));
+    WARN(kernel << ": " << each << " PTX instructions a mma");
+    CHECK(each <= instructions);
+  }
+}
+
+TEST_CASE("Conv2d's tiles are without bank conflicts, its pixels whole sectors", "[ptx]") {
+  for (bool upsample2x : {false, true}) {
+    INFO((upsample2x ? "doubled" : "as it is"));
+    const auto be = make_cuda_backend();
+    Inputs in(1);
+    Conv2d op = unpadded_conv2d(in, DType::f16, 8, 16, 64, 128);
+    if (upsample2x) {
+      op.x = in.normal(DType::f16, {1, 8, 16, 64}), op.y = in.uninitialized(DType::f16, {1, 16, 32, 128});
+      op.upsample2x = true, op.pad_begin = op.pad_end = 1;
+    }
+    op.bias = in.normal(DType::f32, {128}), op.residual = in.normal(DType::f16, {1, op.y.dim[1], op.y.dim[2], 128});
+    ptx::clear_counts();
+    oracle::result(*be, op);
+    CHECK(takes_the_least(kWideConv2d, Space::shared, 16));
+    CHECK(takes_the_least(kWideConv2d, Space::shared, 8));
+    CHECK(takes_the_least(kWideConv2d, Space::global, 16));
+    CHECK(takes_the_least(kWideConv2d, Space::global, 8));  // residual and y
+    CHECK(traffic(kWideConv2d, Space::global, true, 8).took == uint64_t(op.y.bytes() / 32));
+    // Beside the copies: bias, once a thread. A warp whose pixels are all outside of x copies nothing: of each of the
+    // four products one line of pixels, 2 requests for 32 of k, under a row of taps, 128 of k.
+    const uint64_t k = upsample2x ? 4 * 4 * 64 : 9 * 64, products = upsample2x ? 4 : 1,
+                   outside = upsample2x ? 4 * 8 : 0;
+    CHECK(traffic(kWideConv2d, Space::global, false, 16).requests == (128 + 128) * k / 8 / 32 + products * 8 - outside);
+  }
+}
+
+TEST_CASE("Conv2d in f32 reads its tiles without bank conflicts and writes them with two", "[ptx]") {
+  const auto be = make_cuda_backend();
+  Inputs in(1);
+  ptx::clear_counts();
+  oracle::result(*be, unpadded_conv2d(in, DType::f32, 4, 16, 32, 64));
+  CHECK(takes_the_least("conv2d_f32", Space::shared, 16));
+  const ptx::Traffic written = traffic("conv2d_f32", Space::shared, true, 4);
+  CHECK(written.requests == uint64_t(2 * 64 * 9 * 32 / 32));
+  CHECK(written.took == 2 * written.requests);
+  const ptx::Traffic read = traffic("conv2d_f32", Space::global, false, 4);
+  CHECK(read.took == read.least);
+}
+
 TEST_CASE("Linear in f32 reads its tiles without bank conflicts and writes them with two", "[ptx]") {
   const auto be = make_cuda_backend();
   Inputs in(1);

@@ -303,7 +303,7 @@ TEST_CASE("A row of Linear has the same bits alone, in a prompt, in any alignmen
 
 TEST_CASE("Conv2d's kernels match the oracle", "[simt][ops]") {
   const auto be = make_cuda_backend();
-  for (DType type : {DType::f32}) {
+  for (DType type : kFloatTypes) {
     INFO(name_of(type));
     const auto run = [&](const Conv2d& op, Tolerance tolerance) {
       expect_matches_oracle_however_run(op, tolerance, oracle::Weights::packed);
@@ -314,9 +314,47 @@ TEST_CASE("Conv2d's kernels match the oracle", "[simt][ops]") {
   }
 }
 
+TEST_CASE("Conv2d's kernels take more pixels and channels than a tile has", "[simt][ops]") {
+  struct {
+    int64_t n, size, in_c, out_c, kernel;
+    int stride, pad_begin, pad_end;
+    bool upsample2x;
+    int64_t gap;  // in elements: from pixel to pixel of x, and before the first one
+    const char* why;
+  } cases[] = {
+      {2, 9, 40, 136, 3, 1, 1, 1, false, 0, "a wide tile and a bit, taps that begin inside a step"},
+      {3, 15, 8, 152, 3, 2, 0, 1, false, 8, "the same with a stride, padding on one side"},
+      {1, 12, 72, 264, 1, 1, 0, 0, false, 8, "one tap"},
+      {2, 9, 16, 144, 3, 1, 1, 1, true, 0, "doubled"},
+      {1, 13, 24, 12, 3, 1, 1, 1, false, 0, "more pixels than a tall tile"},
+      {1, 9, 3, 72, 3, 1, 1, 1, false, 0, "a narrow tile and a bit, three channels"},
+      {1, 6, 16, 72, 3, 1, 1, 1, false, 4, "the same at odd addresses"},
+      {1, 5, 6, 70, 3, 1, 1, 1, true, 0, "the same doubled"},
+      {1, 3, 8, 8, 16, 1, 9, 12, false, 0, "the most taps"},
+  };
+  for (DType type : kFloatTypes)
+    for (const auto& c : cases) {
+      INFO(name_of(type) << ": " << c.why);
+      Inputs in(7);
+      const int64_t from = c.upsample2x ? 2 * c.size : c.size;
+      const int64_t out = (from + c.pad_begin + c.pad_end - c.kernel) / c.stride + 1;
+      const Conv2d op{.y = in.uninitialized(type, {c.n, out, out, c.out_c}),
+                      .x = in.normal(type, {c.n, c.size, c.size, c.in_c + c.gap}).slice(3, c.gap, c.in_c + c.gap),
+                      .w = in.normal(type, {c.out_c, c.in_c, c.kernel, c.kernel}),
+                      .bias = in.normal(DType::f32, {c.out_c}),
+                      .residual = in.normal(type, {c.n, out, out, c.out_c}),
+                      .stride = c.stride,
+                      .pad_begin = c.pad_begin,
+                      .pad_end = c.pad_end,
+                      .upsample2x = c.upsample2x};
+      expect_matches_oracle_however_run(op, conv2d_tolerance(type, c.in_c * c.kernel * c.kernel, c.upsample2x),
+                                        oracle::Weights::packed);
+    }
+}
+
 TEST_CASE("A picture of Conv2d has the same bits alone and among others", "[simt][ops]") {
   const auto be = make_cuda_backend();
-  for (DType type : {DType::f32}) {
+  for (DType type : kFloatTypes) {
     INFO(name_of(type));
     for (bool upsample2x : {false, true}) {
       Inputs in(5);
@@ -541,6 +579,16 @@ TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
                     .w = in.weight(WeightFormat::q8, {8, 64, 1, 1})};
   CHECK(error_of([&] { be->run(conv); }, ErrorKind::failed) ==
         "Conv2d: w is q8(8, 64, 1, 1), the CUDA backend wants f16");
+  const Conv2d large_kernel{.y = in.uninitialized(DType::f16, {1, 1, 1, 8}),
+                            .x = in.normal(DType::f16, {1, 1, 17, 8}),
+                            .w = in.normal(DType::f16, {8, 8, 1, 17})};
+  CHECK(error_of([&] { oracle::mismatch(*be, large_kernel, {}); }, ErrorKind::failed) ==
+        "Conv2d: w is f16(8, 8, 1, 17), the CUDA kernels have up to 16x16 taps");
+  const Conv2d huge{.y = Tensor(nullptr, DType::f16, {1, 1 << 15, 1 << 16, 8}),
+                    .x = Tensor(nullptr, DType::f16, {1, 1 << 15, 1 << 16, 8}),
+                    .w = in.normal(DType::f16, {8, 8, 1, 1})};
+  CHECK(error_of([&] { be->run(huge); }, ErrorKind::failed) ==
+        "Conv2d: x is f16(1, 32768, 65536, 8), larger than the CUDA kernels count");
   CHECK(be->packed_bytes(conv.w, conv.weight_use()) == conv.w.bytes());
   CHECK_FALSE(be->pack(conv.w, conv.weight_use()));
   const Tensor large(nullptr, DType::u8, {65537, 32769});

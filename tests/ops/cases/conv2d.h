@@ -52,12 +52,23 @@ void for_conv2d_cases(DType type, Run&& run) {
       {1, 3, 8, 16, 7, 2, 6, 6, "a kernel larger than the picture"},
       {0, 8, 8, 8, 3, 1, 1, 1, "no pictures"},
       {1, 4, 0, 8, 3, 1, 1, 1, "an empty sum"},
+      {1, 3, 1, 1, 1, 1, 0, 0, "a product of single numbers"},
   };
   for (auto c : cases) {
     INFO(c.why);
     Inputs in(1);
     run(square_conv2d(in, type, c.n, c.size, c.in_c, c.out_c, c.kernel, c.stride, c.pad_begin, c.pad_end),
         conv2d_tolerance(type, c.in_c * c.kernel * c.kernel));
+  }
+  {
+    INFO("a wide picture and a tall kernel");
+    Inputs in(1);
+    run(Conv2d{.y = in.uninitialized(type, {2, 4, 9, 24}),
+               .x = in.normal(type, {2, 5, 9, 16}),
+               .w = in.normal(type, {24, 16, 4, 3}),
+               .pad_begin = 1,
+               .pad_end = 1},
+        conv2d_tolerance(type, 16 * 12));
   }
   for (bool bias : {false, true})
     for (bool residual : {false, true}) {
