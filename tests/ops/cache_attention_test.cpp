@@ -1,7 +1,4 @@
-#include <algorithm>
-#include <cmath>
-
-#include "ops/harness.h"
+#include "ops/cases/cache_attention.h"
 
 using namespace seedstory;
 
@@ -12,102 +9,26 @@ Tolerance tolerance(int64_t length, int64_t dim) {
   return {.sum = 0x1p-23 * (std::sqrt(double(dim)) + std::sqrt(double(length)) + 6)};
 }
 
-Tensor rope_table(Inputs& in, int64_t positions, int64_t dim) {
-  std::vector<double> values;
-  for (int64_t p = 0; p < positions; ++p)
-    for (int64_t i = 0; i < dim; ++i) {
-      const double angle = double(p) * std::pow(10000.0, -2.0 * double(i % (dim / 2)) / double(dim));
-      values.push_back(i < dim / 2 ? std::cos(angle) : std::sin(angle));
-    }
-  return in.values(DType::f32, {positions, dim}, values);
-}
-
-// The cache has 9 rows more than there are tokens, and `slots` names 4 of these behind the length; q, k and v are views
-// of one tensor.
 CacheAttention attention(Inputs& in, int64_t rows, int64_t length, int64_t heads, int64_t dim) {
-  const int64_t capacity = length + 9, ranks = length + 4, token = heads * dim;
-  const Tensor qkv = in.normal(DType::f32, {rows + 1, 3 * token}).slice(0, 0, rows);
-  return {.y = in.uninitialized(DType::f32, {rows, heads, dim}),
-          .q = qkv.slice(1, 0, token).split(1, dim),
-          .k = qkv.slice(1, token, 2 * token).split(1, dim),
-          .v = qkv.slice(1, 2 * token, 3 * token).split(1, dim),
-          .k_cache = in.normal(DType::f32, {capacity, heads, dim}),
-          .v_cache = in.normal(DType::f32, {capacity, heads, dim}),
-          .slots = in.slots(ranks, capacity),
-          .length = in.values(DType::i32, {1}, {double(length)}),
-          .rope = rope_table(in, ranks + 3, dim),
-          .scale = 1 / std::sqrt(float(dim))};
-}
-
-// The rows [begin, end) of an op over a whole prompt, as a call of their own after those before.
-CacheAttention chunk_of(Inputs& in, const CacheAttention& all, int64_t begin, int64_t end) {
-  CacheAttention chunk = all;
-  for (Tensor CacheAttention::*rows : {&CacheAttention::q, &CacheAttention::k, &CacheAttention::v, &CacheAttention::y})
-    chunk.*rows = (all.*rows).slice(0, begin, end);
-  chunk.length = in.values(DType::i32, {1}, {double(end)});
-  return chunk;
+  return cache_attention(in, DType::f32, rows, length, heads, dim);
 }
 
 float* vector_at(const Tensor& t, int64_t row, int64_t head) {
   return t.as<float>() + row * t.stride[0] + head * t.stride[1];
 }
 
-// Keys and values of the op's tokens in the cache already, as earlier calls leave them.
-void fill_cache(const CacheAttention& op) {
-  const auto* slots = op.slots.as<int32_t>();
-  for (int64_t row = 0; row < op.q.dim[0]; ++row)
-    for (int64_t head = 0; head < op.q.dim[1]; ++head) {
-      std::copy_n(vector_at(op.k, row, head), op.q.dim[2], vector_at(op.k_cache, slots[row], head));
-      std::copy_n(vector_at(op.v, row, head), op.q.dim[2], vector_at(op.v_cache, slots[row], head));
-    }
-}
-
 }  // namespace
 
 TEST_CASE("CacheAttention matches the oracle", "[ops]") {
-  struct {
-    int64_t rows, length, heads, dim;
-    const char* why;
-  } cases[] = {
-      {1, 1, 8, 32, "the first token"},
-      {1, 333, 8, 32, "nano decode"},
-      {18, 106, 8, 32, "nano: the tokens of one picture"},
-      {150, 150, 2, 32, "a prompt from the start"},
-      {128, 300, 2, 32, "a chunk of a prompt"},
-      {2, 128, 2, 32, "the last two of a tile"},
-      {5, 700, 2, 128, "LLaMA's head, many tiles"},
-      {7, 20, 3, 40, "a head that fills no vector"},
-      {0, 4, 2, 32, "no queries"},
-  };
-  for (auto [rows, length, heads, dim, why] : cases) {
-    INFO(why);
-    Inputs in(1);
-    expect_matches_oracle(attention(in, rows, length, heads, dim), tolerance(length, dim));
-  }
-}
-
-TEST_CASE("CacheAttention reads and writes views", "[ops]") {
-  Inputs in(1);
-  CacheAttention op = attention(in, 6, 40, 2, 32);
-  op.q = in.normal(DType::f32, {6, 3 * 64}).slice(1, 64, 128).split(1, 32);
-  op.k = in.normal(DType::f32, {6, 2, 40}).slice(2, 3, 35);
-  op.k_cache = in.normal(DType::f32, {2, 50, 2, 32}).slice(0, 1, 2).reshape({50, 2, 32}).slice(0, 0, 49);
-  op.v_cache = in.normal(DType::f32, {50, 3, 40}).slice(1, 1, 3).slice(2, 8, 40).slice(0, 0, 49);
-  op.y = in.uninitialized(DType::f32, {6, 2, 40}).slice(2, 0, 32);
-  expect_matches_oracle(op, tolerance(40, 32));
+  for_cache_attention_cases(DType::f32, [](const CacheAttention& op, int64_t length) {
+    expect_matches_oracle(op, tolerance(length, op.q.dim[2]));
+  });
 }
 
 TEST_CASE("CacheAttention writes the new tokens' slots and reads those of the others", "[ops]") {
   for (int64_t rows : {1, 5, 40}) {
     Inputs in(1);
-    CacheAttention op = attention(in, rows, 40, 2, 32);
-    // Whatever is in rows that no token before has, be it NaN, stays there and counts nothing.
-    std::vector<bool> is_read(49, false);
-    for (int64_t rank = 0; rank < 40 - rows; ++rank) is_read[size_t(op.slots.as<int32_t>()[rank])] = true;
-    for (int64_t row = 0; row < 49; ++row)
-      for (int64_t i = 0; i < 64 && !is_read[size_t(row)]; ++i)
-        op.k_cache.as<float>()[row * 64 + i] = op.v_cache.as<float>()[row * 64 + i] = NAN;
-    expect_matches_oracle(op, tolerance(40, 32));
+    const CacheAttention op = attention(in, rows, 40, 2, 32);
     for (const auto& backend : backends()) {
       for (double y : oracle::result(*backend, op)) REQUIRE(std::isfinite(y));
       const auto keys = oracle::result(*backend, op, "k_cache"), values = oracle::result(*backend, op, "v_cache");
