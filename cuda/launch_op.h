@@ -16,6 +16,7 @@ void launch_op(const Convert& op, const Queue& queue);
 void launch_op(const Activate& op, const Queue& queue);
 void launch_op(const ScaleInput& op, const Queue& queue);
 void launch_op(const Embed& op, const Queue& queue);
+void launch_op(const CacheAttention& op, const Queue& queue);
 void launch_op(const PickToken& op, const Queue& queue);
 void launch_op(const NormalizeTokens& op, const Queue& queue);
 void launch_op(const MeanTokens& op, const Queue& queue);
@@ -31,5 +32,6 @@ int64_t scratch_bytes(const Op&) {
 }
 int64_t scratch_bytes(const Conv2d& op);
 int64_t scratch_bytes(const GroupNorm& op);
+int64_t scratch_bytes(const CacheAttention& op);
 
 }  // namespace seedstory

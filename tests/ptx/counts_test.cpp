@@ -321,6 +321,64 @@ TEST_CASE("GroupNorm reads x twice and writes y once, in 16 bytes and whole sect
   }
 }
 
+CacheAttention cache_attention_of(Inputs& in, int64_t rows, int64_t length, int64_t heads) {
+  return {.y = in.uninitialized(DType::f16, {rows, heads, 128}),
+          .q = in.normal(DType::f16, {rows, heads, 128}),
+          .k = in.normal(DType::f16, {rows, heads, 128}),
+          .v = in.normal(DType::f16, {rows, heads, 128}),
+          .k_cache = in.normal(DType::f16, {length, heads, 128}),
+          .v_cache = in.normal(DType::f16, {length, heads, 128}),
+          .slots = in.slots(length, length),
+          .length = in.values(DType::i32, {1}, {double(length)}),
+          .rope = in.normal(DType::f32, {length, 128}),
+          .scale = 0.1f};
+}
+
+TEST_CASE("CacheAttention of one row reads the cache once, in 16 bytes and whole sectors", "[ptx]") {
+  const auto be = make_cuda_backend();
+  const uint64_t heads = 4, length = 256, chunks = 4;
+  Inputs in(1);
+  const CacheAttention op = cache_attention_of(in, 1, int64_t(length), int64_t(heads));
+  ptx::clear_counts();
+  oracle::result(*be, op);
+  const char *const rows = "cache_attention<f16, Vec<f16, 8>, 1>", *const merge = "merge_chunks<f16>";
+  // Sectors. Of the table a lane takes cosines and sines in four loads, 32 bytes from lane to lane: the second of two
+  // finds L1 filled by the first, and the block's four heads find what the first of them has brought.
+  const uint64_t vector = 128 * 2 / 32, table = 2 * 128 * 4 / 32;
+  const uint64_t cache = heads * length * 2 * vector, tables = heads * (length + chunks) * table;
+  CHECK(traffic(rows, Space::global, false, 16).took == cache + tables + heads * chunks * vector);
+  CHECK(traffic(rows, Space::global, true, 16).took == heads * 2 * vector);
+  uint64_t all = 0;
+  for (const char* kernel : {rows, merge})
+    for (const ptx::MemoryAccess& a : ptx::memory_accesses(kernel))
+      if (a.space == Space::global) all += a.traffic.took;
+  const double bytes = 32 * double(all - tables + length * table / 2), least = op.cost().bytes;
+  WARN(rows << " and " << merge << ": " << bytes / least << " of the least bytes, the table once");
+  CHECK(bytes <= 1.05 * least);
+}
+
+TEST_CASE("CacheAttention of many rows executes what its schedule says", "[ptx]") {
+  const auto be = make_cuda_backend();
+  const char* const kernel = "flash_cache_attention<f16, 128>";
+  const auto counts_of = [&](int64_t length) {
+    Inputs in(1);
+    ptx::clear_counts();
+    oracle::result(*be, cache_attention_of(in, 66, length, 1));
+    CHECK(takes_the_least(kernel, Space::shared, 16));  // copies, rotations and ldmatrix, as swizzle.cuh says
+    CHECK(takes_the_least(kernel, Space::shared, 4));   // y on its way
+    return ptx::counts(kernel);
+  };
+  const ptx::Counts less = counts_of(128), more = counts_of(192);
+  const auto grown = [&](Class c) { return more[c] - less[c]; };
+  const uint64_t warps = 5, tile = 64;
+  CHECK(grown(Class::mma) == warps * 2 * 8 * 8);
+  CHECK(grown(Class::ldmatrix) == warps * (8 * 4 + 4 * 8));
+  CHECK(grown(Class::copy) == 2 * tile * 128 / 8 / 32);
+  const double each = double(more.total - less.total) / double(grown(Class::mma));
+  WARN(kernel << ": " << each << " PTX instructions a mma");
+  CHECK(each <= 12);
+}
+
 TEST_CASE("Every kernel that a launch names is an entry of nvcc's", "[ptx]") {
   CHECK(simt::known_kernels().size() > 20);
   for (const simt::Known& kernel : simt::known_kernels()) {

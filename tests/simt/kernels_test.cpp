@@ -1,6 +1,7 @@
 // CudaBackend and its kernels on the emulated device: the op tables that every backend runs, under every schedule.
 #include "../../cuda/cuda_backend.h"
 #include "ops/cases/add_rms_norm.h"
+#include "ops/cases/cache_attention.h"
 #include "ops/cases/conv2d.h"
 #include "ops/cases/convert_gather.h"
 #include "ops/cases/diffusion_step.h"
@@ -514,6 +515,82 @@ TEST_CASE("ToPixels' kernel rounds half to even and counts what is not finite", 
                                                .bad = in.uninitialized(DType::i32, {1})},
                                       {});
   }
+}
+
+namespace {
+
+// The Error lines of cache_attention.cu and, for more than 8 rows in 16 bits, of cache_attention_flash.cu.
+Tolerance cache_attention_tolerance(const CacheAttention& op, int64_t length) {
+  const DType type = op.q.dtype;
+  const double dim = double(op.q.dim[2]), u = type == DType::f32 ? 0 : unit_roundoff(type);
+  const double chains = 0x1p-23 * (std::sqrt(dim) + std::sqrt(double(length)) + 8);
+  return {.rel = u, .sum = chains + (op.q.dim[0] > 8 ? u * (1 + 5 / std::sqrt(dim)) : 0), .abs = smallest(type)};
+}
+
+}  // namespace
+
+TEST_CASE("CacheAttention's kernels match the oracle", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_cache_attention_cases(type, [&](const CacheAttention& op, int64_t length) {
+      expect_matches_oracle_however_run(op, cache_attention_tolerance(op, length));
+    });
+  }
+}
+
+TEST_CASE("A row of CacheAttention has the same bits beside any other rows of its class", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  const simt::AllowRaces to_save_time;
+  for (auto [type, dim] : {std::pair{DType::f32, 40}, {DType::f16, 64}, {DType::bf16, 128}, {DType::f16, 40}}) {
+    Inputs in(12);
+    const CacheAttention all = cache_attention(in, type, 300, 300, 1, dim);
+    fill_cache(all);
+    struct {
+      int64_t begin, end;
+      std::vector<std::pair<int64_t, int64_t>> parts;
+    } classes[] = {{130, 138, {{130, 131}, {132, 135}, {131, 138}}},
+                   {200, 300, {{200, 209}, {231, 257}, {234, 300}}},
+                   {0, 300, {{0, 129}, {100, 300}, {130, 270}}}};
+    for (const auto& [begin, end, parts] : classes) {
+      const auto expected = oracle::result(*be, chunk_of(in, all, begin, end));
+      for (auto [first, last] : parts) {
+        INFO(name_of(type) << ", heads of " << dim << ", rows " << first << " to " << last);
+        CHECK(oracle::result(*be, chunk_of(in, all, first, last)) ==
+              std::vector<double>(expected.begin() + (first - begin) * dim, expected.begin() + (last - begin) * dim));
+      }
+    }
+  }
+}
+
+TEST_CASE("CacheAttention makes NaN of a length that its tensors have no room for", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (int64_t rows : {3, 20})
+    for (int64_t ranks : {40, 300})
+      for (int64_t length : {int64_t(-5), rows - 1, ranks + 1, int64_t(1) << 30}) {
+        INFO(rows << " rows, " << ranks << " ranks, length " << length);
+        Inputs in(13);
+        CacheAttention op = cache_attention(in, DType::f16, rows, ranks - 4, 1, 32);
+        op.length = in.values(DType::i32, {1}, {double(length)});
+        for (double y : oracle::result(*be, op)) REQUIRE(std::isnan(y));
+        const std::vector<double> before = oracle::read(op.k_cache), after = oracle::result(*be, op, "k_cache");
+        for (size_t i = 0; i < before.size(); ++i)
+          REQUIRE((before[i] == after[i] || (std::isnan(before[i]) && std::isnan(after[i]))));
+      }
+}
+
+TEST_CASE("CacheAttention says what it takes, and what it cannot", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  Inputs in(14);
+  // Bytes for each row, head and chunk: the weighted values, and largest score and sum of the weights.
+  for (auto [rows, length, chunks] : {std::tuple{1, 60, 1}, {1, 61, 2}, {8, 700, 11}, {9, 252, 1}, {128, 500, 2}}) {
+    const CacheAttention op = cache_attention(in, DType::f16, rows, length, 2, 32);
+    CHECK(be->scratch_bytes(&op) == (chunks == 1 ? 0 : rows * 2 * chunks * (32 * 4 + 8)));
+  }
+  const CacheAttention prompt = cache_attention(in, DType::f16, 129, 129, 1, 8);
+  CHECK(be->scratch_bytes(&prompt) == 0);
+  const CacheAttention wide = cache_attention(in, DType::f32, 1, 1, 1, 130);
+  CHECK(error_of([&] { oracle::result(*be, wide); }, ErrorKind::failed) ==
+        "CacheAttention: head_dim is 130, the CUDA kernels have at most 128");
 }
 
 TEST_CASE("PickToken's kernel matches the oracle and follows its rules", "[simt][ops]") {
