@@ -23,6 +23,7 @@ inline void expect_fills_its_block(Backend& backend, WeightFormat format, std::i
   backend.upload(there.values, here.values.data);
   if (there.scales) backend.upload(there.scales, here.scales.data);
   const auto packed = backend.pack(there, use);
+  backend.finish();
   CHECK(packed);
   CHECK(std::count(block + bytes, block + bytes + kBehind, kUntouched) == kBehind);
   CHECK(std::count(block + std::max<int64_t>(bytes - 4, 0), block + bytes, kUntouched) < 4);
