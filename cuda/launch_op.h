@@ -7,6 +7,7 @@
 namespace seedstory {
 
 void launch_op(const Linear& op, const Queue& queue);
+void launch_op(const GatedLinear& op, const Queue& queue);
 void launch_op(const Conv2d& op, const Queue& queue);
 void launch_op(const LayerNorm& op, const Queue& queue);
 void launch_op(const AddRmsNorm& op, const Queue& queue);

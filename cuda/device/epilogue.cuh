@@ -5,12 +5,17 @@
 // in f32, rounded once. A thread takes a few neighbours of a row at once.
 #pragma once
 
-#include "../choose.h"
 #include "activate.cuh"
 #include "gemm.cuh"
 
 namespace seedstory {
 
+// Elements from the start of y and of the residual to a row.
+struct RowOffsets {
+  int64_t y, residual;
+};
+
+// What the end of a product gets beside the sums.
 struct Epilogue {
   void* y;                            // (rows, cols), of T, or f32 where `wide`
   const float* bias;                  // (cols), with a gate (2 cols): values, then gates; or null
@@ -20,11 +25,8 @@ struct Epilogue {
   Activation act;
   bool wide;     // y and residual are f32, whatever T is
   bool aligned;  // rows of all three start at multiples of 16 bytes
-};
 
-// Elements from the start of y and of the residual to a row.
-struct RowOffsets {
-  int64_t y, residual;
+  __device__ RowOffsets row(int64_t row) const { return {row * y_stride, row * residual_stride}; }
 };
 
 // bias and residual may be absent.
@@ -54,11 +56,11 @@ __device__ void load_bias(float (&to)[kSize], const float* bias, int64_t col, in
   }
 }
 
-// y[row][col, col + kSize) <- value + residual.
+// Columns [col, col + kSize) of a row of y <- value + residual.
 template <class T, int kSize>
-__device__ void store_row(const Epilogue& e, RowOffsets row, int64_t col, const float (&value)[kSize]) {
-  T* const y = static_cast<T*>(e.y) + row.y + col;
-  const T* const residual = e.residual ? static_cast<const T*>(e.residual) + row.residual + col : nullptr;
+__device__ void store_row(const Epilogue& e, RowOffsets at, int64_t col, const float (&value)[kSize]) {
+  T* const y = static_cast<T*>(e.y) + at.y + col;
+  const T* const residual = e.residual ? static_cast<const T*>(e.residual) + at.residual + col : nullptr;
   if (e.aligned && col + kSize <= e.cols) {
     Vec<T, kSize> out;
     if (residual) {
@@ -73,6 +75,37 @@ __device__ void store_row(const Epilogue& e, RowOffsets row, int64_t col, const 
       y[i] = from_float<T>(residual ? value[i] + to_float(residual[i]) : value[i]);
   }
 }
+
+// What a thread does with its neighbours in a row, [col, col + kSize) of y, in as many rows as it has.
+template <class T, bool kGate, int kSize>
+class Columns {
+ public:
+  __device__ Columns(const Epilogue& e, int64_t col) : col_(col) {
+    load_bias(bias_, e.bias, col, e.cols, e.aligned);
+    if constexpr (kGate)
+      load_bias(gate_bias_, e.bias ? e.bias + e.cols : nullptr, col, e.cols, e.aligned && e.cols % kSize == 0);
+  }
+
+  // The sums of a row; `gates` are read where there is a gate.
+  __device__ void finish(const Epilogue& e, RowOffsets at, const float* sums, const float* gates) const {
+    float value[kSize];
+    for (int i = 0; i < kSize; ++i) {
+      value[i] = sums[i] + bias_[i];
+      if constexpr (kGate)
+        value[i] *= activate(e.act, gates[i] + gate_bias_[i]);
+      else
+        value[i] = activate(e.act, value[i]);
+    }
+    if (sizeof(T) == 4 || e.wide)
+      store_row<float>(e, at, col_, value);
+    else
+      store_row<T>(e, at, col_, value);
+  }
+
+ private:
+  int64_t col_;
+  float bias_[kSize], gate_bias_[kGate ? kSize : 1];
+};
 
 // Shared memory that a tile's sums go through, so that a thread gets neighbours. 8 more columns than the tile's: what
 // lanes of mma hold of 8 rows then falls into different banks.
@@ -107,34 +140,14 @@ __device__ void finish(const Epilogue& e, const Sums<Tile>& sum, TileOfSums<Tile
   const int at = int(threadIdx.x) % kLanes * kSize;
   const int64_t col = first_col + at;
   if (col >= e.cols) return;
-  float bias[kSize], gate_bias[kSize];
-  load_bias(bias, e.bias, col, e.cols, e.aligned);
-  if constexpr (kGate) load_bias(gate_bias, e.bias ? e.bias + e.cols : nullptr, col, e.cols, e.aligned);
+  const Columns<T, kGate, kSize> columns(e, col);
   for (int row = int(threadIdx.x) / kLanes; row < Tile::rows; row += kRowsAtOnce) {
     if (first_row + row >= e.rows) return;
-    const auto values = load_vec<Vec<float>>(&through.at[row][at]);
-    float value[kSize];
-    if constexpr (kGate) {
-      const auto gates = load_vec<Vec<float>>(&through.at[row][kCols + at]);
-      for (int i = 0; i < kSize; ++i) value[i] = (values.v[i] + bias[i]) * activate(e.act, gates.v[i] + gate_bias[i]);
-    } else {
-      for (int i = 0; i < kSize; ++i) value[i] = activate(e.act, values.v[i] + bias[i]);
-    }
-    const RowOffsets offsets = offsets_of(first_row + row);
-    if (e.wide)
-      store_row<float>(e, offsets, col, value);
-    else
-      store_row<T>(e, offsets, col, value);
+    const auto sums = load_vec<Vec<float>>(&through.at[row][at]);
+    Vec<float> gates;
+    if constexpr (kGate) gates = load_vec<Vec<float>>(&through.at[row][kCols + at]);
+    columns.finish(e, offsets_of(first_row + row), sums.v, gates.v);
   }
-}
-
-// The same where rows lie at the strides of the Epilogue.
-template <class T, class Tile, bool kGate>
-__device__ void finish(const Epilogue& e, const Sums<Tile>& sum, TileOfSums<Tile>& through, int64_t first_row,
-                       int64_t first_col) {
-  finish<T, Tile, kGate>(e, sum, through, first_row, first_col, [&](int64_t row) {
-    return RowOffsets{row * e.y_stride, row * e.residual_stride};
-  });
 }
 
 }  // namespace seedstory

@@ -14,6 +14,7 @@
 // MatrixRows below is a source; a convolution's has a pointer for each pixel and steps through taps and channels.
 #pragma once
 
+#include "../choose.h"
 #include "swizzle.cuh"
 #include "vec.cuh"
 
@@ -156,6 +157,17 @@ __device__ void multiply(Sums<Tile>& sum, Ring<T, Tile>& ring, XSource& x, WSour
         }
     }
   }
+}
+
+// f.operator()<Tile, kAligned>() for a product of x and w.
+template <class F>
+void with_tile(const Tensor& x, const Tensor& w, F&& f) {
+  if (!has_16_byte_rows(x) || !has_16_byte_rows(w) || x.cols() * size_of(x.dtype) % 16 != 0)
+    f.template operator()<Narrow, false>();
+  else if (x.rows() <= kNarrowRows)
+    f.template operator()<Narrow, true>();
+  else
+    f.template operator()<Wide, true>();
 }
 
 }  // namespace seedstory

@@ -210,7 +210,7 @@ struct Word<4> {
 };
 template <>
 struct Word<8> {
-  using type = uint64_t;  // a uint2 nvcc 13 stores in two pieces
+  using type = uint64_t;
 };
 template <>
 struct Word<16> {
@@ -225,7 +225,8 @@ __device__ V load_vec(const void* from) {
   memcpy(&value, &word, sizeof(V));
   return value;
 }
-// The store is spelled out because nvcc 13 forgets the alignment and stores 16 bytes in four pieces.
+// nvcc 13 forgets the alignment and stores in the pieces that the words were made of. So the store of 16 bytes is
+// spelled out, and of a word of 8 it is not told what it was made of.
 template <class V>
 __device__ void store_vec(void* to, const V& value) {
   static_assert(sizeof(V) == alignof(V));
@@ -234,8 +235,10 @@ __device__ void store_vec(void* to, const V& value) {
   if constexpr (sizeof(V) == 16)
     asm volatile("st.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(word.x), "r"(word.y), "r"(word.z), "r"(word.w)
                  : "memory");
-  else
+  else {
+    if constexpr (sizeof(V) == 8) asm("" : "+l"(word));
     *static_cast<decltype(word)*>(to) = word;
+  }
 }
 
 }  // namespace seedstory

@@ -29,8 +29,8 @@ TEST_CASE("Linear's main loop executes what its schedule says", "[ptx]") {
     uint64_t warps, mma, ldmatrix;  // of a warp for 16 of k
     double instructions;            // a mma at most: the issue limit of docs/kernels/linear.md
   } cases[] = {
-      {"linear<f16, Tile<128, 128, 64, 32>, true>", 128, 128, 8, 16, 6, 3.5},
-      {"linear<f16, Tile<16, 64, 16, 16>, true>", 16, 64, 4, 2, 2, 14},
+      {"linear<f16, Tile<128, 128, 64, 32>, true, false>", 128, 128, 8, 16, 6, 3.5},
+      {"linear<f16, Tile<16, 64, 16, 16>, true, false>", 16, 64, 4, 2, 2, 14},
   };
   for (const auto& [kernel, rows, n, warps, mma, ldmatrix, instructions] : cases) {
     INFO(kernel);
@@ -73,29 +73,58 @@ bool takes_the_least(const std::string& kernel, Space space, int bytes) {
   return any;
 }
 
+// One tile: no bank conflicts, and whole sectors. `biases`: loads of bias in a thread.
+template <class Op>
+void expect_tile_without_conflicts(const Op& op, const std::string& kernel, uint64_t warps, uint64_t biases) {
+  const auto be = make_cuda_backend();
+  ptx::clear_counts();
+  oracle::result(*be, op);
+  const int y_bytes = 4 * int(size_of(op.y.dtype));
+  CHECK(
+      takes_the_least(kernel, Space::shared, 16));   // copies and ldmatrix, as swizzle.cuh says; sums on their way back
+  CHECK(takes_the_least(kernel, Space::shared, 8));  // sums on their way to shared memory: 8 columns more
+  CHECK(takes_the_least(kernel, Space::global, 16));       // x and w, bias
+  CHECK(takes_the_least(kernel, Space::global, y_bytes));  // residual and y, 4 columns at once
+  CHECK(traffic(kernel, Space::global, true, y_bytes).took == uint64_t(op.y.bytes() / 32));
+  const auto copies = uint64_t((op.x.bytes() + op.w.values.bytes()) / 16 / 32);
+  if (y_bytes == 8) CHECK(traffic(kernel, Space::global, false, 16).requests == copies + warps * biases);
+}
+
 TEST_CASE("Linear's tiles are without bank conflicts, its rows whole sectors", "[ptx]") {
   struct {
     const char* kernel;
-    int64_t rows, n, warps;
-  } cases[] = {{"linear<f16, Tile<128, 128, 64, 32>, true>", 128, 128, 8},
-               {"linear<f16, Tile<16, 64, 16, 16>, true>", 16, 64, 4}};
+    int64_t rows, n;
+    uint64_t warps;
+  } cases[] = {{"linear<f16, Tile<128, 128, 64, 32>, true, false>", 128, 128, 8},
+               {"linear<f16, Tile<16, 64, 16, 16>, true, false>", 16, 64, 4}};
+  for (const auto& [kernel, rows, n, warps] : cases)
+    for (DType y_type : {DType::f16, DType::f32}) {
+      INFO(kernel << ", y in " << name_of(y_type));
+      Inputs in(1);
+      expect_tile_without_conflicts(Linear{.y = in.uninitialized(y_type, {rows, n}),
+                                           .x = in.normal(DType::f16, {rows, 128}),
+                                           .w = in.normal(DType::f16, {n, 128}),
+                                           .bias = in.normal(DType::f32, {n}),
+                                           .residual = in.normal(y_type, {rows, n})},
+                                    kernel, warps, 1);
+    }
+}
+
+TEST_CASE("GatedLinear's tiles are without bank conflicts, its rows whole sectors", "[ptx]") {
+  struct {
+    const char* kernel;
+    int64_t rows, n;
+    uint64_t warps;
+  } cases[] = {{"linear<f16, Tile<128, 128, 64, 32>, true, true>", 128, 64, 8},
+               {"linear<f16, Tile<16, 64, 16, 16>, true, true>", 16, 32, 4}};
   for (const auto& [kernel, rows, n, warps] : cases) {
-    const auto be = make_cuda_backend();
+    INFO(kernel);
     Inputs in(1);
-    ptx::clear_counts();
-    oracle::result(*be, Linear{.y = in.uninitialized(DType::f16, {rows, n}),
-                               .x = in.normal(DType::f16, {rows, 128}),
-                               .w = in.normal(DType::f16, {n, 128}),
-                               .bias = in.normal(DType::f32, {n}),
-                               .residual = in.normal(DType::f16, {rows, n})});
-    CHECK(takes_the_least(kernel, Space::shared,
-                          16));  // copies and ldmatrix, as swizzle.cuh says; sums on their way back
-    CHECK(takes_the_least(kernel, Space::shared, 8));   // sums on their way to shared memory: 8 columns more
-    CHECK(takes_the_least(kernel, Space::global, 16));  // x and w, bias
-    CHECK(takes_the_least(kernel, Space::global, 8));   // residual and y
-    CHECK(traffic(kernel, Space::global, true, 8).took == uint64_t(rows * n * 2 / 32));
-    // Beside the copies: bias, once a thread.
-    CHECK(traffic(kernel, Space::global, false, 16).requests == uint64_t((rows + n) * 128 / 8 / 32 + warps));
+    expect_tile_without_conflicts(GatedLinear{.y = in.uninitialized(DType::f16, {rows, n}),
+                                              .x = in.normal(DType::f16, {rows, 128}),
+                                              .w = in.normal(DType::f16, {2 * n, 128}),
+                                              .bias = in.normal(DType::f32, {2 * n})},
+                                  kernel, warps, 2);
   }
 }
 
@@ -179,19 +208,25 @@ TEST_CASE("Conv2d in f32 reads its tiles without bank conflicts and writes them 
   CHECK(read.took == read.least);
 }
 
-TEST_CASE("Linear in f32 reads its tiles without bank conflicts and writes them with two", "[ptx]") {
+TEST_CASE("Linear and GatedLinear in f32 are without bank conflicts, their rows whole sectors", "[ptx]") {
   const auto be = make_cuda_backend();
   Inputs in(1);
-  ptx::clear_counts();
-  oracle::result(*be, Linear{.y = in.uninitialized(DType::f32, {64, 64}),
-                             .x = in.normal(DType::f32, {64, 64}),
-                             .w = in.normal(DType::f32, {64, 64})});
-  CHECK(takes_the_least("linear_f32", Space::shared, 16));
-  const ptx::Traffic written = traffic("linear_f32", Space::shared, true, 4);
-  CHECK(written.requests == uint64_t(2 * 64 * 64 / 32));
-  CHECK(written.took == 2 * written.requests);
-  const ptx::Traffic read = traffic("linear_f32", Space::global, false, 4);
-  CHECK(read.took == read.least);
+  const Tensor x = in.normal(DType::f32, {64, 64}), w = in.normal(DType::f32, {64, 64});
+  const auto expect_without_conflicts = [&](const auto& op, const char* kernel, int y_bytes) {
+    INFO(kernel);
+    ptx::clear_counts();
+    oracle::result(*be, op);
+    CHECK(takes_the_least(kernel, Space::shared, 16));
+    CHECK(takes_the_least(kernel, Space::shared, 4));
+    CHECK(takes_the_least(kernel, Space::global, 4));
+    CHECK(takes_the_least(kernel, Space::global, y_bytes));
+    CHECK(traffic(kernel, Space::shared, true, 4).requests == uint64_t(2 * 64 * 64 / 32));
+    CHECK(traffic(kernel, Space::global, true, y_bytes).took == uint64_t(op.y.bytes() / 32));
+  };
+  expect_without_conflicts(Linear{.y = in.uninitialized(DType::f32, {64, 64}), .x = x, .w = w}, "linear_f32<false>",
+                           16);
+  expect_without_conflicts(GatedLinear{.y = in.uninitialized(DType::f32, {64, 32}), .x = x, .w = w}, "linear_f32<true>",
+                           8);
 }
 
 TEST_CASE("AddRmsNorm reads and writes a row once, in 16 bytes", "[ptx]") {
@@ -390,7 +425,7 @@ TEST_CASE("Every kernel that a launch names is an entry of nvcc's", "[ptx]") {
 // Not a test: ptx_compute_80_tests "[speed]" prints it.
 TEST_CASE("Warp instructions a second", "[.speed]") {
   const std::clock_t start = std::clock();
-  const ptx::Counts counts = counts_of_linear("linear<f16, Tile<128, 128, 64, 32>, true>", 512, 2048, 512);
+  const ptx::Counts counts = counts_of_linear("linear<f16, Tile<128, 128, 64, 32>, true, false>", 512, 2048, 512);
   const double seconds = double(std::clock() - start) / CLOCKS_PER_SEC;
   WARN(double(counts.total) / seconds / 1e6
        << " M warp instructions a second of one core, the backend around them included");

@@ -125,8 +125,10 @@ void Decoder::mov() {
   s_.type = q_.type();
   const Operands to = elements_of(operands_[0]), from = elements_of(operands_[1]);
   if (s_.type == Type::pred) {
-    s_.op = Op::mov_pred;
-    return predicates(0, 2);
+    const bool is_constant = operands_[1] == "-1" || operands_[1] == "0";
+    s_.op = is_constant ? Op::set_pred : Op::mov_pred;
+    if (is_constant) s_.immediate = std::stoll(operands_[1]);
+    return predicates(0, is_constant ? 1 : 2);
   }
   if (to.size() == 1 && from.size() == 1) {
     s_.op = Op::mov;

@@ -551,6 +551,8 @@ void execute(Warp& w, const Instruction& s, uint32_t mask) {
       return pack_parts<uint32_t, uint16_t>(w, s, mask);
     case Op::mov_pred:
       return set(w, s.r[0], mask, w.predicates[s.r[1]]);
+    case Op::set_pred:
+      return set(w, s.r[0], mask, uint32_t(s.immediate));
     case Op::and_pred:
       return set(w, s.r[0], mask, w.predicates[s.r[1]] & w.predicates[s.r[2]]);
     case Op::or_pred:

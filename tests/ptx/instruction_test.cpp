@@ -131,6 +131,8 @@ TEST_CASE("Comparisons know NaN, and combine", "[ptx]") {
          {"setp.eq.s32 %p1, %r1, 1; setp.lt.and.s32 %p0, %r1, %r2, %p1;", 1, 2, 0, 1},
          {"setp.eq.s32 %p1, %r1, 7; setp.lt.and.s32 %p0, %r1, %r2, %p1;", 1, 2, 0, 0},
          {"setp.eq.s32 %p1, %r1, 1; setp.lt.or.s32 %p0, %r2, %r1, %p1;", 1, 2, 0, 1},
+         {"mov.pred %p0, -1;", 0, 0, 0, 1},
+         {"mov.pred %p0, -1; mov.pred %p0, 0;", 0, 0, 0, 0},
          {"setp.eq.s32 %p1, %r1, 1; not.pred %p0, %p1;", 1, 0, 0, 0},
          {"setp.eq.s32 %p1, %r1, 1; setp.eq.s32 %p2, %r2, 1; or.pred %p0, %p1, %p2;", 1, 0, 0, 1},
          {"setp.eq.s32 %p1, %r1, 1; setp.eq.s32 %p2, %r2, 1; and.pred %p0, %p1, %p2;", 1, 0, 0, 0},

@@ -23,6 +23,7 @@ enum class Op : uint8_t {
   pack,
   unpack,
   mov_pred,
+  set_pred,
   add,
   sub,
   mul_lo,

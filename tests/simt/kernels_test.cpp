@@ -6,6 +6,7 @@
 #include "ops/cases/convert_gather.h"
 #include "ops/cases/diffusion_step.h"
 #include "ops/cases/elementwise.h"
+#include "ops/cases/gated_linear.h"
 #include "ops/cases/group_norm.h"
 #include "ops/cases/layer_norm.h"
 #include "ops/cases/linear.h"
@@ -404,6 +405,60 @@ TEST_CASE("CudaBackend packs the weights of convolutions in their blocks, and ta
     be->run(op);
     be->download(y.data, op.y);
     CHECK(oracle::read(y) == expected);
+  }
+}
+
+TEST_CASE("GatedLinear's kernels match the oracle", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_gated_linear_cases(type, [&](const GatedLinear& op, int64_t k) {
+      expect_matches_oracle_however_run(op, linear_tolerance(type, k));
+    });
+  }
+}
+
+TEST_CASE("GatedLinear's kernels take sizes and rows of any alignment", "[simt][ops]") {
+  for (DType type : kFloatTypes)
+    for (auto [rows, k, n, gap] : {std::tuple{17, 33, 33, 0}, {40, 64, 67, 5}, {130, 40, 65, 7}, {3, 1, 1, 0}}) {
+      INFO(name_of(type) << ", " << rows << " x " << k << " x " << n);
+      Inputs in(5);
+      const GatedLinear op{.y = in.uninitialized(type, {rows, n + gap}).slice(1, 0, n),
+                           .x = in.normal(type, {rows, k}),
+                           .w = in.normal(type, {2 * n, k}),
+                           .bias = in.normal(DType::f32, {2 * n}),
+                           .act = Activation::gelu};
+      expect_matches_oracle_however_run(op, linear_tolerance(type, k));
+    }
+}
+
+// Its sums are those of Linear, in one row and in many.
+TEST_CASE("GatedLinear's kernels have the bits of Linear and a gate", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  const int64_t n = 40, k = 104;
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    Inputs in(6);
+    const Tensor x = in.normal(type, {70, k}), w = in.normal(type, {2 * n, k}), b = in.normal(DType::f32, {2 * n});
+    const auto both =
+        oracle::result(*be, Linear{.y = in.uninitialized(DType::f32, {70, 2 * n}), .x = x, .w = w, .bias = b});
+    std::vector<double> products;
+    for (size_t row = 0; row < 70; ++row)
+      for (size_t i = 0; i < size_t(n); ++i) {
+        const size_t at = row * 2 * size_t(n) + i;
+        products.push_back(double(float(both[at]) * float(both[at + size_t(n)])));
+      }
+    const Tensor as_floats = in.values(DType::f32, {70, n}, products), rounded = in.uninitialized(type, {70, n});
+    const auto expected = oracle::result(*be, Convert{.y = rounded, .x = as_floats});
+    for (auto [begin, end] : {std::pair{0, 70}, {69, 70}, {11, 43}, {11, 44}}) {
+      INFO("rows " << begin << " to " << end);
+      const GatedLinear op{.y = in.uninitialized(type, {end - begin, n}),
+                           .x = x.slice(0, begin, end),
+                           .w = w,
+                           .bias = b,
+                           .act = Activation::none};
+      CHECK(oracle::result(*be, op, "y", oracle::Weights::as_they_are) ==
+            std::vector<double>(expected.begin() + begin * n, expected.begin() + end * n));
+    }
   }
 }
 

@@ -1,0 +1,22 @@
+// What the kernels of Linear and GatedLinear get.
+#pragma once
+
+#include "../device/epilogue.cuh"
+#include "../queue.h"
+
+namespace seedstory {
+
+template <class T>
+struct LinearArgs {
+  const T* x;                  // (rows, k)
+  const T* w;                  // (n, k), gated (2 n, k): values, then gates
+  int64_t x_stride, w_stride;  // elements from row to row
+  int64_t k;
+  Epilogue end;  // rows x n of y
+};
+
+// Both ops where every tensor is f32 (linear_f32.cu).
+template <bool kGate>
+void launch_linear_f32(const LinearArgs<float>& args, const Queue& queue);
+
+}  // namespace seedstory
