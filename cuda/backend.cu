@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cuda_backend.h"
+#include "graph.h"
 #include "kernels/conv2d_weights.h"
 #include "launch_op.h"
 #include "pinned_ring.h"
@@ -103,6 +104,7 @@ class CudaBackend final : public Backend {
     return int64_t(free);
   }
   void* allocate(int64_t bytes) override {
+    refuse_in_repeat("allocate");
     void* memory = nullptr;
     if (bytes <= 0) return memory;
     const cudaError_t error = cudaMalloc(&memory, size_t(bytes));
@@ -144,11 +146,13 @@ class CudaBackend final : public Backend {
   }
 
   void upload(const Tensor& t, const void* host) override {
+    refuse_in_repeat("upload");
     need_contiguous(t, "upload");
     PinnedRing& ring = t.bytes() <= small_.buffer_bytes() ? small_ : large_;
     ring.upload(static_cast<char*>(t.data), static_cast<const char*>(host), t.bytes(), queue_.stream);
   }
   void download(void* host, const Tensor& t) override {
+    refuse_in_repeat("download");
     need_contiguous(t, "download");
     if (t.bytes() == 0) return;
     check(cudaMemcpyAsync(host, t.data, size_t(t.bytes()), cudaMemcpyDeviceToHost, queue_.stream),
@@ -177,7 +181,32 @@ class CudaBackend final : public Backend {
     return std::visit([](const auto* op) { return seedstory::scratch_bytes(*op); }, ref);
   }
 
-  void finish() override { check(cudaStreamSynchronize(queue_.stream), "finish what was asked for"); }
+  void finish() override {
+    refuse_in_repeat("finish");
+    check(cudaStreamSynchronize(queue_.stream), "finish what was asked for");
+  }
+
+  // The first time the work runs, and scratch memory grows to what it takes; the second time it is recorded.
+  void repeat(Repeat& made, const std::function<void()>& work) override {
+    const auto inside = [&] {
+      const bool before = std::exchange(in_repeat_, true);
+      try {
+        work();
+      } catch (...) {
+        in_repeat_ = before;
+        throw;
+      }
+      in_repeat_ = before;
+    };
+    if (on_probe || sync_ || in_repeat_) return inside();
+    if (!made.record) {
+      made.record = std::make_unique<Graph>(queue_.stream);
+      return inside();
+    }
+    auto& graph = static_cast<Graph&>(*made.record);
+    if (!graph.is_recorded(queue_.scratch)) graph.record(queue_.scratch, inside);
+    graph.launch();
+  }
 
   std::vector<const char*> lacking() const override { return OverOps<WithoutKernel>::names(); }
 
@@ -200,10 +229,17 @@ class CudaBackend final : public Backend {
   // Grows at the first op that takes more than those before: the largest counts, and later steps allocate nothing.
   void need_scratch(int64_t bytes) {
     if (bytes <= scratch_bytes_) return;
+    const bool inside = std::exchange(in_repeat_, false);  // this is not the work's
     release(std::exchange(queue_.scratch, nullptr));
     scratch_bytes_ = 0;
     queue_.scratch = allocate(bytes);
     scratch_bytes_ = bytes;
+    in_repeat_ = inside;
+  }
+
+  // A record holds launches and nothing else.
+  void refuse_in_repeat(const char* what) const {
+    if (in_repeat_) fail(std::string("CudaBackend: ") + what + " inside of repeat()");
   }
 
   static bool packs(const Weight& weight, WeightUse use) {
@@ -216,6 +252,7 @@ class CudaBackend final : public Backend {
 
   int device_;
   bool sync_;
+  bool in_repeat_ = false;
   std::string name_;
   Queue queue_;
   PinnedRing small_{64, 64 << 10};  // ids, lengths, a feature: many of them between two waits of the queue

@@ -152,7 +152,7 @@ struct Painter::Impl {
 
   Image decode(int64_t index) {
     Arena::Scope scope(work);
-    const Decoded decoded = decode(model.backend, work);
+    model.backend.repeat(decoding, [&] { decoded = decode(model.backend, work); });
     int32_t bad = 0;
     model.backend.download(&bad, decoded.bad);
     if (bad != 0) fail_at_first_bad(decoded.values, index);
@@ -176,7 +176,7 @@ struct Painter::Impl {
     start_from_noise(frame.index);
     Trace::Listening listening(trace, model.backend);
     for (int64_t j = 0; j < request.steps; ++j) {
-      model.backend.repeat(repeat, [&] { denoise_step(model.backend, work); });
+      model.backend.repeat(denoising, [&] { denoise_step(model.backend, work); });
       model.backend.finish();
       if (trace) trace->record(model.backend, fmt::format("denoise.latent.{}", j + 1), latent, Layout::nhwc);
       listener.on_step(frame.index, j + 1, request.steps);
@@ -199,7 +199,9 @@ struct Painter::Impl {
   Tensor time_ids;         // f32 (6)
   UnetConditioning conditioning;
   Arena persistent, work;
-  Repeat repeat;  // of denoise_step
+  Repeat denoising;  // of denoise_step
+  Repeat decoding;   // of decode
+  Decoded decoded;   // where the last one left it
 };
 
 void check_size(const ModelConfig& config, const StoryRequest& request) {

@@ -71,6 +71,7 @@ Session::Session(LanguageModel& model, int64_t positions)
 }
 
 void Session::make_persistent(int64_t positions) {
+  token_ = {}, drawings_.clear();
   at_.reset(), block_.reset();
   Arena counting;
   const Persistent counted(counting, model_, chunk_, positions);
@@ -97,23 +98,41 @@ void Session::append(std::span<const int> ids, std::span<const std::vector<float
   int64_t picture_row = 0;
   for (size_t begin = 0; begin < ids.size(); begin += size_t(chunk_)) {
     Arena::Scope scope(work_);
-    run_chunk(ids.subspan(begin, std::min(size_t(chunk_), ids.size() - begin)), pictures, picture_row);
+    const std::span<const int> chunk = ids.subspan(begin, std::min(size_t(chunk_), ids.size() - begin));
+    take(chunk);
+    if (pictures.empty()) note_drawn(chunk);
+    if (chunk.size() == 1 && pictures.empty()) {
+      model_.backend.repeat(token_, [&] { pass(embed(1)); });
+    } else {
+      const Tensor h = embed(int64_t(chunk.size()));
+      if (!pictures.empty()) place_pictures(h, chunk, pictures, picture_row);
+      pass(h);
+    }
   }
 }
 
-// One pass over at most chunk_ tokens -> their residual stream (rows, hidden).
-Tensor Session::run_chunk(std::span<const int> ids, std::span<const std::vector<float>* const> pictures,
-                          int64_t& picture_row) {
-  Backend& be = model_.backend;
+// What the backend must know of a pass over at most chunk_ tokens.
+void Session::take(std::span<const int> ids) {
   take_slots(ids);
   upload_ids(ids);
   upload_length();
-  const int64_t rows = int64_t(ids.size());
-  const Tensor h = model_.llm->embed(be, work_, at_->ids.slice(0, 0, rows));
-  place_pictures(h, ids, pictures, picture_row);
-  model_.llm->forward(be, work_, h, at_->cache);
-  model_.llm->norm(be, at_->last_state, h.slice(0, rows - 1, rows));
-  return h;
+}
+
+// The residual stream (rows, hidden) of the newest tokens as it begins.
+Tensor Session::embed(int64_t rows) {
+  return model_.llm->embed(model_.backend, work_, at_->ids.slice(0, 0, rows));
+}
+
+void Session::pass(const Tensor& h) {
+  model_.llm->forward(model_.backend, work_, h, at_->cache);
+  model_.llm->norm(model_.backend, at_->last_state, h.slice(0, h.dim[0] - 1, h.dim[0]));
+}
+
+// The newest tokens have their learned embeddings, image tokens as well.
+void Session::note_drawn(std::span<const int> ids) {
+  if (first_drawn_ >= 0) return;
+  const auto first = std::find_if(ids.begin(), ids.end(), [&](int id) { return is_image_token(model_.tokenizer, id); });
+  if (first != ids.end()) first_drawn_ = int64_t(ids_.size()) - (ids.end() - first);
 }
 
 // What pick() chose is there already.
@@ -137,10 +156,6 @@ void Session::place_pictures(const Tensor& embeddings, std::span<const int> ids,
   const Tokenizer& tokenizer = model_.tokenizer;
   for (int64_t i = 0; i < end; ++i) {
     if (!is_image_token(tokenizer, ids[size_t(i)])) continue;
-    if (pictures.empty()) {
-      if (first_drawn_ < 0) first_drawn_ = int64_t(ids_.size()) - end + i;
-      return;
-    }
     const int64_t first = picture_row % a_picture;
     int64_t last = i + 1;
     while (last < end && last - i < a_picture - first && is_image_token(tokenizer, ids[size_t(last)])) ++last;
@@ -196,10 +211,17 @@ std::vector<float> Session::decode_image_tokens(std::span<const int> run) {
   const int64_t images = image_tokens(model_), rows = int64_t(run.size()), hidden = model_.config.llm.hidden;
   Backend& be = model_.backend;
   Arena::Scope scope(work_);
-  int64_t picture_row = 0;
-  const Tensor h = run_chunk(run, {}, picture_row), states = work_.make(h.dtype, {images, hidden});
-  model_.llm->norm(be, states, h.slice(0, rows - images, rows));
-  return values_of(be, model_.output_resampler->forward(be, work_, states.reshape({1, images, hidden})));
+  take(run);
+  note_drawn(run);
+  Drawing& drawing = drawings_[rows];
+  be.repeat(drawing.repeat, [&] {
+    const Tensor h = embed(rows);
+    pass(h);
+    const Tensor states = work_.make(h.dtype, {images, hidden});
+    model_.llm->norm(be, states, h.slice(0, rows - images, rows));
+    drawing.feature = model_.output_resampler->forward(be, work_, states.reshape({1, images, hidden}));
+  });
+  return values_of(be, drawing.feature);
 }
 
 std::vector<float> Session::embed_image(const std::vector<float>& feature, Trace* trace) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -75,8 +76,17 @@ class Session {
     Tensor outside_ids;  // i32 (image tokens + 1): see TokenRules
   };
 
+  // A picture that is drawn, and where its feature is then.
+  struct Drawing {
+    Repeat repeat;
+    Tensor feature;
+  };
+
   void make_persistent(int64_t positions);
-  Tensor run_chunk(std::span<const int> ids, std::span<const std::vector<float>* const> pictures, int64_t& picture_row);
+  void take(std::span<const int> ids);
+  Tensor embed(int64_t rows);
+  void pass(const Tensor& h);
+  void note_drawn(std::span<const int> ids);
   void place_pictures(const Tensor& embeddings, std::span<const int> ids,
                       std::span<const std::vector<float>* const> pictures, int64_t& picture_row);
   void take_slots(std::span<const int> ids);
@@ -88,6 +98,8 @@ class Session {
   std::unique_ptr<Arena> block_;
   std::optional<Persistent> at_;
   Arena work_;
+  Repeat token_;                         // embed() and pass() of one row
+  std::map<int64_t, Drawing> drawings_;  // by their rows
 
   std::vector<int32_t> slots_;  // of the kept tokens by rank, then the free ones; the same on the backend
   int32_t length_there_ = -1;   // what the backend's length is; -1: not known

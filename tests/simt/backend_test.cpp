@@ -147,3 +147,111 @@ TEST_CASE("A fault on the card is said at the next wait, with --cuda-sync by the
     }
   }
 }
+
+TEST_CASE("Work that repeats is recorded at its second run and only launched from the third on", "[simt]") {
+  const auto be = make_cuda_backend();
+  Arena arena(*be, 1 << 20);
+  const Tensor x = arena.make(DType::f32, {1, 8});
+  const auto set = [&](float value) {
+    const std::vector<float> values(8, value);
+    be->upload(x, values.data());
+  };
+  const auto get = [&] {
+    std::vector<float> values(8);
+    be->download(values.data(), x);
+    return values[0];
+  };
+  set(1);
+  Repeat made;
+  int calls = 0;
+  const auto twice = [&] {
+    ++calls;
+    be->run(Add{.y = x, .a = x, .b = x});
+  };
+  for (const float expected : {2.0f, 4.0f, 8.0f, 16.0f}) {
+    be->repeat(made, twice);
+    CHECK(get() == expected);
+  }
+  CHECK(calls == 2);
+  // What the tensors hold is read when it runs.
+  set(3);
+  be->repeat(made, twice);
+  CHECK(get() == 6);
+  CHECK(calls == 2);
+  // While somebody listens to probes, the work is called.
+  be->on_probe = [](std::string_view, const Tensor&, Layout) {};
+  be->repeat(made, twice);
+  CHECK(calls == 3);
+  be->on_probe = nullptr;
+  be->repeat(made, twice);
+  CHECK(get() == 24);
+  CHECK(calls == 3);
+}
+
+TEST_CASE("A record knows when its scratch memory has moved", "[simt]") {
+  const auto be = make_cuda_backend();
+  Arena arena(*be, 4 << 20);
+  const auto norm = [&](int64_t side) {
+    const int64_t channels = 32;
+    const Tensor x = arena.make(DType::f32, {1, side, side, channels}), y = arena.make(DType::f32, x.dim, x.rank);
+    const Tensor w = arena.make(DType::f32, {channels}), b = arena.make(DType::f32, {channels});
+    for (const Tensor& t : {x, w, b}) {
+      std::vector<float> values(size_t(t.numel()));
+      for (size_t i = 0; i < values.size(); ++i) values[i] = float(i % 7) - 3;
+      be->upload(t, values.data());
+    }
+    return GroupNorm{.y = y, .x = x, .w = w, .b = b};
+  };
+  const GroupNorm small = norm(4), large = norm(64);
+  CHECK(be->scratch_bytes(&small) < be->scratch_bytes(&large));
+  const auto values_of = [&](const Tensor& t) {
+    std::vector<float> values(size_t(t.numel()));
+    be->download(values.data(), t);
+    return values;
+  };
+  Repeat made;
+  int calls = 0;
+  const auto work = [&] {
+    ++calls;
+    be->run(small);
+  };
+  be->repeat(made, work);
+  be->repeat(made, work);
+  const std::vector<float> expected = values_of(small.y);
+  be->run(large);
+  be->repeat(made, work);
+  CHECK(calls == 3);
+  CHECK(values_of(small.y) == expected);
+}
+
+TEST_CASE("Inside of what repeats nothing is allocated, moved or waited for", "[simt]") {
+  const auto be = make_cuda_backend();
+  Arena arena(*be, 1 << 20);
+  const Tensor x = arena.make(DType::f32, {1, 8});
+  std::vector<float> host(8);
+  be->upload(x, host.data());
+  const std::pair<const char*, std::function<void()>> cases[] = {{"upload", [&] { be->upload(x, host.data()); }},
+                                                                 {"download", [&] { be->download(host.data(), x); }},
+                                                                 {"allocate", [&] { be->allocate(4); }},
+                                                                 {"finish", [&] { be->finish(); }}};
+  for (const auto& [what, work] : cases)
+    for (int runs_before : {0, 1}) {
+      INFO(what << " at run " << runs_before);
+      Repeat made;
+      bool is_quiet = runs_before > 0;
+      const auto maybe = [&] {
+        be->run(Add{.y = x, .a = x, .b = x});
+        if (!is_quiet) work();
+      };
+      if (is_quiet) be->repeat(made, maybe);
+      is_quiet = false;
+      std::string said;
+      try {
+        be->repeat(made, maybe);
+      } catch (const Error& error) {
+        said = error.what();
+      }
+      CHECK(said == std::string("CudaBackend: ") + what + " inside of repeat()");
+      be->finish();  // nothing is left of it
+    }
+}

@@ -90,7 +90,8 @@ enum cudaError_t {
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
-  cudaErrorIllegalAddress = 700
+  cudaErrorIllegalAddress = 700,
+  cudaErrorStreamCaptureUnsupported = 900
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
 struct cudaDeviceProp {
@@ -104,6 +105,9 @@ struct simt_event {};
 inline simt_event simt_any_event;
 using cudaEvent_t = simt_event*;
 enum { cudaEventDisableTiming = 2 };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
+using cudaGraph_t = simt::Recorded*;
+using cudaGraphExec_t = simt::Recorded*;
 
 inline const char* cudaGetErrorString(cudaError_t error) {
   switch (error) {
@@ -115,6 +119,8 @@ inline const char* cudaGetErrorString(cudaError_t error) {
       return "CUDA driver is a stub library";
     case cudaErrorInsufficientDriver:
       return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorStreamCaptureUnsupported:
+      return "operation not permitted when stream is capturing";
     case cudaErrorIllegalAddress:
       return "an illegal memory access was encountered";
     case cudaErrorNoDevice:
@@ -158,6 +164,7 @@ inline cudaError_t cudaStreamDestroy(cudaStream_t) {
 }
 // What the queue has met by itself is said to whoever waits for it next, as on a card.
 inline cudaError_t cudaStreamSynchronize(cudaStream_t) {
+  if (simt::recording) return cudaErrorStreamCaptureUnsupported;
   simt::make_copies();
   return cudaError_t(std::exchange(simt::fault, 0));
 }
@@ -175,7 +182,34 @@ inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
   simt::make_copies();
   return cudaSuccess;
 }
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
+  if (simt::recording) return cudaErrorStreamCaptureUnsupported;
+  simt::recording = new simt::Recorded;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
+  *graph = std::exchange(simt::recording, nullptr);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  *exec = new simt::Recorded(*graph);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
+  delete exec;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t) {
+  if (simt::recording) return cudaErrorStreamCaptureUnsupported;
+  for (const auto& launch : *exec) launch();
+  return cudaSuccess;
+}
 inline cudaError_t cudaMalloc(void** memory, size_t bytes) {
+  if (simt::recording) return cudaErrorStreamCaptureUnsupported;
   *memory = simt::allocate(bytes);
   return *memory ? cudaSuccess : cudaErrorMemoryAllocation;
 }
@@ -306,8 +340,7 @@ template <class S, auto kKernel>
 inline const bool simt_is_known = simt::know(typeid(SimtKernel<kKernel>).name(), kSimtSharedBytes<S>);
 
 template <class S, auto kKernel, class... Args>
-void launch(dim3 grid, dim3 block, Stream, const Args&... args) {
-  (void)simt_is_known<S, kKernel>;
+void simt_launch(dim3 grid, dim3 block, const Args&... args) {
   simt::make_copies();
   if (simt::instead_of_fibers) {
     const simt::Argument list[] = {{nullptr, 0}, {&args, sizeof(args)}...};
@@ -318,6 +351,15 @@ void launch(dim3 grid, dim3 block, Stream, const Args&... args) {
   simt::run(
       grid, block, kSimtSharedBytes<S>, [](void* p) { (*static_cast<decltype(thread)*>(p))(); }, &thread,
       typeid(SimtKernel<kKernel>).name());
+}
+
+template <class S, auto kKernel, class... Args>
+void launch(dim3 grid, dim3 block, Stream, const Args&... args) {
+  (void)simt_is_known<S, kKernel>;
+  if (simt::recording)
+    simt::recording->push_back([grid, block, ... copies = args] { simt_launch<S, kKernel>(grid, block, copies...); });
+  else
+    simt_launch<S, kKernel>(grid, block, args...);
 }
 
 // The same for a kernel that is chosen at run time, as the emulator's own tests do. It runs on fibers whatever the

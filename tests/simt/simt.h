@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -102,6 +103,10 @@ inline bool know(const char* name, size_t shared_bytes) {
   known_kernels().push_back({name, shared_bytes});
   return true;
 }
+
+// A graph: launches with copies of their arguments, as a card keeps them. Where one is being recorded, nothing runs.
+using Recorded = std::vector<std::function<void()>>;
+inline Recorded* recording = nullptr;
 
 // Where set, takes every launch that names its kernel, in place of fibers: tests/ptx runs the PTX that nvcc made of it.
 inline void (*instead_of_fibers)(const Launch&) = nullptr;
