@@ -17,6 +17,7 @@ void launch_op(const Convert& op, const Queue& queue);
 void launch_op(const Activate& op, const Queue& queue);
 void launch_op(const ScaleInput& op, const Queue& queue);
 void launch_op(const Embed& op, const Queue& queue);
+void launch_op(const Attention& op, const Queue& queue);
 void launch_op(const CacheAttention& op, const Queue& queue);
 void launch_op(const PickToken& op, const Queue& queue);
 void launch_op(const NormalizeTokens& op, const Queue& queue);

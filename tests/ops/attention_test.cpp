@@ -1,7 +1,7 @@
-#include <cmath>
+#include "ops/cases/attention.h"
+
 #include <cstring>
 
-#include "ops/harness.h"
 #include "ops/kernel_set.h"
 
 using namespace seedstory;
@@ -15,27 +15,11 @@ Tolerance tolerance(int64_t keys, int64_t dim, bool in_bf16 = false) {
 }
 
 void expect_matches(const KernelSet& set, DType compute_type) {
-  struct {
-    int64_t n, queries, keys, heads, dim;
-    const char* why;
-  } cases[] = {
-      {2, 64, 64, 4, 32, "nano's UNet, self"}, {2, 256, 32, 4, 32, "nano's UNet, cross"},
-      {1, 64, 256, 6, 32, "nano's ViT pool"},  {1, 70, 150, 2, 104, "the ViT's head, ragged"},
-      {1, 300, 300, 1, 128, "nano's VAE"},     {1, 33, 1100, 1, 512, "SDXL's VAE, several tiles of keys"},
-      {1, 1, 1, 1, 8, "one key: its value"},   {3, 5, 7, 3, 40, "smaller than any tile"},
-      {1, 0, 4, 2, 32, "no queries"},          {1, 50, 131, 2, 7, "a head that has no pairs"},
-  };
-  for (auto [n, queries, keys, heads, dim, why] : cases) {
-    INFO(why);
-    Inputs in(1);
-    expect_matches_oracle(Attention{.y = in.uninitialized(DType::f32, {n, queries, heads, dim}),
-                                    .q = in.normal(DType::f32, {n, queries, heads, dim}),
-                                    .k = in.normal(DType::f32, {n, keys, heads, dim}),
-                                    .v = in.normal(DType::f32, {n, keys, heads, dim}),
-                                    .scale = 1 / std::sqrt(float(dim)),
-                                    .compute_type = compute_type},
-                          tolerance(keys, dim, compute_type == DType::bf16 && set.kernels.bf16x2), set.backends);
-  }
+  const bool in_bf16 = compute_type == DType::bf16 && set.kernels.bf16x2;
+  for_attention_cases(DType::f32, [&](Attention op) {
+    op.compute_type = compute_type;
+    expect_matches_oracle(op, tolerance(op.k.dim[1], op.k.dim[3], in_bf16), set.backends);
+  });
 }
 
 void expect_same_bits(const KernelSet& set, DType compute_type) {
@@ -73,36 +57,6 @@ TEST_CASE("Attention computes in bf16 where a machine does", "[ops]") {
   const auto exact = oracle::result(backend, op);
   op.compute_type = DType::bf16;
   CHECK(oracle::result(backend, op) != exact);
-}
-
-TEST_CASE("Attention reads q, k and v from one projection", "[ops]") {
-  Inputs in(1);
-  INFO("[q | k | v] per head, as the ViT");
-  const Tensor per_head = in.normal(DType::f32, {2, 20, 3, 3 * 32});
-  expect_matches_oracle(Attention{.y = in.uninitialized(DType::f32, {2, 20, 3, 32}),
-                                  .q = per_head.slice(3, 0, 32),
-                                  .k = per_head.slice(3, 32, 64),
-                                  .v = per_head.slice(3, 64, 96),
-                                  .scale = 0.25f},
-                        tolerance(20, 32));
-  INFO("[q of all heads | k | v], some of the tokens");
-  const Tensor rows = in.normal(DType::f32, {2, 20, 3 * 64});
-  expect_matches_oracle(Attention{.y = in.uninitialized(DType::f32, {2, 9, 2, 40}).slice(3, 8, 40),
-                                  .q = rows.slice(1, 4, 13).slice(2, 0, 64).split(2, 32),
-                                  .k = rows.slice(2, 64, 128).split(2, 32),
-                                  .v = rows.slice(2, 128, 192).split(2, 32),
-                                  .scale = 0.25f},
-                        tolerance(20, 32));
-}
-
-TEST_CASE("Attention survives scores that exp() alone would not", "[ops]") {
-  Inputs in(1);
-  const Attention op{.y = in.uninitialized(DType::f32, {1, 10, 1, 32}),
-                     .q = in.normal(DType::f32, {1, 10, 1, 32}, 30),
-                     .k = in.normal(DType::f32, {1, 400, 1, 32}, 30),
-                     .v = in.normal(DType::f32, {1, 400, 1, 32}),
-                     .scale = 1};
-  expect_matches_oracle(op, tolerance(400, 32));
 }
 
 TEST_CASE("Attention gives the same bits for any number of threads and queries", "[ops]") {

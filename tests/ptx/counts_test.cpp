@@ -1,4 +1,5 @@
 // What the kernels execute, counted: the figures of docs/kernels that no card is needed for.
+#include <cmath>
 #include <ctime>
 
 #include "../../cuda/cuda_backend.h"
@@ -227,6 +228,68 @@ TEST_CASE("Linear and GatedLinear in f32 are without bank conflicts, their rows 
                            16);
   expect_without_conflicts(GatedLinear{.y = in.uninitialized(DType::f32, {64, 32}), .x = x, .w = w}, "linear_f32<true>",
                            8);
+}
+
+Attention attention_of(Inputs& in, DType type, int64_t queries, int64_t keys, int64_t dim) {
+  return {.y = in.uninitialized(type, {1, queries, 1, dim}),
+          .q = in.normal(type, {1, queries, 1, dim}),
+          .k = in.normal(type, {1, keys, 1, dim}),
+          .v = in.normal(type, {1, keys, 1, dim}),
+          .scale = 1 / std::sqrt(float(dim))};
+}
+
+ptx::Counts counts_of_attention(const std::string& kernel, int64_t queries, int64_t keys, int64_t dim) {
+  const auto be = make_cuda_backend();
+  Inputs in(1);
+  ptx::clear_counts();
+  oracle::result(*be, attention_of(in, DType::f16, queries, keys, dim));
+  return ptx::counts(kernel);
+}
+
+TEST_CASE("Attention's main loop executes what its schedule says", "[ptx]") {
+  struct {
+    const char* kernel;
+    int64_t queries, dim;    // of one block of four warps
+    uint64_t mma, ldmatrix;  // of a warp for 64 keys
+    uint64_t blocks;         // of 16 queries in a warp
+    double instructions;     // a mma at most: the issue limit of docs/kernels/attention.md
+  } cases[] = {
+      {"attention<f16, Tile<64>, true>", 128, 64, 128, 32, 2, 6.8},
+      {"attention<f16, Tile<104>, true>", 128, 104, 216, 68, 2, 6.3},
+      {"attention<f16, Tile<128>, true>", 64, 128, 128, 64, 1, 6.6},
+  };
+  for (const auto& [kernel, queries, dim, mma, ldmatrix, blocks, instructions] : cases) {
+    INFO(kernel);
+    const ptx::Counts less = counts_of_attention(kernel, queries, 512, dim),
+                      more = counts_of_attention(kernel, queries, 1024, dim);
+    const auto grown = [&](Class c) { return more[c] - less[c]; };
+    const uint64_t tiles = 4 * 512 / 64;  // of four warps
+    CHECK(grown(Class::mma) == mma * tiles);
+    CHECK(grown(Class::ldmatrix) == ldmatrix * tiles);
+    // A weight a lane, and at most the factors of two rows.
+    CHECK(grown(Class::exp) >= blocks * (16 * 64 / 32) * tiles);
+    CHECK(grown(Class::exp) <= blocks * (16 * 64 / 32 + 2) * tiles);
+    CHECK(grown(Class::shared) == blocks * 2 * 2 * tiles);  // shuffles of two maxima
+    CHECK(grown(Class::global) == 0);
+    const double each = double(more.total - less.total) / double(grown(Class::mma));
+    WARN(kernel << ": " << each << " PTX instructions a mma");
+    CHECK(each <= instructions);
+  }
+}
+
+TEST_CASE("Attention's tiles are without bank conflicts, its vectors whole sectors", "[ptx]") {
+  struct {
+    const char* kernel;
+    int64_t dim;
+  } cases[] = {{"attention<f16, Tile<64>, true>", 64},
+               {"attention<f16, Tile<104>, true>", 104},
+               {"attention<f16, Tile<128>, true>", 128}};
+  for (const auto& [kernel, dim] : cases) {
+    counts_of_attention(kernel, 128, 128, dim);
+    CHECK(takes_the_least(kernel, Space::shared, 16));  // copies and ldmatrix
+    CHECK(takes_the_least(kernel, Space::shared, 4));   // y on its way out
+    CHECK(takes_the_least(kernel, Space::global, 16));
+  }
 }
 
 TEST_CASE("AddRmsNorm reads and writes a row once, in 16 bytes", "[ptx]") {

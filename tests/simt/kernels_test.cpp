@@ -1,6 +1,7 @@
 // CudaBackend and its kernels on the emulated device: the op tables that every backend runs, under every schedule.
 #include "../../cuda/cuda_backend.h"
 #include "ops/cases/add_rms_norm.h"
+#include "ops/cases/attention.h"
 #include "ops/cases/cache_attention.h"
 #include "ops/cases/conv2d.h"
 #include "ops/cases/convert_gather.h"
@@ -66,18 +67,11 @@ std::string error_of(const std::function<void()>& f, ErrorKind kind) {
 
 }  // namespace
 
-TEST_CASE("CudaBackend names the ops that it lacks, and refuses those", "[simt][ops]") {
-  const auto be = make_cuda_backend();
-  const std::vector<const char*> lacking = be->lacking();
-  for (const char* name : lacking) WARN("cuda lacks " << name);
-  const auto lacks = [&](std::string_view name) { return std::count(lacking.begin(), lacking.end(), name) > 0; };
-  CHECK_FALSE(lacks("Linear"));
-  CHECK(lacks("Attention"));
-  CHECK(lacking.size() < std::variant_size_v<AnyOp>);
-  Inputs in(1);
-  const auto f32 = [&] { return in.uninitialized(DType::f32, {1, 2, 1, 8}); };
-  CHECK(error_of([&] { be->run(Attention{.y = f32(), .q = f32(), .k = f32(), .v = f32()}); }, ErrorKind::failed) ==
-        "Attention: has no CUDA kernel yet");
+TEST_CASE("CudaBackend has a kernel for every op", "[simt][ops]") {
+  for (const char* name : make_cuda_backend()->lacking()) {
+    INFO(name);
+    CHECK(false);
+  }
 }
 
 TEST_CASE("AddRmsNorm's kernel matches the oracle", "[simt][ops]") {
@@ -462,6 +456,98 @@ TEST_CASE("GatedLinear's kernels have the bits of Linear and a gate", "[simt][op
   }
 }
 
+namespace {
+
+// The Error lines of attention.cu and attention_f32.cu.
+Tolerance attention_tolerance(const Attention& op) {
+  const double rounding = op.y.dtype == DType::f32 ? 0 : unit_roundoff(op.y.dtype);
+  const double f32 = 0x1p-23 * (std::sqrt(double(op.k.dim[3])) + std::sqrt(double(op.k.dim[1])) + 8);
+  return {.rel = rounding, .sum = rounding + f32, .abs = smallest(op.y.dtype)};
+}
+
+}  // namespace
+
+TEST_CASE("Attention's kernels match the oracle", "[simt][ops]") {
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    for_attention_cases(type,
+                        [](const Attention& op) { expect_matches_oracle_however_run(op, attention_tolerance(op)); });
+  }
+}
+
+TEST_CASE("Attention's kernels take vectors of any alignment", "[simt][ops]") {
+  struct {
+    int64_t dim, gap;
+    const char* why;
+  } cases[] = {{24, 3, "whole chunks at odd addresses"},
+               {37, 3, "aligned vectors that end inside a chunk"},
+               {37, 0, "neither"},
+               {143, 1, "aligned, a wide head"},
+               {201, 0, "neither, a wide head"}};
+  for (DType type : kFloatTypes)
+    for (auto [dim, gap, why] : cases) {
+      INFO(name_of(type) << ", " << dim << ": " << why);
+      Inputs in(2);
+      const auto vectors = [&, dim = dim, gap = gap](int64_t tokens) {
+        return in.normal(type, {1, tokens, 2, dim + gap}).slice(3, 0, dim);
+      };
+      const Attention op{.y = in.uninitialized(type, {1, 19, 2, dim + gap}).slice(3, 0, dim),
+                         .q = vectors(19),
+                         .k = vectors(67),
+                         .v = vectors(67),
+                         .scale = 0.3f};
+      expect_matches_oracle_however_run(op, attention_tolerance(op));
+    }
+}
+
+// Whatever the other queries and pictures, the strides, and the tile that a head is padded to.
+TEST_CASE("A query of Attention has the same bits alone, in a batch, in any alignment", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (DType type : kFloatTypes)
+    for (int64_t dim : {40, 104, 200}) {
+      INFO(name_of(type) << ", " << dim);
+      Inputs in(6);
+      const int64_t queries = 150, keys = 100, heads = 1, vectors = queries * heads * dim;
+      const Attention op{.y = in.uninitialized(type, {2, queries, heads, dim}),
+                         .q = in.normal(type, {2, queries, heads, dim}),
+                         .k = in.normal(type, {2, keys, heads, dim}),
+                         .v = in.normal(type, {2, keys, heads, dim}),
+                         .scale = 0.2f};
+      const auto all = oracle::result(*be, op);
+      const auto part = [&](int64_t begin, int64_t end, int64_t gap) {
+        return oracle::result(
+            *be, Attention{.y = in.uninitialized(type, {1, end - begin, heads, dim + gap}).slice(3, 0, dim),
+                           .q = op.q.slice(0, 1, 2).slice(1, begin, end),
+                           .k = op.k.slice(0, 1, 2),
+                           .v = op.v.slice(0, 1, 2),
+                           .scale = op.scale});
+      };
+      const auto of_all = [&](int64_t begin, int64_t end) {
+        return std::vector<double>(all.begin() + vectors + begin * heads * dim,
+                                   all.begin() + vectors + end * heads * dim);
+      };
+      CHECK(part(149, 150, 0) == of_all(149, 150));
+      CHECK(part(11, 93, 0) == of_all(11, 93));
+      CHECK(part(60, 77, 1) == of_all(60, 77));  // vectors of y at odd addresses
+    }
+}
+
+TEST_CASE("Attention passes a NaN on, in every type", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (DType type : kFloatTypes)
+    for (int64_t dim : {104, 136}) {
+      INFO(name_of(type) << ", " << dim);
+      Inputs in(7);
+      std::vector<double> k(size_t(40 * dim), 0.5);
+      k[size_t(17 * dim + 3)] = NAN;
+      const Attention op{.y = in.uninitialized(type, {1, 3, 1, dim}),
+                         .q = in.normal(type, {1, 3, 1, dim}),
+                         .k = in.values(type, {1, 40, 1, dim}, k),
+                         .v = in.normal(type, {1, 40, 1, dim})};
+      for (double y : oracle::result(*be, op)) CHECK(std::isnan(y));
+    }
+}
+
 // The Error lines of elementwise.cu: one rounding in f32, one to the type.
 TEST_CASE("Add's kernel matches the oracle, with repeated axes", "[simt][ops]") {
   for (DType type : kFloatTypes) {
@@ -723,6 +809,11 @@ TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
         "Conv2d: x is f16(1, 32768, 65536, 8), larger than the CUDA kernels count");
   CHECK(be->packed_bytes(conv.w, conv.weight_use()) == conv.w.bytes());
   CHECK_FALSE(be->pack(conv.w, conv.weight_use()));
+  const Tensor q = in.normal(DType::f16, {1, 2, 1, 8}), head = in.normal(DType::f16, {1, 2, 1, 520});
+  CHECK(error_of([&] { be->run(Attention{.y = q, .q = q, .k = q, .v = q, .scale = -1}); }, ErrorKind::failed) ==
+        "Attention: scale is -1.000000, the CUDA backend wants one above 0");
+  CHECK(error_of([&] { be->run(Attention{.y = head, .q = head, .k = head, .v = head}); }, ErrorKind::failed) ==
+        "Attention: head_dim is 520, the CUDA backend has at most 512");
   const Tensor large(nullptr, DType::u8, {65537, 32769});
   CHECK(error_of([&] { be->run(Convert{.y = large, .x = large}); }, ErrorKind::failed) ==
         "Convert: 2147581953 pieces are more than the CUDA kernels count");
