@@ -161,11 +161,12 @@ class CudaBackend final : public Backend {
   }
 
   int64_t packed_bytes(const Weight& weight, WeightUse use) const override {
-    return packs(weight, use) ? std::max(weight.bytes(), bytes_of(conv_rows_shape(weight, use))) : weight.bytes();
+    return packs(weight, use) ? std::max(weight.bytes(), bytes_of(conv_rows_shape(weight, use, weight.values.dtype)))
+                              : weight.bytes();
   }
   std::unique_ptr<PackedWeight> pack(const Weight& weight, WeightUse use) override {
     if (!packs(weight, use) || weight.values.numel() == 0) return nullptr;
-    Tensor rows = conv_rows_shape(weight, use);
+    Tensor rows = conv_rows_shape(weight, use, weight.values.dtype);
     rows.data = weight.values.data;
     if (!is_conv_rows(weight, use)) {
       Weight copy = weight;
@@ -243,7 +244,7 @@ class CudaBackend final : public Backend {
   }
 
   static bool packs(const Weight& weight, WeightUse use) {
-    return (use == WeightUse::conv || use == WeightUse::upsample_conv) && has_conv_rows(weight);
+    return (use == WeightUse::conv || use == WeightUse::upsample_conv) && !weight.scales;
   }
 
   static void need_contiguous(const Tensor& t, const char* what) {

@@ -2,15 +2,13 @@
 // the main loop of gemm.cuh. docs/kernels/convolution.md tells the story; f32 is conv2d_f32.cu.
 //
 // Work    A block computes some pixels of y x some of its channels. 2 pixels out_c k flops; a doubled x is four
-// products
-//         of 2x2 taps, one for each value of blockIdx.z. Patches are read from x where they lie, from L2: each pixel
-//         once for each tap.
+//         products of 2x2 taps, one for each value of blockIdx.z. Patches are read from x where they lie, from L2:
+//         each pixel once for each tap.
 // Limits  Kernels of 16 x 16 taps and fewer. Channels of x that are whole vectors, 16-byte aligned, come by copy_async;
 //         others element by element.
-// Error   Against f64: the sum's f32 roundings, k of them at random, then the last place of T; over a doubled x the
-// last
-//         place of each weight as well. k is added in one order, taps outside, channels inside, 16 by 16 from zero,
-//         whatever the tile: an element's bits depend on its patch and its row of w alone.
+// Error   Against f64: the sum's f32 roundings, k of them at random, then the last place of T; where weights are not of
+//         T, or sums of taps, the last place of each as well. k is added in one order, taps outside, channels inside,
+//         16 by 16 from zero, whatever the tile: an element's bits depend on its patch and its row of w alone.
 #include "../device/epilogue.cuh"
 #include "../device/patches.cuh"
 #include "../launch_op.h"
@@ -190,8 +188,6 @@ void launch_tensor_core(const Conv2d& op, const Tensor& rows, const Queue& queue
 
 void launch_op(const Conv2d& op, const Queue& queue) {
   if (op.y.numel() == 0) return;
-  if (op.w.values.dtype != op.x.dtype)
-    fail("Conv2d: w is " + op.w.str() + ", the CUDA backend wants " + name_of(op.x.dtype));
   const Tensor rows = conv_rows_of(op, queue);
   with_float_type(op.x.dtype, op.name, [&]<class T>() {
     if constexpr (sizeof(T) == 4)

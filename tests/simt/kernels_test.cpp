@@ -348,6 +348,29 @@ TEST_CASE("Conv2d's kernels take more pixels and channels than a tile has", "[si
     }
 }
 
+TEST_CASE("Conv2d's kernels take weights of every format", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (DType type : kFloatTypes)
+    for (const auto& format : kWeightFormats)
+      for (const auto& [size, kernel, upsample2x] :
+           {std::tuple{int64_t{5}, int64_t{3}, false}, {5, 1, false}, {3, 3, true}}) {
+        if (format.block == 0 && type != DType::f32) continue;
+        INFO(name_of(type) << ", weights in " << format.name << ", " << kernel << (upsample2x ? ", doubled" : ""));
+        Inputs in(8);
+        const int64_t out = upsample2x ? 2 * size : size;
+        const Conv2d op{.y = in.uninitialized(type, {1, out, out, 24}),
+                        .x = in.normal(type, {1, size, size, 64}),
+                        .w = in.weight(format.value, {24, 64, kernel, kernel}),
+                        .pad_begin = int(kernel / 2),
+                        .pad_end = int(kernel / 2),
+                        .upsample2x = upsample2x};
+        Tolerance tolerance = conv2d_tolerance(type, 64 * kernel * kernel, format.block > 0 || upsample2x);
+        if (upsample2x && format.block == 0)
+          tolerance.sum += unit_roundoff(format.values);  // packed sums are of w's type
+        expect_matches_oracle(*be, op, tolerance);
+      }
+}
+
 TEST_CASE("A picture of Conv2d has the same bits alone and among others", "[simt][ops]") {
   const auto be = make_cuda_backend();
   for (DType type : kFloatTypes) {
@@ -792,11 +815,6 @@ TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
     CHECK(error_of([&] { be->run(op); }, ErrorKind::failed) ==
           std::string("Linear: w is ") + name + "(8, 64), the CUDA backend wants f16");
   }
-  const Conv2d conv{.y = in.uninitialized(DType::f16, {1, 2, 2, 8}),
-                    .x = in.normal(DType::f16, {1, 2, 2, 64}),
-                    .w = in.weight(WeightFormat::q8, {8, 64, 1, 1})};
-  CHECK(error_of([&] { be->run(conv); }, ErrorKind::failed) ==
-        "Conv2d: w is q8(8, 64, 1, 1), the CUDA backend wants f16");
   const Conv2d large_kernel{.y = in.uninitialized(DType::f16, {1, 1, 1, 8}),
                             .x = in.normal(DType::f16, {1, 1, 17, 8}),
                             .w = in.normal(DType::f16, {8, 8, 1, 17})};
@@ -807,8 +825,9 @@ TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
                     .w = in.normal(DType::f16, {8, 8, 1, 1})};
   CHECK(error_of([&] { be->run(huge); }, ErrorKind::failed) ==
         "Conv2d: x is f16(1, 32768, 65536, 8), larger than the CUDA kernels count");
-  CHECK(be->packed_bytes(conv.w, conv.weight_use()) == conv.w.bytes());
-  CHECK_FALSE(be->pack(conv.w, conv.weight_use()));
+  const Weight blocks = in.weight(WeightFormat::q8, {8, 64, 1, 1});
+  CHECK(be->packed_bytes(blocks, WeightUse::conv) == blocks.bytes());
+  CHECK_FALSE(be->pack(blocks, WeightUse::conv));
   const Tensor q = in.normal(DType::f16, {1, 2, 1, 8}), head = in.normal(DType::f16, {1, 2, 1, 520});
   CHECK(error_of([&] { be->run(Attention{.y = q, .q = q, .k = q, .v = q, .scale = -1}); }, ErrorKind::failed) ==
         "Attention: scale is -1.000000, the CUDA backend wants one above 0");

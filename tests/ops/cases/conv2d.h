@@ -6,10 +6,10 @@
 
 namespace seedstory {
 
-// A sum of `k` products and roundings as Linear's, bias and residual, then a rounding to `type`. Over a doubled x the
-// sums of taps are rounded to `type` as well.
-inline Tolerance conv2d_tolerance(DType type, int64_t k, bool doubled = false) {
-  const double of_weights = doubled ? unit_roundoff(type) : 0;
+// A sum of `k` products and roundings as Linear's, bias and residual, then a rounding to `type`. The sums of taps of a
+// doubled x are rounded to `type` as well, and so are weights in blocks.
+inline Tolerance conv2d_tolerance(DType type, int64_t k, bool rounds_weights = false) {
+  const double of_weights = rounds_weights ? unit_roundoff(type) : 0;
   return {.rel = type == DType::f32 ? 0 : unit_roundoff(type),
           .sum = 0x1p-23 * std::sqrt(double(k)) + 0x1p-23 + of_weights};
 }
