@@ -19,10 +19,13 @@
 namespace seedstory {
 namespace {
 
-constexpr int kKeys = 64;  // of a tile; the ones of 128 would take the registers of a second block of few warps
-constexpr int kMostWarps = 8;
+constexpr int kKeys = 64;      // of a tile
 constexpr int kWarpRows = 16;  // mma's
-constexpr int kPanel = 8;      // 16-byte chunks: rows of 128 bytes, which swizzled() keeps free of bank conflicts
+// One block an SM, and ptxas is told so: it would spill for two. Rejected for that reason: 12 warps of 168 registers.
+constexpr int kMostWarps = 8;
+// The largest weight is 2^15: f16 then has normal numbers down to 2^-29 of it, and 2^15 is still less than its largest.
+constexpr float kHeadroom = 15;
+constexpr int kPanel = 8;  // 16-byte chunks: rows of 128 bytes, which swizzled() keeps free of bank conflicts
 
 // Rows of kDim elements. Those from head_dim on are 0 in q and finite in keys.
 template <class T, int kRows, int kDim>
@@ -192,12 +195,12 @@ struct Rows {
 
   // Ranks behind a row's own. `visible`: of the tile's, for the warp's first row.
   __device__ void mask(int visible) {
-    const int lane = int(threadIdx.x) % kWarp;
+    const int lane = int(threadIdx.x) % kWarp, limit = visible + lane / 4 - lane % 4 * 2;
 #pragma unroll
     for (int i = 0; i < kKeys / 8; ++i)
 #pragma unroll
       for (int j = 0; j < 4; ++j)
-        if (i * 8 + lane % 4 * 2 + j % 2 >= visible + lane / 4 + j / 2 * 8) scores[i][j] = -INFINITY;
+        if (i * 8 + j % 2 - j / 2 * 8 >= limit) scores[i][j] = -INFINITY;
   }
 
   // Scores become weights.
@@ -208,7 +211,7 @@ struct Rows {
 #pragma unroll
       for (int i = 0; i < kKeys / 8; ++i) top = fmaxf(top, fmaxf(scores[i][2 * half], scores[i][2 * half + 1]));
       for (int lanes = 2; lanes > 0; lanes /= 2) top = fmaxf(top, __shfl_xor_sync(kFullWarp, top, lanes));
-      const float factor = softmax[half].raise(top), offset = softmax[half].offset();
+      const float factor = softmax[half].raise(top), offset = softmax[half].offset() + kHeadroom;
 #pragma unroll
       for (int i = 0; i < kDim / 8; ++i) sums[i][2 * half] *= factor, sums[i][2 * half + 1] *= factor;
 #pragma unroll
@@ -282,7 +285,7 @@ __device__ void write_sums(const CacheAttentionArgs<T>& a, const Part& part, con
 }
 
 template <class T, int kDim>
-__global__ void __launch_bounds__(kMostWarps* kWarp)
+__global__ void __launch_bounds__(kMostWarps* kWarp, 1)
     flash_cache_attention(const __grid_constant__ CacheAttentionArgs<T> a) {
   Shared<T, kDim>& tile = shared<Shared<T, kDim>>();
   const Part part(a);

@@ -79,7 +79,7 @@ void for_cache_attention_cases(DType type, Run&& run) {
       {1, 1, 8, 32, "the first token"},
       {1, 333, 8, 32, "nano decode"},
       {18, 106, 8, 32, "nano: the tokens of one picture"},
-      {150, 150, 2, 32, "a prompt from the start"},
+      {170, 170, 2, 32, "a prompt from the start, more rows than a block has"},
       {128, 300, 2, 32, "a chunk of a prompt"},
       {2, 128, 2, 32, "the last two of a tile"},
       {5, 700, 2, 128, "LLaMA's head, many tiles"},
