@@ -3,15 +3,17 @@
 //   compare_types MODEL-DIR [FRAMES] [CPU] [TYPE] [STORIES]      10, auto, bf16, 100
 //
 // CPU: the instructions, as in `seedstory --cpu`; or `emulate`, bf16 as processors with such products compute it, in
-// plain loops (ops/emulated_bf16.h). A story's texts are equal or they part at some token; there the gap is printed
-// between the two tokens' logits in f32: a small one is a toss-up. Pictures are painted from both types' own features:
-// the last one of a story with equal texts, and the first one where its text is equal.
+// plain loops (ops/emulated_bf16.h); or `fibers`, the CUDA backend's kernels on the emulated device (tests/simt). A
+// story's texts are equal or they part at some token; there the gap is printed between the two tokens' logits in f32: a
+// small one is a toss-up. Pictures are painted from both types' own features: the last one of a story with equal texts,
+// and the first one where its text is equal.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 
+#include "../cuda/cuda_backend.h"
 #include "cpu/cpu_backend.h"
 #include "load/default_request.h"
 #include "manual/psnr.h"
@@ -92,7 +94,8 @@ int main(int argc, char** argv) {
   }
   const ModelDir model = open_model({.dir = argv[1]});
   const std::string instructions = argc > 3 ? argv[3] : "auto";
-  const auto set = value_in(kCpuSets, instructions);
+  const auto card = instructions == "fibers" ? make_cuda_backend() : nullptr;
+  const auto set = value_in(kCpuSets, card ? "auto" : instructions);
   if (!set && instructions != "emulate") {
     fmt::print(stderr, "compare_types: no instructions {}\n", instructions);
     return 2;
@@ -105,7 +108,9 @@ int main(int argc, char** argv) {
     return 2;
   }
   const int most = argc > 5 ? std::atoi(argv[5]) : 100;
-  Engine f32(*backend, model), other(*backend, model, {.types = *format});
+  Backend& other_backend = card ? *card : *backend;
+  Engine f32(*backend, model);
+  Engine other(other_backend, model, {.types = card ? StageTypes::of_card(*format) : *format});
   StoryRequest request = default_request(model.config);
   request.frames = argc > 2 ? std::atoi(argv[2]) : 10;
 
@@ -116,7 +121,7 @@ int main(int argc, char** argv) {
     for (const char* plot : kPlots) {
       if (stories == most) break;
       request.prompt = fmt::format(fmt::runtime(plot), hero);
-      const StoryResult a = tell(*backend, f32, request), b = tell(*backend, other, request);
+      const StoryResult a = tell(*backend, f32, request), b = tell(other_backend, other, request);
       ++stories;
       if (!a.frames.empty() && !b.frames.empty() && a.frames[0].text == b.frames[0].text) {
         ++equal_first;

@@ -12,6 +12,7 @@
 #include "language/session.h"
 #include "load/default_request.h"
 #include "load/published.h"
+#include "recorded_frame.h"
 #include "story_result.h"
 
 using namespace seedstory;
@@ -287,28 +288,6 @@ TEST_CASE("blocks of the recording backend do not overlap, not even empty ones",
   CHECK(d % kAlign == 0);
   CHECK(recording.held_bytes() == 165);
 }
-
-namespace {
-
-// Of loading, a picture seen and taken into the context, a token, a picture told and one painted.
-std::vector<AnyOp> ops_of_a_frame(const StageTypes& types) {
-  RecordingBackend recording;
-  Engine engine(recording, published_sizes(), {.types = types});
-  StoryListener listener;
-  StoryRequest request = default_request(engine.config);
-  request.steps = 2;
-  const std::vector<int>& picture = engine.language.tokenizer.image_tokens();
-  Session session(engine.language, 400);
-  const std::vector<float> rows = session.embed_image(engine.diffusion.uncond_feature);
-  const std::vector<const std::vector<float>*> pictures = {&rows};
-  session.append(picture, pictures);
-  session.pick({});
-  const std::vector<float> feature = session.decode_image_tokens(picture);
-  make_painter(engine, request, listener).paint({.feature = feature});
-  return recording.take_ops();
-}
-
-}  // namespace
 
 // Every matrix product and every attention reads 16 bits; what stays f32 is named here.
 TEST_CASE("at the published size activations have their stage's type from end to end", "[recording]") {

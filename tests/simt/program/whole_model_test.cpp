@@ -1,0 +1,92 @@
+// Whole models on the CUDA backend: the published one as launches, nano as pictures.
+#include <catch.h>
+
+#include "../../cuda/cuda_backend.h"
+#include "cpu/cpu_backend.h"
+#include "manual/psnr.h"
+#include "recorded_frame.h"
+#include "simt.h"
+
+using namespace seedstory;
+
+namespace {
+
+constexpr size_t kSharedBytes = 163 * 1024;  // a block's, on a card of compute capability 8.0
+
+int64_t launches = 0;
+
+void expect_launch(const simt::Launch& launch) {
+  ++launches;
+  const auto [x, y, z] = launch.grid;
+  const bool fits = x > 0 && y > 0 && z > 0 && x <= 0x7fffffff && y <= 65535 && z <= 65535 &&
+                    launch.shared_bytes <= kSharedBytes && launch.block.x * launch.block.y * launch.block.z <= 1024;
+  if (!fits)
+    FAIL_CHECK(launch.kernel << ": " << x << " x " << y << " x " << z << " blocks, " << launch.shared_bytes
+                             << " bytes of shared memory");
+}
+
+struct InsteadOfFibers {
+  explicit InsteadOfFibers(void (*f)(const simt::Launch&)) { simt::instead_of_fibers = f; }
+  ~InsteadOfFibers() { simt::instead_of_fibers = nullptr; }
+};
+
+struct Told {
+  std::string text;
+  Image picture;
+};
+
+// A story of one picture, in few steps: every op, at every shape that nano has.
+Told tell(Backend& backend, const StageTypes& types) {
+  const ModelDir model = open_model({.dir = SEEDSTORY_SOURCE_DIR "/weights/nano"});
+  Engine engine(backend, model, {.types = types});
+  StoryRequest request = default_request(engine.config);
+  request.prompt = "A little fox finds a red lantern in the snow.";
+  request.frames = 1;
+  request.steps = 2;
+  StoryListener listener;
+  Storyteller teller = make_storyteller(engine, request, listener);
+  const auto frame = teller.next();
+  REQUIRE(frame);
+  return {.text = frame->text, .picture = make_painter(engine, request, listener).paint(*frame)};
+}
+
+// Against f32, in dB.
+void expect_told_as_on_the_cpu(WeightFormat type, double least_psnr) {
+  const Told expected = tell(*make_cpu_backend(0), {});
+  const Told told = tell(*make_cuda_backend(), StageTypes::of_card(type));
+  CHECK(told.text == expected.text);
+  CHECK(psnr(told.picture, expected.picture) >= least_psnr);
+}
+
+}  // namespace
+
+// Nothing runs: a launcher looks at shapes and strides alone.
+TEST_CASE("Every launch of the published model is one that a card takes", "[simt]") {
+  const auto backend = make_cuda_backend();
+  const InsteadOfFibers count(expect_launch);
+  for (const WeightFormat type : {WeightFormat::f32, WeightFormat::f16, WeightFormat::bf16}) {
+    INFO(name_of(type));
+    launches = 0;
+    int64_t ops = 0;
+    for (AnyOp& any : ops_of_a_frame(StageTypes::of_card(type), backend.get()))
+      std::visit(
+          [&]<class Op>(Op& op) {
+            std::string tensors = op.name;
+            op.each([&](const char* field, const Tensor& t, Access) { tensors += std::string(" ") + field + t.str(); });
+            INFO(tensors);
+            if constexpr (HasWeight<Op>) op.w.packed = nullptr;  // what the recording packed is no convolution's
+            backend->run(op);
+            ++ops;
+          },
+          any);
+    CHECK(launches >= ops);
+  }
+}
+
+TEST_CASE("nano in f32 on the kernels tells the CPU's words and paints its picture", "[simt]") {
+  expect_told_as_on_the_cpu(WeightFormat::f32, 60);
+}
+
+TEST_CASE("nano in f16 on the kernels tells the CPU's words, and its picture is near", "[simt]") {
+  expect_told_as_on_the_cpu(WeightFormat::f16, 45);
+}
