@@ -4,12 +4,10 @@
 // Work    A block takes 64 queries of a head, its 8 warps together, and goes over the keys 32 at a time. For the scores
 //         a warp has 16 queries and 16 keys, for y all 64 queries and 64 numbers of the head; scores and weights go
 //         from the one to the other through shared memory. K and V come by turns while the other one is multiplied.
-// Limits  Up to 512 numbers a head. Vectors that do not start at multiples of 16 bytes take a path that loads and
-// stores
-//         element by element.
+// Limits  Up to 512 numbers a head. Vectors that do not start at multiples of 16 bytes are loaded and stored element by
+//         element.
 // Error   As attention.cu.
-// Bits    Keys are added in order, 32 after 32: a query's bits depend on its q, on k and v and the number of keys
-// alone.
+// Bits    Keys are added in order, 32 after 32: a query's bits depend on its q, k, v and the number of keys alone.
 #include "../choose.h"
 #include "../device/online_softmax.cuh"
 #include "../device/vec.cuh"
