@@ -199,7 +199,8 @@ class CudaBackend final : public Backend {
       }
       in_repeat_ = before;
     };
-    if (on_probe || sync_ || in_repeat_) return inside();
+    if (on_probe) return work();  // whoever listens may download
+    if (sync_ || in_repeat_) return inside();
     if (!made.record) {
       made.record = std::make_unique<Graph>(queue_.stream);
       return inside();

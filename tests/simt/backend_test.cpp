@@ -179,9 +179,14 @@ TEST_CASE("Work that repeats is recorded at its second run and only launched fro
   CHECK(get() == 6);
   CHECK(calls == 2);
   // While somebody listens to probes, the work is called.
-  be->on_probe = [](std::string_view, const Tensor&, Layout) {};
-  be->repeat(made, twice);
+  float heard = 0;
+  be->on_probe = [&](std::string_view, const Tensor&, Layout) { heard = get(); };
+  be->repeat(made, [&] {
+    twice();
+    be->probe("x", x);
+  });
   CHECK(calls == 3);
+  CHECK(heard == 12);
   be->on_probe = nullptr;
   be->repeat(made, twice);
   CHECK(get() == 24);
