@@ -14,6 +14,8 @@
 // MatrixRows below is a source; a convolution's has a pointer for each pixel and steps through taps and channels.
 #pragma once
 
+#include <algorithm>
+
 #include "../choose.h"
 #include "swizzle.cuh"
 #include "vec.cuh"
@@ -38,12 +40,9 @@ struct Tile {
   static __device__ int warp_col() { return int(threadIdx.x) / kWarp % warps_across * kWarpCols; }
 };
 
-// Few rows: w is read once whatever we do, so many small blocks, to have all of the card asking for it.
 using Narrow = Tile<16, 64, 16, 16>;
-// Many rows: 64 flops for each byte that enters shared memory, in 64 KiB and 128 registers, two blocks an SM.
-// Rejected: 128 x 256, one block an SM, whose barriers nobody fills; 256 x 128 for the same reason.
+// 64 flops for each byte that enters shared memory, in 64 KiB and 128 registers, two blocks an SM.
 using Wide = Tile<128, 128, 64, 32>;
-inline constexpr int64_t kNarrowRows = 32;  // up to here the wide tile would be three quarters empty
 
 // What a thread holds of a tile: d of mma, 16 rows by 8 columns each.
 template <class Tile>
@@ -159,15 +158,51 @@ __device__ void multiply(Sums<Tile>& sum, Ring<T, Tile>& ring, XSource& x, WSour
   }
 }
 
-// f.operator()<Tile, kAligned>() for a product of x and w.
-template <class F>
-void with_tile(const Tensor& x, const Tensor& w, F&& f) {
-  if (!has_16_byte_rows(x) || !has_16_byte_rows(w) || x.cols() * size_of(x.dtype) % 16 != 0)
-    f.template operator()<Narrow, false>();
-  else if (x.rows() <= kNarrowRows)
-    f.template operator()<Narrow, true>();
-  else
-    f.template operator()<Wide, true>();
+// Cycles that an A100's multiprocessor spends on a tile for 16 of k: its four tensor cores take 8 a mma, its shared
+// memory one for each wavefront of copies and ldmatrix, and 64 bytes come from L2 in one.
+template <class Tile>
+constexpr int64_t cycles_of() {
+  const int64_t warps = Tile::threads / kWarp, bytes = (Tile::rows + Tile::cols) * 32;
+  const int64_t mma = Tile::rows / 16 * Tile::cols / 8 * 8 / std::min(warps, int64_t(4));
+  const int64_t ldmatrix = warps * (Tile::warp_rows + Tile::warp_cols) / 16 * 4;
+  return std::max({mma, ldmatrix + bytes / 128, bytes / 64});
+}
+
+// The same for a product of rows x cols, on the multiprocessor that has most to do.
+template <class Tile>
+constexpr int64_t cycles_of(int64_t rows, int64_t cols, int64_t multiprocessors) {
+  return ceil_div(ceil_div(rows, Tile::rows) * ceil_div(cols, Tile::cols), multiprocessors) * cycles_of<Tile>();
+}
+
+// The tiles that there are, and the one that is done first; of two alike the larger one, which reads less.
+//
+// 80 and 112 rows are for the 66 of a picture's tokens in the LLM and for prompts of a hundred: as 128 they would be up
+// to twice as many, and 128 columns a block would leave most of an A100 idle.
+// Rejected: 128 x 256 and 256 x 128, one block an SM, whose barriers nobody fills; 80 and 112 x 64 in two warps, which
+// leave tensor cores idle where a multiprocessor has one block; 80 x 32, slower than 80 x 64 for
+// the same columns.
+template <class... Candidates>
+struct Tiles {
+  static constexpr int best(int64_t rows, int64_t cols, int64_t multiprocessors) {
+    const int64_t cycles[] = {cycles_of<Candidates>(rows, cols, multiprocessors)...};
+    int best = 0;
+    for (int i = 1; i < int(sizeof...(Candidates)); ++i)
+      if (cycles[i] <= cycles[best]) best = i;
+    return best;
+  }
+
+  // f.operator()<Tile>().
+  template <class F>
+  static void with(int index, F&& f) {
+    int i = 0;
+    ((i++ == index && (f.template operator()<Candidates>(), true)) || ...);
+  }
+};
+using GemmTiles = Tiles<Narrow, Tile<80, 64, 80, 16>, Tile<112, 64, 112, 16>, Wide>;
+
+// Whether the rows of a product's operand are whole pieces of 16 bytes.
+inline bool in_pieces_of_16_bytes(const Tensor& t) {
+  return has_16_byte_rows(t) && t.cols() * size_of(t.dtype) % 16 == 0;
 }
 
 }  // namespace seedstory

@@ -1,5 +1,5 @@
 // Linear and GatedLinear (ops.h):  y <- act(x wT + bias) + residual,  y <- a * act(g), for f16 and bf16 on the tensor
-// cores. docs/kernels/linear.md tells the story; f32 is linear_f32.cu.
+// cores. docs/kernels/linear.md tells the story; f32 is linear_f32.cu, 1 to 8 rows are linear_gemv.cu.
 //
 // Work    A block computes one tile of sums (gemm.cuh): tiles of x and w come 32 of k at a time through a ring in
 // shared
@@ -40,6 +40,13 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks) linear(const __gr
   finish<T, Tile, kGate>(a.end, sum, memory.sums, first_row, first_col, [&](int64_t row) { return a.end.row(row); });
 }
 
+template <class T, class Tile, bool kAligned, bool kGate>
+void launch_tiles(const LinearArgs<T>& args, const Queue& queue) {
+  const dim3 grid(unsigned(ceil_div(args.end.cols, kGate ? Tile::cols / 2 : Tile::cols)),
+                  unsigned(ceil_div(args.end.rows, Tile::rows)));
+  launch<Shared<T, Tile>, linear<T, Tile, kAligned, kGate>>(grid, Tile::threads, queue, args);
+}
+
 template <class Op>
 void launch_linear(const Op& op, const Tensor& residual, const Queue& queue) {
   constexpr bool kGate = std::is_same_v<Op, GatedLinear>;
@@ -53,14 +60,16 @@ void launch_linear(const Op& op, const Tensor& residual, const Queue& queue) {
                              .w_stride = op.w.values.row_stride(),
                              .k = op.x.cols(),
                              .end = epilogue(op.y, op.bias, residual, op.act)};
+    const bool aligned = in_pieces_of_16_bytes(op.x) && in_pieces_of_16_bytes(op.w.values);
     if constexpr (sizeof(T) == 4)
       launch_linear_f32<kGate>(args, queue);
+    else if (args.end.rows <= kGemvRows)
+      launch_linear_gemv<T, kGate>(args, aligned, queue);
+    else if (aligned)
+      GemmTiles::with(GemmTiles::best(args.end.rows, op.w.values.rows(), queue.multiprocessors),
+                      [&]<class Tile>() { launch_tiles<T, Tile, true, kGate>(args, queue); });
     else
-      with_tile(op.x, op.w.values, [&]<class Tile, bool kAligned>() {
-        const dim3 grid(unsigned(ceil_div(op.y.cols(), kGate ? Tile::cols / 2 : Tile::cols)),
-                        unsigned(ceil_div(op.y.rows(), Tile::rows)));
-        launch<Shared<T, Tile>, linear<T, Tile, kAligned, kGate>>(grid, Tile::threads, queue, args);
-      });
+      launch_tiles<T, Narrow, false, kGate>(args, queue);
   });
 }
 

@@ -19,4 +19,10 @@ struct LinearArgs {
 template <bool kGate>
 void launch_linear_f32(const LinearArgs<float>& args, const Queue& queue);
 
+// Both ops for 1 to 8 rows, whose bits are their own (linear_gemv.cu). `aligned`: rows of x and w are whole pieces of
+// 16 bytes.
+inline constexpr int64_t kGemvRows = 8;
+template <class T, bool kGate>
+void launch_linear_gemv(const LinearArgs<T>& args, bool aligned, const Queue& queue);
+
 }  // namespace seedstory

@@ -12,7 +12,20 @@ namespace {
 using ptx::Class;
 using ptx::Space;
 
+// One multiprocessor, so that a tile is taken for a product of its size.
+class OneMultiprocessor {
+ public:
+  OneMultiprocessor() { simt::multiprocessors = 1; }
+  ~OneMultiprocessor() { simt::multiprocessors = before_; }
+  OneMultiprocessor(const OneMultiprocessor&) = delete;
+  OneMultiprocessor& operator=(const OneMultiprocessor&) = delete;
+
+ private:
+  int before_ = simt::multiprocessors;
+};
+
 ptx::Counts counts_of_linear(const std::string& kernel, int64_t rows, int64_t k, int64_t n) {
+  const OneMultiprocessor one;
   const auto be = make_cuda_backend();
   Inputs in(1);
   const Linear op{.y = in.uninitialized(DType::f16, {rows, n}),
@@ -31,6 +44,8 @@ TEST_CASE("Linear's main loop executes what its schedule says", "[ptx]") {
     double instructions;            // a mma at most: the issue limit of docs/kernels/linear.md
   } cases[] = {
       {"linear<f16, Tile<128, 128, 64, 32>, true, false>", 128, 128, 8, 16, 6, 3.5},
+      {"linear<f16, Tile<112, 64, 112, 16>, true, false>", 112, 64, 4, 14, 8, 5.1},
+      {"linear<f16, Tile<80, 64, 80, 16>, true, false>", 80, 64, 4, 10, 6, 5.7},
       {"linear<f16, Tile<16, 64, 16, 16>, true, false>", 16, 64, 4, 2, 2, 14},
   };
   for (const auto& [kernel, rows, n, warps, mma, ldmatrix, instructions] : cases) {
@@ -77,6 +92,7 @@ bool takes_the_least(const std::string& kernel, Space space, int bytes) {
 // One tile: no bank conflicts, and whole sectors. `biases`: loads of bias in a thread.
 template <class Op>
 void expect_tile_without_conflicts(const Op& op, const std::string& kernel, uint64_t warps, uint64_t biases) {
+  const OneMultiprocessor one;
   const auto be = make_cuda_backend();
   ptx::clear_counts();
   oracle::result(*be, op);
@@ -97,6 +113,8 @@ TEST_CASE("Linear's tiles are without bank conflicts, its rows whole sectors", "
     int64_t rows, n;
     uint64_t warps;
   } cases[] = {{"linear<f16, Tile<128, 128, 64, 32>, true, false>", 128, 128, 8},
+               {"linear<f16, Tile<112, 64, 112, 16>, true, false>", 112, 64, 4},
+               {"linear<f16, Tile<80, 64, 80, 16>, true, false>", 80, 64, 4},
                {"linear<f16, Tile<16, 64, 16, 16>, true, false>", 16, 64, 4}};
   for (const auto& [kernel, rows, n, warps] : cases)
     for (DType y_type : {DType::f16, DType::f32}) {
@@ -207,6 +225,34 @@ TEST_CASE("Conv2d in f32 reads its tiles without bank conflicts and writes them 
   CHECK(written.took == 2 * written.requests);
   const ptx::Traffic read = traffic("conv2d_f32", Space::global, false, 4);
   CHECK(read.took == read.least);
+}
+
+TEST_CASE("Linear of few rows reads each byte of w once, in 16 bytes and whole sectors", "[ptx]") {
+  const auto be = make_cuda_backend();
+  for (int64_t rows : {1, 8}) {
+    Inputs in(1);
+    const int64_t n = 32, k = 4096;
+    const Linear op{.y = in.uninitialized(DType::f16, {rows, n}),
+                    .x = in.normal(DType::f16, {rows, k}),
+                    .w = in.normal(DType::f16, {n, k})};
+    const char* const kernel = "linear_gemv<f16, true, false>";
+    ptx::clear_counts();
+    oracle::result(*be, op);
+    CHECK(takes_the_least(kernel, Space::global, 16));
+    // A block of 16 rows of w reads all of x.
+    const auto sectors = uint64_t(op.w.values.bytes() + n / 16 * op.x.bytes()) / 32;
+    CHECK(traffic(kernel, Space::global, false, 16).took == sectors);
+    CHECK(traffic(kernel, Space::global, true, 2).took == uint64_t(op.y.bytes() / 32));
+    const ptx::Counts counts = ptx::counts(kernel);
+    CHECK(counts[Class::mma] == uint64_t(n / 16 * k / 16));
+    // 4 KiB of w in a turn of a warp: what a multiprocessor asks of it is far below its issue slots.
+    const double a_turn = double(counts.total) / double(op.w.values.bytes() / 4096);
+    WARN(kernel << ", " << rows << " rows: " << a_turn << " PTX instructions for 4 KiB of w");
+    CHECK(a_turn <= 160);
+    // The warps' sums: written without conflicts, read in two wavefronts.
+    CHECK(traffic(kernel, Space::shared, true, 4).took == traffic(kernel, Space::shared, true, 4).requests);
+    CHECK(traffic(kernel, Space::shared, false, 4).took <= 2 * traffic(kernel, Space::shared, false, 4).requests);
+  }
 }
 
 TEST_CASE("Linear and GatedLinear in f32 are without bank conflicts, their rows whole sectors", "[ptx]") {

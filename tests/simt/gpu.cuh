@@ -151,7 +151,7 @@ inline cudaError_t cudaSetDevice(int device) {
   return device < simt::device_count ? cudaSuccess : cudaErrorInvalidDevice;
 }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
-  *properties = {"SIMT emulator", simt::compute_capability / 10, simt::compute_capability % 10, 108,
+  *properties = {"SIMT emulator", simt::compute_capability / 10, simt::compute_capability % 10, simt::multiprocessors,
                  simt::kDeviceBytes};
   return cudaSuccess;
 }

@@ -1,5 +1,6 @@
 // CudaBackend and its kernels on the emulated device: the op tables that every backend runs, under every schedule.
 #include "../../cuda/cuda_backend.h"
+#include "../../cuda/device/gemm.cuh"
 #include "ops/cases/add_rms_norm.h"
 #include "ops/cases/attention.h"
 #include "ops/cases/cache_attention.h"
@@ -274,26 +275,89 @@ TEST_CASE("Linear's kernels give y in f32 beside 16 bits", "[simt][ops]") {
     }
 }
 
-TEST_CASE("A row of Linear has the same bits alone, in a prompt, in any alignment", "[simt][ops]") {
+// Rows up to 8 have one order of k, more rows another; f32 has one for all.
+TEST_CASE("A row of Linear has the same bits among the rows of its class, in any alignment", "[simt][ops]") {
   const auto be = make_cuda_backend();
   for (DType type : kFloatTypes) {
     INFO(name_of(type));
     Inputs in(6);
-    const int64_t rows = 70, k = 100, n = 40, gap = 4;
-    const Tensor x = in.normal(type, {rows, k + gap}).slice(1, 0, k), w = in.normal(type, {n, k + gap}).slice(1, 0, k);
-    const auto result = [&](const Linear& op) { return oracle::result(*be, op, "y", oracle::Weights::as_they_are); };
-    const auto all = result(Linear{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w});
-    const auto part = [&](int64_t begin, int64_t end, int64_t y_width) {
-      return result(Linear{
-          .y = in.uninitialized(type, {end - begin, y_width}).slice(1, 0, n), .x = x.slice(0, begin, end), .w = w});
+    const int64_t k = 300, n = 40, gap = 4;
+    const Tensor x = in.normal(type, {70, k + gap}).slice(1, 0, k), w = in.normal(type, {n, k + gap}).slice(1, 0, k);
+    const auto part = [&](int64_t begin, int64_t end, int64_t y_gap = 0) {
+      const Tensor y = in.uninitialized(type, {end - begin, n + y_gap}).slice(1, 0, n);
+      return oracle::result(*be, Linear{.y = y, .x = x.slice(0, begin, end), .w = w}, "y",
+                            oracle::Weights::as_they_are);
     };
-    const auto of_all = [&](int64_t begin, int64_t end) {
-      return std::vector<double>(all.begin() + begin * n, all.begin() + end * n);
+    const auto many = part(0, 70), few = part(62, 70);
+    const auto rows_of = [&](const std::vector<double>& y, int64_t begin, int64_t end) {
+      return std::vector<double>(y.begin() + begin * n, y.begin() + end * n);
     };
-    CHECK(part(69, 70, n) == of_all(69, 70));
-    CHECK(part(11, 43, n) == of_all(11, 43));
-    CHECK(part(11, 44, n) == of_all(11, 44));
-    CHECK(part(60, 70, n + 1) == of_all(60, 70));  // rows of y at odd addresses
+    CHECK(part(61, 70) == rows_of(many, 61, 70));
+    CHECK(part(11, 43) == rows_of(many, 11, 43));
+    CHECK(part(11, 44) == rows_of(many, 11, 44));
+    CHECK(part(50, 70, 1) == rows_of(many, 50, 70));  // rows of y at odd addresses
+    CHECK(part(69, 70) == rows_of(few, 7, 8));
+    CHECK(part(63, 66) == rows_of(few, 1, 4));
+    CHECK(part(66, 70, 1) == rows_of(few, 4, 8));
+    if (type == DType::f32) CHECK(few == rows_of(many, 62, 70));
+    // The same numbers at addresses that are no multiples of 16 bytes.
+    const auto shifted = [&](const Tensor& t) {
+      std::vector<double> values;
+      for (double v : oracle::read(t)) {
+        if (int64_t(values.size()) % (k + 1) == 0) values.push_back(0);
+        values.push_back(v);
+      }
+      return in.values(type, {t.dim[0], k + 1}, values).slice(1, 1, k + 1);
+    };
+    const Tensor odd_x = shifted(x), odd_w = shifted(w);
+    const auto odd = [&](int64_t begin, int64_t end) {
+      const Linear op{.y = in.uninitialized(type, {end - begin, n}), .x = odd_x.slice(0, begin, end), .w = odd_w};
+      return oracle::result(*be, op, "y", oracle::Weights::as_they_are);
+    };
+    CHECK(odd(61, 70) == rows_of(many, 61, 70));
+    CHECK(odd(62, 70) == few);
+  }
+}
+
+TEST_CASE("A product takes the tile that its multiprocessors finish first, and every tile gives the same bits",
+          "[simt][ops]") {
+  struct {
+    int64_t rows, cols;
+    int multiprocessors, best;
+    const char* why;
+  } cases[] = {
+      {16, 4096, 108, 0, "few rows"},
+      {66, 4096, 108, 1, "a picture's tokens"},
+      {66, 22016, 132, 1, "and their feed-forward"},
+      {104, 4096, 108, 2, "a prompt"},
+      {1024, 12288, 108, 3, "a long prompt"},
+      {2048, 1280, 108, 3, "the UNet at 32 x 32"},
+      {8192, 5120, 132, 3, "the UNet's feed-forward at 64 x 64"},
+      {100, 120, 1, 3, "below, each tile once"},
+      {100, 120, 2, 2, ""},
+      {100, 120, 4, 1, ""},
+      {100, 120, 108, 0, ""},
+  };
+  for (auto [rows, cols, multiprocessors, best, why] : cases) {
+    INFO(rows << " x " << cols << " on " << multiprocessors << ": " << why);
+    CHECK(GemmTiles::best(rows, cols, multiprocessors) == best);
+  }
+  for (DType type : {DType::f16, DType::bf16}) {
+    Inputs in(9);
+    const Tensor x = in.normal(type, {100, 72}), w = in.normal(type, {120, 72}), bias = in.normal(DType::f32, {120});
+    const Linear linear{.y = in.uninitialized(type, {100, 120}), .x = x, .w = w, .bias = bias};
+    const GatedLinear gated{.y = in.uninitialized(type, {100, 60}), .x = x, .w = w, .bias = bias};
+    std::vector<std::vector<double>> of_linear, of_gated;
+    for (int multiprocessors : {1, 2, 4, 108}) {
+      INFO(name_of(type) << ", " << multiprocessors << " multiprocessors");
+      simt::multiprocessors = multiprocessors;
+      expect_matches_oracle_however_run(linear, linear_tolerance(type, 72));
+      expect_matches_oracle_however_run(gated, linear_tolerance(type, 72));
+      of_linear.push_back(oracle::result(*make_cuda_backend(), linear));
+      of_gated.push_back(oracle::result(*make_cuda_backend(), gated));
+      CHECK(of_linear.back() == of_linear[0]);
+      CHECK(of_gated.back() == of_gated[0]);
+    }
   }
 }
 
@@ -448,35 +512,29 @@ TEST_CASE("GatedLinear's kernels take sizes and rows of any alignment", "[simt][
     }
 }
 
-// Its sums are those of Linear, in one row and in many.
+// Its sums are those of Linear, of as many rows.
 TEST_CASE("GatedLinear's kernels have the bits of Linear and a gate", "[simt][ops]") {
   const auto be = make_cuda_backend();
-  const int64_t n = 40, k = 104;
-  for (DType type : kFloatTypes) {
-    INFO(name_of(type));
-    Inputs in(6);
-    const Tensor x = in.normal(type, {70, k}), w = in.normal(type, {2 * n, k}), b = in.normal(DType::f32, {2 * n});
-    const auto both =
-        oracle::result(*be, Linear{.y = in.uninitialized(DType::f32, {70, 2 * n}), .x = x, .w = w, .bias = b});
-    std::vector<double> products;
-    for (size_t row = 0; row < 70; ++row)
-      for (size_t i = 0; i < size_t(n); ++i) {
-        const size_t at = row * 2 * size_t(n) + i;
-        products.push_back(double(float(both[at]) * float(both[at + size_t(n)])));
-      }
-    const Tensor as_floats = in.values(DType::f32, {70, n}, products), rounded = in.uninitialized(type, {70, n});
-    const auto expected = oracle::result(*be, Convert{.y = rounded, .x = as_floats});
-    for (auto [begin, end] : {std::pair{0, 70}, {69, 70}, {11, 43}, {11, 44}}) {
-      INFO("rows " << begin << " to " << end);
-      const GatedLinear op{.y = in.uninitialized(type, {end - begin, n}),
-                           .x = x.slice(0, begin, end),
-                           .w = w,
-                           .bias = b,
-                           .act = Activation::none};
-      CHECK(oracle::result(*be, op, "y", oracle::Weights::as_they_are) ==
-            std::vector<double>(expected.begin() + begin * n, expected.begin() + end * n));
+  const int64_t n = 40, k = 304;
+  for (DType type : kFloatTypes)
+    for (auto [begin, end] : {std::pair{0, 70}, {69, 70}, {3, 11}, {11, 43}, {11, 44}}) {
+      INFO(name_of(type) << ", rows " << begin << " to " << end);
+      Inputs in(6);
+      const int64_t rows = end - begin;
+      const Tensor x = in.normal(type, {70, k}).slice(0, begin, end), w = in.normal(type, {2 * n, k});
+      const Tensor b = in.normal(DType::f32, {2 * n});
+      const auto both =
+          oracle::result(*be, Linear{.y = in.uninitialized(DType::f32, {rows, 2 * n}), .x = x, .w = w, .bias = b});
+      std::vector<double> products;
+      for (size_t row = 0; row < size_t(rows); ++row)
+        for (size_t i = 0; i < size_t(n); ++i) {
+          const size_t at = row * 2 * size_t(n) + i;
+          products.push_back(double(float(both[at]) * float(both[at + size_t(n)])));
+        }
+      const Convert rounded{.y = in.uninitialized(type, {rows, n}), .x = in.values(DType::f32, {rows, n}, products)};
+      const GatedLinear op{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w, .bias = b, .act = Activation::none};
+      CHECK(oracle::result(*be, op) == oracle::result(*be, rounded));
     }
-  }
 }
 
 namespace {

@@ -148,6 +148,7 @@ inline void need_aligned(const void* p, size_t bytes, const char* name, Where wh
 inline constexpr int kRuntimeVersion = 13000;
 inline int driver_version = kRuntimeVersion;  // 0: no driver
 inline int device_count = 1;
+inline int multiprocessors = 108;  // of each
 inline int compute_capability = 80;
 inline int fault = 0;  // a cudaError_t: what the next wait for the queue finds
 
