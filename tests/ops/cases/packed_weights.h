@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 
 #include "ops/harness.h"
 
@@ -17,17 +16,20 @@ inline void expect_fills_its_block(Backend& backend, WeightFormat format, std::i
   const Weight here = in.weight(format, dims);
   INFO(here.str() << ", use " << int(use) << ", " << backend.name());
   const int64_t bytes = backend.packed_bytes(Weight(nullptr, format, dims.begin(), dims.size()), use);
-  auto* block = static_cast<unsigned char*>(backend.allocate(bytes + kBehind));  // the host sees it
-  std::memset(block, kUntouched, size_t(bytes + kBehind));
-  Weight there(block, format, dims.begin(), dims.size());
+  std::vector<unsigned char> seen(size_t(bytes + kBehind), kUntouched);
+  const Tensor block(backend.allocate(bytes + kBehind), DType::u8, {bytes + kBehind});
+  backend.upload(block, seen.data());
+  Weight there(block.data, format, dims.begin(), dims.size());
   backend.upload(there.values, here.values.data);
   if (there.scales) backend.upload(there.scales, here.scales.data);
   const auto packed = backend.pack(there, use);
   backend.finish();
+  backend.download(seen.data(), block);
   CHECK(packed);
-  CHECK(std::count(block + bytes, block + bytes + kBehind, kUntouched) == kBehind);
-  CHECK(std::count(block + std::max<int64_t>(bytes - 4, 0), block + bytes, kUntouched) < 4);
-  backend.release(block);
+  const auto behind = seen.begin() + bytes;
+  CHECK(std::count(behind, seen.end(), kUntouched) == kBehind);
+  CHECK(std::count(behind - std::min<int64_t>(bytes, 4), behind, kUntouched) < 4);
+  backend.release(block.data);
 }
 
 }  // namespace seedstory
