@@ -3,10 +3,10 @@
 //   compare_types MODEL-DIR [FRAMES] [CPU] [TYPE] [STORIES]      10, auto, bf16, 100
 //
 // CPU: the instructions, as in `seedstory --cpu`; or `emulate`, bf16 as processors with such products compute it, in
-// plain loops (ops/emulated_bf16.h); or `fibers`, the CUDA backend's kernels on the emulated device (tests/simt). A
-// story's texts are equal or they part at some token; there the gap is printed between the two tokens' logits in f32: a
-// small one is a toss-up. Pictures are painted from both types' own features: the last one of a story with equal texts,
-// and the first one where its text is equal.
+// plain loops (ops/emulated_bf16.h); or `cuda`, the CUDA backend: on a card where this was built with it, else on the
+// emulated device (tests/simt). A story's texts are equal or they part at some token; there the gap is printed between
+// the two tokens' logits in f32: a small one is a toss-up. Pictures are painted from both types' own features: the last
+// one of a story with equal texts, and the first one where its text is equal.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -87,14 +87,14 @@ void print_decibels(const char* pictures, const char* type, std::vector<double> 
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   if (argc < 2) {
     fmt::print(stderr, "compare_types MODEL-DIR [FRAMES] [CPU] [TYPE] [STORIES]\n");
     return 2;
   }
   const ModelDir model = open_model({.dir = argv[1]});
   const std::string instructions = argc > 3 ? argv[3] : "auto";
-  const auto card = instructions == "fibers" ? make_cuda_backend() : nullptr;
+  const auto card = instructions == "cuda" ? make_cuda_backend() : nullptr;
   const auto set = value_in(kCpuSets, card ? "auto" : instructions);
   if (!set && instructions != "emulate") {
     fmt::print(stderr, "compare_types: no instructions {}\n", instructions);
@@ -136,8 +136,12 @@ int main(int argc, char** argv) {
       }
       std::fflush(stdout);
     }
+  if (card) fmt::print("{}: ", card->name());
   fmt::print("{} of {} stories of {} frames have equal words, {} the same first text\n", equal, stories, request.frames,
              equal_first);
   print_decibels("first", type, firsts);
   print_decibels("last", type, lasts);
+} catch (const Error& error) {
+  fmt::print(stderr, "compare_types: {}\n", error.what());
+  return 1;
 }

@@ -1,26 +1,14 @@
 // The words of gpu.cuh as nvcc compiles them, against the emulator's.
-#include "words.h"
-
 #include <catch.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
-#include <random>
 #include <vector>
 
 #include "ptx.h"
-#include "seedstory/float16.h"
+#include "word_inputs.h"
 
 namespace seedstory {
 namespace {
-
-// Two f16 that are also small numbers as two bf16; as an f32 or an integer whatever it then is.
-uint32_t draw(std::mt19937& random) {
-  const auto half = [&] { return uint32_t(f32_to_f16(float(int(random() % 64) - 32) / 8)); };
-  const uint32_t low = half();
-  return low | half() << 16;
-}
 
 std::vector<uint32_t> made(const WordTest& word, const std::vector<uint32_t>& values) {
   const size_t bytes = size_t(word.out) * 32 * 4;
@@ -34,22 +22,13 @@ std::vector<uint32_t> made(const WordTest& word, const std::vector<uint32_t>& va
   return result;
 }
 
-bool agree(const WordTest& word, uint32_t ptx, uint32_t fibers) {
-  if (word.exact) return ptx == fibers;
-  const float a = std::bit_cast<float>(ptx), b = std::bit_cast<float>(fibers);
-  return std::fabs(a - b) <= std::fabs(b) * 0x1p-20f;
-}
-
 TEST_CASE("Every word of gpu.cuh is the same as PTX and on fibers", "[ptx]") {
   auto* const run_ptx = simt::instead_of_fibers;
   REQUIRE(run_ptx != nullptr);
-  std::mt19937 random(1);
   for (const WordTest& word : all_words())
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < kWordRounds; ++round) {
       INFO(word.name);
-      std::vector<uint32_t> values(size_t(word.in) * 32);
-      for (uint32_t& v : values)
-        v = word.exact ? draw(random) : std::bit_cast<uint32_t>(float(int(random() % 512) - 256) / 32);
+      const std::vector<uint32_t> values = word_inputs(word, round);
       simt::instead_of_fibers = nullptr;
       const std::vector<uint32_t> fibers = made(word, values);
       simt::instead_of_fibers = run_ptx;
