@@ -58,7 +58,8 @@ constexpr double gib(int64_t bytes) {
   return double(bytes) / double(1 << 30);
 }
 
-// The rates of a backend at two products: one bound by arithmetic, one by memory. Takes some 50 ms.
+// The rates of a backend at two products: one bound by arithmetic, one by memory, each as large as the backend is fast.
+// Takes some tenths of a second.
 Rates measure_rates(Backend& backend, NumberTypes types);
 
 }  // namespace seedstory
