@@ -9,12 +9,20 @@
 
 #include "bench/replay.h"
 #include "bench/stages.h"
+#include "seedstory/arena.h"
 #include "seedstory/recording.h"
 
 namespace seedstory {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// A clock's step does not show beside the calls of one batch, nor the wait for a device, some 10 us.
+constexpr double kHostBatchUs = 200, kDeviceBatchUs = 2000;
+constexpr int64_t kMostHostCalls = 50, kMostDeviceCalls = 512;
+
+// Twice the largest L2 of a card (B200: 126 MiB).
+constexpr int64_t kColdBytes = 256 << 20;
 
 double us_since(Clock::time_point begin) {
   return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
@@ -76,7 +84,8 @@ class Bench {
         model_(model),
         limits_(limits),
         options_(options),
-        dry_engine_(recording_, model, {.types = options.weight_format}) {
+        recording_(&backend),
+        dry_engine_(recording_, model, {.types = options.types}) {
     Stages(dry_engine_, [](const std::string&) { return true; }).run(listing_);
   }
 
@@ -92,10 +101,13 @@ class Bench {
  private:
   bool wanted(const std::string& name) const { return lower(name).find(lower(options_.filter)) != std::string::npos; }
 
+  using Copies = std::vector<std::unique_ptr<Replay>>;  // of one op, each with memory of its own
+
   struct Entry {
     BenchEntry shown;
     AnyOp op;
-    std::unique_ptr<Replay> replay;
+    bool is_memory_bound = false;
+    Copies kept;  // between the rounds, where memory is not short
     int64_t batch = 1;
     std::vector<double> us;
   };
@@ -109,7 +121,12 @@ class Bench {
         const std::string name = describe(op);
         if (!wanted(name)) continue;
         const auto [at, is_new] = known.emplace(name, entries.size());
-        if (is_new) entries.push_back({.shown = describe_entry(name, {op}), .op = op, .replay = {}, .us = {}});
+        if (is_new)
+          entries.push_back({.shown = describe_entry(name, {op}),
+                             .op = op,
+                             .is_memory_bound = limits_.is_memory_bound(cost_of(op)),
+                             .kept = {},
+                             .us = {}});
         if (stage == Stages::kWholeFrame) ++entries[at->second].shown.calls;
       }
     return entries;
@@ -128,12 +145,9 @@ class Bench {
 
   std::vector<BenchEntry> time_ops() {
     std::vector<Entry> entries = distinct_ops();
-    for (Entry& entry : entries) {
-      entry.replay = std::make_unique<Replay>(backend_, entry.op);
-      entry.batch = batch_of(*entry.replay);
-    }
+    for (Entry& entry : entries) set_batch(entry);
     for (int64_t round = 0; round < options_.repeat; ++round)
-      for (Entry& entry : entries) entry.us.push_back(time_batch(*entry.replay, entry.batch));
+      for (Entry& entry : entries) entry.us.push_back(time_entry(entry));
 
     std::vector<BenchEntry> shown;
     for (Entry& entry : entries) {
@@ -146,21 +160,78 @@ class Bench {
     return shown;
   }
 
-  // Us a call. One call before it wakes the threads and brings in what a cache can hold.
-  double time_batch(Replay& replay, int64_t batch) const {
-    replay.refill();
-    replay.run();
+  // Calls that take some kBatchUs together. The first guess counts the wait for a device to the call; the next ones
+  // are nearer.
+  void set_batch(Entry& entry) {
+    const double least_us = options_.is_asynchronous ? kDeviceBatchUs : kHostBatchUs;
+    const int64_t most = options_.is_asynchronous ? kMostDeviceCalls : kMostHostCalls;
+    for (int i = 0; i < 3; ++i) {
+      const double us = time_entry(entry);
+      const auto batch = std::clamp<int64_t>(int64_t(least_us / std::max(us, 0.1)), 1, most);
+      if (batch <= entry.batch) break;
+      entry.batch = batch;
+      if (!entry.kept.empty() && entry.kept[0]->is_counting()) entry.kept.clear();
+      if (!options_.is_asynchronous) break;
+    }
+  }
+
+  // As many copies of an op as it takes calls for each to find its operands in memory and not in a cache, at most one a
+  // call; one that counts runs once on each.
+  Copies make_copies(const Entry& entry) const {
+    Copies copies;
+    copies.push_back(std::make_unique<Replay>(backend_, entry.op));
+    const int64_t bytes = std::max<int64_t>(copies[0]->bytes(), 1);
+    int64_t count = 1;
+    if (options_.is_asynchronous && entry.is_memory_bound) count = std::min(entry.batch, kColdBytes / bytes + 1);
+    if (copies[0]->is_counting()) count = entry.batch;
+    while (int64_t(copies.size()) < count) copies.push_back(std::make_unique<Replay>(backend_, entry.op));
+    return copies;
+  }
+
+  // Us a call. A device has little memory and many copies, which live as long as they are timed.
+  double time_entry(Entry& entry) {
+    if (entry.kept.empty()) entry.kept = make_copies(entry);
+    const double us = time_batch(entry.kept, entry.batch, entry.is_memory_bound);
+    if (options_.is_asynchronous) entry.kept.clear();
+    return us;
+  }
+
+  double time_batch(const Copies& copies, int64_t batch, bool is_memory_bound) {
+    Repeat record;
+    const auto calls = [&] {
+      for (int64_t i = 0; i < batch; ++i) copies[size_t(i) % copies.size()]->run();
+    };
+    const auto rewind = [&] {
+      for (const auto& copy : copies) copy->rewind();
+    };
+    if (options_.is_asynchronous) {
+      // Once plainly, once to record.
+      for (int i = 0; i < 2; ++i) {
+        backend_.repeat(record, calls);
+        rewind();
+      }
+      if (is_memory_bound && int64_t(copies.size()) * copies[0]->bytes() < kColdBytes) fill_caches();
+    } else {
+      for (const auto& copy : copies) copy->refill();
+      rewind();
+      copies[0]->run();  // wakes the threads and brings in what a cache can hold
+      copies[0]->rewind();
+    }
     backend_.finish();
     const auto begin = Clock::now();
-    for (int64_t i = 0; i < batch; ++i) replay.run();
+    backend_.repeat(record, calls);
     backend_.finish();
     return us_since(begin) / double(batch);
   }
 
-  // Calls that take some 200 us together: a clock's step does not show then.
-  int64_t batch_of(Replay& replay) const {
-    const double us = time_batch(replay, 1);
-    return std::clamp<int64_t>(int64_t(200 / std::max(us, 0.1)), 1, 50);
+  // With what no op reads.
+  void fill_caches() {
+    if (!other_) {
+      other_ = std::make_unique<Arena>(backend_, kColdBytes);
+      zeros_.resize(size_t(kColdBytes));
+    }
+    Arena::Scope scope(*other_);
+    backend_.upload(other_->make(DType::u8, {kColdBytes}), zeros_.data());
   }
 
   std::vector<BenchEntry> time_stages() {
@@ -168,8 +239,10 @@ class Bench {
     for (const auto& [stage, ops] : listing_.stages)
       if (wanted(stage)) shown.push_back(describe_entry(stage, ops));
     if (shown.empty()) return shown;
-    Engine engine(backend_, model_, {.types = options_.weight_format});
-    Stages stages(engine, [this](const std::string& stage) { return wanted(stage); });
+    Engine engine(backend_, model_, {.types = options_.types});
+    // A record is made by the first call and the second.
+    Stages stages(
+        engine, [this](const std::string& stage) { return wanted(stage); }, options_.is_asynchronous ? 2 : 0);
     Timing warm(backend_), timing(backend_);
     if (options_.repeat > 1) stages.run(warm);
     for (int64_t round = 0; round < options_.repeat; ++round) stages.run(timing);
@@ -187,6 +260,8 @@ class Bench {
   RecordingBackend recording_;
   Engine dry_engine_;
   OpLog listing_{recording_};
+  std::unique_ptr<Arena> other_;
+  std::vector<char> zeros_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "bench/limits.h"
 #include "load/model_dir.h"
 #include "seedstory/backend.h"
+#include "story/stage_types.h"
 
 namespace seedstory {
 
@@ -14,7 +15,10 @@ struct BenchOptions {
   bool ops = true, stages = true;
   std::string filter;  // a part of an entry's name, in any case; empty: all
   int64_t repeat = 5;
-  WeightFormat weight_format = WeightFormat::f32;  // of the weights of linear layers and convolutions
+  StageTypes types;
+  // A device that works while the host goes on: timed are launches of a record of many calls (Backend::repeat), behind
+  // those that make the record; ops that memory bounds are timed on copies that no cache can hold.
+  bool is_asynchronous = false;
 };
 
 struct BenchEntry {

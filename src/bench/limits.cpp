@@ -1,4 +1,4 @@
-// Multiply-adds and reads of memory per second, over all threads.
+// Multiply-adds and bytes of memory a second.
 #include "bench/limits.h"
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bench/fma_loop.h"
+#include "story/plan.h"
 
 namespace seedstory {
 namespace {
@@ -72,7 +73,14 @@ double measure_bytes(int threads) {
 }  // namespace
 
 Limits measure_limits(int threads, CpuSet set, WeightFormat weight_format) {
-  return {.flops = measure_flops(threads, loop_of(set, weight_format)), .bytes = measure_bytes(threads)};
+  return {.flops = measure_flops(threads, loop_of(set, weight_format)),
+          .bytes = measure_bytes(threads),
+          .source = "multiply-adds in registers, copy"};
+}
+
+Limits measure_limits(Backend& backend, NumberTypes types) {
+  const Rates rates = measure_rates(backend, types);
+  return {.flops = rates.flops, .bytes = rates.bytes, .source = "measured by two products of these kernels"};
 }
 
 }  // namespace seedstory

@@ -106,7 +106,8 @@ void Replay::make_weight() {
         if constexpr (HasWeight<Op>) {
           const Tensor shape = o.w.values;
           const bool was_packed = o.w.packed;
-          weight_ = backend_.allocate(backend_.packed_bytes(o.w, o.weight_use()));
+          weight_bytes_ = backend_.packed_bytes(o.w, o.weight_use());
+          weight_ = backend_.allocate(weight_bytes_);
           o.w = Weight(weight_, o.w.format(), shape.dim, size_t(shape.rank));
           for (const Tensor& t : {o.w.values, o.w.scales})
             if (t) fill(static_cast<char*>(t.data), t.bytes(), t.dtype);
@@ -176,8 +177,17 @@ void Replay::fill_indices(const Tensor& t) {
   backend_.upload(t, indices.data());
 }
 
-void Replay::run() {
+void Replay::rewind() {
   for (const Tensor& t : counters_) fill_indices(t);
+}
+
+int64_t Replay::bytes() const {
+  int64_t sum = weight_bytes_;
+  for (const Block& block : blocks_) sum += block.end - block.begin;
+  return sum;
+}
+
+void Replay::run() {
   std::visit([&](const auto& op) { backend_.run(op); }, op_);
 }
 

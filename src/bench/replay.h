@@ -21,6 +21,10 @@ class Replay {
   Replay& operator=(const Replay&) = delete;
 
   void refill();  // harmless numbers everywhere but in weights: ops that write over their input must not run dry
+  // What the op counts on begins again, as a table has an end: before each run of one that is_counting().
+  void rewind();
+  bool is_counting() const { return !counters_.empty(); }
+  int64_t bytes() const;  // of its tensors and its weight
   void run();
 
  private:
@@ -42,8 +46,9 @@ class Replay {
   AnyOp op_;
   std::vector<Block> blocks_;
   void* weight_ = nullptr;  // its block, beside those of the other tensors
+  int64_t weight_bytes_ = 0;
   std::unique_ptr<PackedWeight> packed_;
-  std::vector<Tensor> counters_;  // what the op counts on: begins again with each run, as a table has an end
+  std::vector<Tensor> counters_;  // what the op counts on
 };
 
 }  // namespace seedstory

@@ -9,21 +9,27 @@
 namespace seedstory {
 namespace {
 
-// The second step of two, and what comes behind the last: the first step shares its time with the adapter.
+// The second step of two, and what comes behind the last: the first step shares its time with the adapter. Of one
+// frame.
 class PaintWatch : public StoryListener {
  public:
-  explicit PaintWatch(StageObserver& watch) : watch_(watch) {}
-  void on_step(int64_t, int64_t step, int64_t) override { step == 1 ? watch_.begin() : watch_.end("UNet step"); }
-  void on_decode(int64_t) override { watch_.begin(); }
+  PaintWatch(StageObserver& watch, int64_t frame) : watch_(watch), frame_(frame) {}
+  void on_step(int64_t frame, int64_t step, int64_t) override {
+    if (frame == frame_) step == 1 ? watch_.begin() : watch_.end("UNet step");
+  }
+  void on_decode(int64_t frame) override {
+    if (frame == frame_) watch_.begin();
+  }
 
  private:
   StageObserver& watch_;
+  int64_t frame_;
 };
 
 }  // namespace
 
-Stages::Stages(Engine& engine, std::function<bool(const std::string&)> wanted)
-    : engine_(engine), wanted_(std::move(wanted)), request_(default_request(engine.config)) {
+Stages::Stages(Engine& engine, std::function<bool(const std::string&)> wanted, int64_t warm)
+    : engine_(engine), wanted_(std::move(wanted)), warm_(warm), request_(default_request(engine.config)) {
   const Tokenizer& tokens = engine.language.tokenizer;
   // Half of the positions are left for the frame itself in models that have few.
   const int64_t context = std::min(kContext, engine.config.llm.max_positions / 2);
@@ -56,28 +62,34 @@ void Stages::encode_picture(StageObserver& watch) {
 void Stages::language(StageObserver& watch) {
   if (!wanted_("LLM prefill") && !wanted_("LLM token") && !wanted_("LLM picture")) return;
   Session session(engine_.language, positions());
-  watch.begin();
-  session.append(context_);
-  watch.end("LLM prefill");
+  StageObserver nobody;
+  for (int64_t i = 0; i <= warm_; ++i) {
+    StageObserver& observer = i == warm_ ? watch : nobody;
+    session.clear();
+    observer.begin();
+    session.append(context_);
+    observer.end("LLM prefill");
 
-  const int word = context_[0];
-  watch.begin();
-  session.append({&word, 1});
-  session.pick({});
-  watch.end("LLM token");
+    const int word = context_[0];
+    observer.begin();
+    session.append({&word, 1});
+    session.pick({});
+    observer.end("LLM token");
 
-  watch.begin();
-  session.embed_image(session.decode_image_tokens(picture_));
-  watch.end("LLM picture");
+    observer.begin();
+    session.embed_image(session.decode_image_tokens(picture_));
+    observer.end("LLM picture");
+  }
 }
 
 void Stages::paint(StageObserver& watch) {
   if (!wanted_("UNet step") && !wanted_("VAE decode")) return;
   StoryRequest two_steps = request_;
   two_steps.steps = 2;
-  PaintWatch listener(watch);
+  PaintWatch listener(watch, warm_);
   Painter painter = make_painter(engine_, two_steps, listener);
-  painter.paint({.index = 0, .text = {}, .feature = engine_.diffusion.uncond_feature});
+  for (int64_t i = 0; i <= warm_; ++i)
+    painter.paint({.index = i, .text = {}, .feature = engine_.diffusion.uncond_feature});
   watch.end("VAE decode");
 }
 
@@ -86,15 +98,18 @@ void Stages::whole_frame(StageObserver& watch) {
   StoryListener nobody;
   Session session(engine_.language, positions());
   Painter painter = make_painter(engine_, request_, nobody);
-  watch.begin();
-  session.append(context_);
-  for (int64_t i = 0; i < kWords; ++i) {
-    session.pick({});
-    session.append({&context_[i % context_.size()], 1});
+  for (int64_t frame = 0; frame <= warm_; ++frame) {
+    session.clear();
+    if (frame == warm_) watch.begin();
+    session.append(context_);
+    for (int64_t i = 0; i < kWords; ++i) {
+      session.pick({});
+      session.append({&context_[i % context_.size()], 1});
+    }
+    std::vector<float> feature = session.decode_image_tokens(picture_);
+    session.embed_image(feature);
+    painter.paint({.index = frame, .text = {}, .feature = std::move(feature)});
   }
-  std::vector<float> feature = session.decode_image_tokens(picture_);
-  session.embed_image(feature);
-  painter.paint({.index = 0, .text = {}, .feature = std::move(feature)});
   watch.end(kWholeFrame);
 }
 

@@ -8,12 +8,12 @@
 
 namespace seedstory {
 
-// What is round a stage: a clock, or a recording.
+// What is round a stage: a clock, a recording, or nothing.
 class StageObserver {
  public:
   virtual ~StageObserver() = default;
-  virtual void begin() = 0;
-  virtual void end(const std::string& stage) = 0;
+  virtual void begin() {}
+  virtual void end(const std::string& /*stage*/) {}
 };
 
 class Stages {
@@ -21,8 +21,9 @@ class Stages {
   static constexpr int64_t kContext = 256;  // tokens that a frame begins with: a window of some pictures
   static constexpr int64_t kWords = 32;     // tokens of a frame's text
 
-  // Stages whose names `wanted` refuses are left out, where that saves work.
-  Stages(Engine& engine, std::function<bool(const std::string&)> wanted);
+  // Stages whose names `wanted` refuses are left out, where that saves work. What a story repeats is done so many times
+  // before it is watched: a backend that records such work is then past its record.
+  Stages(Engine& engine, std::function<bool(const std::string&)> wanted, int64_t warm = 0);
 
   // Every stage once, in the order of a story; `watch` hears of each.
   void run(StageObserver& watch);
@@ -38,6 +39,7 @@ class Stages {
 
   Engine& engine_;
   std::function<bool(const std::string&)> wanted_;
+  int64_t warm_;
   StoryRequest request_;
   std::vector<int> context_, picture_;  // tokens
 };

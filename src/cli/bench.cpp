@@ -1,10 +1,11 @@
-// bench: ops and stages of a model on this machine, beside the machine's limits.
+// bench: ops and stages of a model on a backend, beside the limits of what computes.
 #include "bench/bench.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "cli/cards.h"
 #include "cli/flags.h"
 #include "cli/paths.h"
 #include "cli/request.h"
@@ -50,8 +51,8 @@ void print_table(const Report& r, bool stages) {
 
 void print_markdown(const Report& r) {
   fmt::print("{}\n{}\n{}, {} weights, model {}\n", r.build, r.machine, r.backend, r.type, r.model);
-  fmt::print("limits: {} GFLOP/s (multiply-adds in registers), {} GB/s (copy)\n", figure(r.limits.flops / 1e9),
-             figure(r.limits.bytes / 1e9));
+  fmt::print("limits: {} GFLOP/s, {} GB/s ({})\n", figure(r.limits.flops / 1e9), figure(r.limits.bytes / 1e9),
+             r.limits.source);
   fmt::print(
       "{}: other programs had {:.0f} % of the cores' time, the host's other guests {:.0f} %; IQR over median {:.2f}\n",
       r.busy() ? "busy, the times are too long" : "quiet", 100 * r.load.others, 100 * r.load.stolen, r.spread());
@@ -69,15 +70,17 @@ std::string csv_field(const std::string& text) {
 void print_csv(const Report& r) {
   fmt::print(
       "kind,name,calls,median_us,iqr_us,gflops,gbytes,limit_us,share_of_limit,flops,bytes,limit_gflops,limit_gbytes,"
+      "limit_source,"
       "type,model,backend,machine,build,busy,others_share,stolen_share,iqr_over_median\n");
   for (const BenchEntry& e : r.entries)
     fmt::print(
-        "{},{},{},{:.3f},{:.3f},{:.4f},{:.4f},{:.4f},{:.5f},{:.0f},{:.0f},{:.2f},{:.2f},{},{},{},{},{},{},{:.4f},{:.4f}"
+        "{},{},{},{:.3f},{:.3f},{:.4f},{:.4f},{:.4f},{:.5f},{:.0f},{:.0f},{:.2f},{:.2f},{},{},{},{},{},{},{},{:.4f},{:."
+        "4f}"
         ",{:.4f}\n",
         e.stage ? "stage" : "op", csv_field(e.name), e.calls, e.us, e.iqr_us, e.gflops(), e.gbytes(), e.limit_us,
-        e.share(), e.cost.flops, e.cost.bytes, r.limits.flops / 1e9, r.limits.bytes / 1e9, r.type, csv_field(r.model),
-        csv_field(r.backend), csv_field(r.machine), csv_field(r.build), r.busy(), r.load.others, r.load.stolen,
-        r.spread());
+        e.share(), e.cost.flops, e.cost.bytes, r.limits.flops / 1e9, r.limits.bytes / 1e9, csv_field(r.limits.source),
+        r.type, csv_field(r.model), csv_field(r.backend), csv_field(r.machine), csv_field(r.build), r.busy(),
+        r.load.others, r.load.stolen, r.spread());
 }
 
 void print_json(const Report& r) {
@@ -94,18 +97,34 @@ void print_json(const Report& r) {
                     {"share_of_limit", e.share()},
                     {"flops", e.cost.flops},
                     {"bytes", e.cost.bytes}});
-  const Json json = {{"build", r.build},
-                     {"machine", r.machine},
-                     {"backend", r.backend},
-                     {"type", r.type},
-                     {"model", r.model},
-                     {"limits", {{"gflops", r.limits.flops / 1e9}, {"gbytes", r.limits.bytes / 1e9}}},
-                     {"busy", r.busy()},
-                     {"others_share", r.load.others},
-                     {"stolen_share", r.load.stolen},
-                     {"iqr_over_median", r.spread()},
-                     {"entries", list}};
+  const Json json = {
+      {"build", r.build},
+      {"machine", r.machine},
+      {"backend", r.backend},
+      {"type", r.type},
+      {"model", r.model},
+      {"limits", {{"gflops", r.limits.flops / 1e9}, {"gbytes", r.limits.bytes / 1e9}, {"source", r.limits.source}}},
+      {"busy", r.busy()},
+      {"others_share", r.load.others},
+      {"stolen_share", r.load.stolen},
+      {"iqr_over_median", r.spread()},
+      {"entries", list}};
   fmt::print("{}\n", json_text(json, 1));
+}
+
+// "NVIDIA H200" of "cuda (NVIDIA H200, 143771 MiB)".
+std::string card_name(const std::string& backend) {
+  const size_t begin = backend.find('(') + 1, end = backend.rfind(',');
+  return end == std::string::npos || end < begin ? "" : backend.substr(begin, end - begin);
+}
+
+// A data sheet gives the products of 16-bit numbers; of others, and of cards without one, it is what ours reach.
+Limits limits_of_card(Backend& backend, NumberTypes types) {
+  const Card* card = types.activations == DType::f32 ? nullptr : known_card(card_name(backend.name()));
+  if (!card) return measure_limits(backend, types);
+  return {.flops = card->teraflops * 1e12,
+          .bytes = card->terabytes * 1e12,
+          .source = fmt::format("data sheet of the {}", card->name)};
 }
 
 using Print = void (*)(const Report&);
@@ -126,18 +145,21 @@ Print printer(TableFormat format) {
 
 int bench(const BenchFlags& f, const Backends& backends) {
   const Print print = printer(f.format);
-  const WeightFormat weight_format = parse_type(f.type, backends.cpu_type(f.cpu));
+  const Device device = parse_device(f.device);
+  const WeightFormat weights = weight_format(f, device, backends);
+  const StageTypes types = stage_types(device, weights);
   const ModelDir model = open_model(find_model(f));
-  const auto backend = backends.cpu(int(f.threads), f.cpu);
+  const auto backend = make_backend(device, f, backends);
   const Machine machine = this_machine();
   const int cores = backends.cpu_cores(), threads = f.threads == 0 ? cores : int(f.threads);
 
   Report report{.build = build_line(),
                 .machine = fmt::format("{}, {} cores, {} threads", machine.cpu, cores, threads),
                 .backend = backend->name(),
-                .type = name_of(weight_format),
+                .type = name_of(weights),
                 .model = one_line(model.config.name),
-                .limits = measure_limits(threads, backends.cpu_set(f.cpu), weight_format),
+                .limits = device.kind == DeviceKind::cpu ? measure_limits(threads, backends.cpu_set(f.cpu), weights)
+                                                         : limits_of_card(*backend, types.language),
                 .entries = {},
                 .load = {}};
   const std::optional<CpuTimes> begin = cpu_times();
@@ -146,7 +168,8 @@ int bench(const BenchFlags& f, const Backends& backends) {
                               .stages = f.stages || !f.ops,
                               .filter = f.filter,
                               .repeat = f.repeat,
-                              .weight_format = weight_format});
+                              .types = types,
+                              .is_asynchronous = device.kind == DeviceKind::cuda});
   if (const std::optional<CpuTimes> end = cpu_times(); begin && end) report.load = load_between(*begin, *end);
   print(report);
   return 0;

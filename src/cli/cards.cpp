@@ -47,21 +47,26 @@ std::string plain(const std::string& name) {
 
 }  // namespace
 
-const Card& find_card(const std::string& name) {
+const Card* known_card(const std::string& name) {
   const std::string given = plain(name);
   for (const Card& card : kCards) {
     const std::string plain_name = plain(card.name);
     const double gb = card.gib * double(1 << 30) / 1e9;
     if (given == plain_name || given == plain_name + fmt::format("{:.0f}", card.gib) ||
         given == plain_name + fmt::format("{:.0f}", gb))
-      return card;
+      return &card;
   }
+  return nullptr;
+}
+
+const Card& find_card(const std::string& name) {
+  if (const Card* card = known_card(name)) return *card;
   std::vector<std::string> known, plain_names;
   for (const Card& card : kCards) {
     known.emplace_back(card.name);
     plain_names.push_back(plain(card.name));
   }
-  const auto near = std::find(plain_names.begin(), plain_names.end(), nearest(given, plain_names));
+  const auto near = std::find(plain_names.begin(), plain_names.end(), nearest(plain(name), plain_names));
   fail_usage(fmt::format(
       "--card {}: expected one of {}, or --memory GIB{}", name, fmt::join(known, ", "),
       near == plain_names.end() ? "" : fmt::format("; did you mean {}?", known[size_t(near - plain_names.begin())])));

@@ -15,6 +15,9 @@ struct Card {
 // ErrorKind::usage, with those that are known, for another.
 const Card& find_card(const std::string& name);
 
+// The same by the name that a driver gives a card; null where no data sheet of it is here.
+const Card* known_card(const std::string& name);
+
 // "h200|h100|...", for help and completion.
 std::string card_names();
 

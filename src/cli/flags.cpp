@@ -335,12 +335,13 @@ CLI::App* add_doctor(CLI::App& app, DoctorFlags& f) {
 }
 
 CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
-  CLI::App* sub = app.add_subcommand("bench", "Time the model's ops and stages beside this machine's limits (CPU)");
+  CLI::App* sub = app.add_subcommand("bench", "Time the model's ops and stages beside the limits of what computes");
   sub->add_flag("--ops", f.ops, "Only ops, each at the shapes that the model has");
   sub->add_flag("--stages", f.stages, "Only whole stages: from the ViT to a whole frame");
   sub->add_option("--filter", f.filter, "Only entries with this in their name")->type_name("NAME");
   add_choice(*sub, "--format", f.format, kTableFormats, "How to print (default md)");
   add_number(*sub, "--repeat", f.repeat, Whole{1, 1000}, "Rounds; medians are over these (default 5)");
+  add_device(*sub, f.device);
   add_threads(*sub, f.threads);
   add_cpu(*sub, f.cpu);
   add_type(*sub, f.type);

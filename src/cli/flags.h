@@ -18,7 +18,15 @@ struct ModelFlags {
   std::optional<std::string> vit, llm, unet, vae, detokenizer, tokenizer;
 };
 
-struct StoryFlags : ModelFlags {
+// What computes, and in which numbers.
+struct MachineFlags {
+  std::string type = "auto", device = "auto";
+  CpuSet cpu = CpuSet::automatic;
+  int64_t threads = 0;
+  bool cuda_sync = false;
+};
+
+struct StoryFlags : ModelFlags, MachineFlags {
   std::optional<std::string> prompt, prompt_file;  // generate
   std::optional<std::string> captions;             // visualize
   std::optional<std::string> image, output, trace, sheet;
@@ -35,10 +43,7 @@ struct StoryFlags : ModelFlags {
   std::optional<double> temperature, top_p, min_p, repeat_penalty;
   std::optional<int64_t> top_k;
 
-  std::string type = "auto", device = "auto";
-  CpuSet cpu = CpuSet::automatic;
-  bool may_stage = true, text_first = false, cuda_sync = false;
-  int64_t threads = 0;
+  bool may_stage = true, text_first = false;
   When show = When::automatic;
   bool dry_run = false, force = false, json = false;
   TerminalFlags terminal;
@@ -59,12 +64,11 @@ struct DoctorFlags : ModelFlags {
   bool json = false;
 };
 
-struct BenchFlags : ModelFlags {
+struct BenchFlags : ModelFlags, MachineFlags {
   bool ops = false, stages = false;  // neither: both
-  std::string filter, type = "auto";
-  CpuSet cpu = CpuSet::automatic;
+  std::string filter;
   TableFormat format = TableFormat::md;
-  int64_t threads = 0, repeat = 5;
+  int64_t repeat = 5;
 };
 
 // Does what the words ask for. The exit code; an Error is for the caller to report.

@@ -72,7 +72,7 @@ Device parse_device(const std::string& name) {
   return {.kind = *kind == DeviceKind::automatic ? DeviceKind::cpu : *kind, .index = std::stoi(digits)};
 }
 
-std::unique_ptr<Backend> make_backend(const Device& device, const StoryFlags& flags, const Backends& backends) {
+std::unique_ptr<Backend> make_backend(const Device& device, const MachineFlags& flags, const Backends& backends) {
   return device.kind == DeviceKind::cuda ? backends.cuda(device.index, flags.cuda_sync)
                                          : backends.cpu(int(flags.threads), flags.cpu);
 }
@@ -85,7 +85,7 @@ WeightFormat parse_type(const std::string& name, WeightFormat of_auto) {
   refuse_choice("--type", name, names);
 }
 
-WeightFormat weight_format(const StoryFlags& flags, const Device& device, const Backends& backends) {
+WeightFormat weight_format(const MachineFlags& flags, const Device& device, const Backends& backends) {
   return parse_type(flags.type, device.kind == DeviceKind::cuda ? WeightFormat::f16 : backends.cpu_type(flags.cpu));
 }
 

@@ -20,9 +20,9 @@ struct Device {
   int index = 0;
 };
 Device parse_device(const std::string& name);  // one of kDevices, or cuda:N
-std::unique_ptr<Backend> make_backend(const Device& device, const StoryFlags& flags, const Backends& backends);
+std::unique_ptr<Backend> make_backend(const Device& device, const MachineFlags& flags, const Backends& backends);
 WeightFormat parse_type(const std::string& name, WeightFormat of_auto);  // auto, or one of kWeightFormats
-WeightFormat weight_format(const StoryFlags& flags, const Device& device, const Backends& backends);  // of --type
+WeightFormat weight_format(const MachineFlags& flags, const Device& device, const Backends& backends);  // of --type
 StageTypes stage_types(const Device& device, WeightFormat weights);
 
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.

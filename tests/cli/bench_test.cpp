@@ -46,6 +46,7 @@ TEST_CASE("bench times every op of the model and every stage") {
   CHECK(json["model"] == "tiny");
   CHECK(json["limits"]["gflops"] > 0.1);
   CHECK(json["limits"]["gbytes"] > 0.1);
+  CHECK(json["limits"]["source"] == "multiply-adds in registers, copy");
   CHECK_THAT(json["machine"].get<std::string>(), Catch::EndsWith(" 1 threads"));
   for (const char* share : {"others_share", "stolen_share"}) {
     CHECK(json[share] >= 0);
@@ -124,7 +125,8 @@ TEST_CASE("bench refuses what it cannot do") {
     const char* flags;
     int code;
     const char* message;
-  } cases[] = {{"--model model --format xml", 2, "--format xml: expected md, csv or json"},
+  } cases[] = {{"--model model --device gpu", 2, "--device gpu: expected auto, cpu, cuda or cuda:N"},
+               {"--model model --format xml", 2, "--format xml: expected md, csv or json"},
                {"--model model --repeat 0", 2, "--repeat 0: expected 1 to 1000"},
                {"--model model --threads -1", 2, "--threads -1: expected 0 to 1024"},
                {"--model model --repeat 1 --filter warp", 2, "--filter warp: no entry has this in its name"},

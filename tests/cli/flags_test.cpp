@@ -364,7 +364,6 @@ TEST_CASE("A command refuses flags that it could only ignore") {
                            "plan --max-tokens 5",
                            "plan --dry-run",
                            "doctor --threads 2",
-                           "bench --device cpu",
                            "version --model model",
                            "inspect model --model model"}) {
     INFO(line);

@@ -1,0 +1,119 @@
+// What bench asks of a device that works while the host goes on. How long that takes, only a card can say.
+#include "bench/bench.h"
+
+#include <catch.h>
+
+#include <set>
+
+#include "cpu/cpu_backend.h"
+#include "io/file.h"
+#include "tiny_model.h"
+
+using namespace seedstory;
+
+namespace {
+
+// The CPU's ops on the CPU's memory, and what was asked in which call of repeat().
+class Device final : public Backend {
+ public:
+  struct Call {
+    std::set<const void*> written;  // addresses of the ops' first tensors
+    int64_t ops = 0;
+  };
+
+  std::string name() const override { return "device"; }
+  void* allocate(int64_t bytes) override { return cpu_->allocate(bytes); }
+  void release(void* memory) override { cpu_->release(memory); }
+  void upload(const Tensor& t, const void* host) override {
+    CHECK(!inside_);
+    cpu_->upload(t, host);
+  }
+  void download(void* host, const Tensor& t) override {
+    CHECK(!inside_);
+    cpu_->download(host, t);
+  }
+  void repeat(Repeat&, const std::function<void()>& work) override {
+    calls.emplace_back();
+    inside_ = true;
+    work();
+    inside_ = false;
+  }
+
+  std::vector<Call> calls;
+  int64_t plain_ops = 0;
+
+ protected:
+  void exec(OpRef ref) override {
+    std::visit(
+        [&]<class Op>(const Op* op) {
+          cpu_->run(*op);
+          if (!inside_) {
+            ++plain_ops;
+            return;
+          }
+          bool is_first = true;
+          op->each([&](const char*, const Tensor& t, Access) {
+            if (std::exchange(is_first, false)) calls.back().written.insert(t.data);
+          });
+          ++calls.back().ops;
+        },
+        ref);
+  }
+
+ private:
+  std::unique_ptr<Backend> cpu_ = make_cpu_backend(1);
+  bool inside_ = false;
+};
+
+struct Benched {
+  std::vector<Device::Call> calls;
+  int64_t plain_ops;
+  std::vector<BenchEntry> entries;
+};
+
+Benched bench_ops(const std::string& filter, const Limits& limits, bool is_asynchronous) {
+  TempDir dir;
+  write_tiny_model(dir.path());
+  Device device;
+  const ModelDir model = open_model({.dir = dir.path()});
+  std::vector<BenchEntry> entries =
+      run_bench(device, model, limits,
+                {.stages = false, .filter = filter, .repeat = 2, .types = {}, .is_asynchronous = is_asynchronous});
+  return {std::move(device.calls), device.plain_ops, std::move(entries)};
+}
+
+constexpr double kFast = 1e15;
+const Limits kBoundByMemory{.flops = kFast, .bytes = 1, .source = {}},
+    kBoundByArithmetic{.flops = 1, .bytes = kFast, .source = {}};
+
+}  // namespace
+
+TEST_CASE("bench times a device's ops as one record of many calls, launched a third time") {
+  const Benched benched = bench_ops("ToPixels", kBoundByArithmetic, true);
+  REQUIRE(benched.entries.size() == 1);
+  CHECK(benched.entries[0].us > 0);
+  CHECK(benched.plain_ops == 0);
+  REQUIRE(benched.calls.size() % 3 == 0);
+  CHECK(benched.calls.back().ops > 1);
+  for (size_t i = 0; i < benched.calls.size(); i += 3) {
+    CHECK(benched.calls[i].ops == benched.calls[i + 2].ops);
+    CHECK(benched.calls[i].written == benched.calls[i + 2].written);
+    CHECK(benched.calls[i].written.size() == 1);  // arithmetic bounds it: nothing has to be cold
+  }
+}
+
+TEST_CASE("bench gives each call of a device's op its own operands where memory bounds it") {
+  const Benched benched = bench_ops("ToPixels", kBoundByMemory, true);
+  for (const Device::Call& call : benched.calls) CHECK(int64_t(call.written.size()) == call.ops);
+  CHECK(benched.calls.back().ops > 1);
+}
+
+// Its step must stay below its table's end, and nothing sets it back inside of a record.
+TEST_CASE("bench runs an op that counts once on each copy") {
+  for (const bool is_asynchronous : {true, false}) {
+    const Benched benched = bench_ops("SchedulerStep", kBoundByArithmetic, is_asynchronous);
+    REQUIRE(!benched.calls.empty());
+    for (const Device::Call& call : benched.calls) CHECK(int64_t(call.written.size()) == call.ops);
+    CHECK(benched.calls.back().ops > 1);
+  }
+}
