@@ -289,7 +289,7 @@ void check_launch(const Entry& entry, const simt::Launch& launch) {
   if (threads < 1 || threads > entry.max_threads)
     refuse("a block of " + std::to_string(threads) + " threads, built for " + std::to_string(entry.max_threads));
   if (uint64_t(grid.x) * grid.y * grid.z == 0 || grid.y > 65535 || grid.z > 65535) refuse("a grid of " + str(grid));
-  if (size_t(entry.shared_bytes) + launch.shared_bytes > simt::kMaxSharedBytes) refuse("too much shared memory");
+  if (size_t(entry.shared_bytes) + launch.shared_bytes > simt::max_shared_bytes()) refuse("too much shared memory");
   if (launch.arguments.size() != entry.params.size())
     refuse(std::to_string(launch.arguments.size()) + " arguments, nvcc has " + std::to_string(entry.params.size()));
   for (size_t i = 0; i < entry.params.size(); ++i)

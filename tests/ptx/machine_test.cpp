@@ -440,7 +440,11 @@ TEST_CASE("Launches that do not fit what nvcc made are refused", "[ptx]") {
   CHECK(start(65, 24, 2) == "few: a block of 65 threads, built for 64");
   CHECK(start(64, 32, 2) == "few: argument 0 has 32 bytes on the host, 24 for nvcc");
   CHECK(start(64, 24, 1) == "few: 1 arguments, nvcc has 2");
-  CHECK(start(64, 24, 2, simt::kMaxSharedBytes + 1) == "few: too much shared memory");
+  CHECK(start(64, 24, 2, simt::max_shared_bytes()) == "");
+  CHECK(start(64, 24, 2, simt::max_shared_bytes() + 1) == "few: too much shared memory");
+  const simt::OnCard on(89);
+  CHECK(start(64, 24, 2, 99 * 1024) == "");
+  CHECK(start(64, 24, 2, 99 * 1024 + 1) == "few: too much shared memory");
 }
 
 TEST_CASE("Both sides name a kernel alike", "[ptx]") {

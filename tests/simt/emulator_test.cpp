@@ -58,9 +58,6 @@ TEST_CASE("A seed makes another order, the same one each time", "[simt]") {
 }
 
 TEST_CASE("Launches that no card could run are refused", "[simt]") {
-  struct Large {
-    char bytes[simt::kMaxSharedBytes + 1];
-  };
   Buffer<int> out({0});
   const auto start = [&](dim3 grid, dim3 block) {
     return said([&] { launch<Nothing>(number_threads, grid, block, nullptr, out.data()); });
@@ -69,7 +66,33 @@ TEST_CASE("Launches that no card could run are refused", "[simt]") {
   CHECK(contains(start(1, 0), "a block of 0 threads"));
   CHECK(contains(start(0, 32), "a grid without blocks"));
   CHECK(contains(start(dim3(1, 65536), 32), "y and z end at 65535"));
-  CHECK(contains(said([&] { launch<Large>(number_threads, 1, 1, nullptr, out.data()); }), "bytes of shared memory"));
+}
+
+template <size_t kBytes>
+std::string start_with_shared_memory() {
+  struct Bytes {
+    char v[kBytes];
+  };
+  Buffer<int> out({0});
+  return said([&] { launch<Bytes>(number_threads, 1, 1, nullptr, out.data()); });
+}
+
+TEST_CASE("A block has as much shared memory as the card gives it", "[simt]") {
+  for (int card : {80, 87}) {
+    const simt::OnCard on(card);
+    CHECK(start_with_shared_memory<163 * 1024>() == "");
+    CHECK(start_with_shared_memory<163 * 1024 + 1>() == "simt: 166913 bytes of shared memory, a block can have 166912");
+  }
+  for (int card : {86, 89, 120}) {
+    const simt::OnCard on(card);
+    CHECK(start_with_shared_memory<99 * 1024>() == "");
+    CHECK(start_with_shared_memory<99 * 1024 + 1>() == "simt: 101377 bytes of shared memory, a block can have 101376");
+  }
+  for (int card : {90, 100}) {
+    const simt::OnCard on(card);
+    CHECK(start_with_shared_memory<227 * 1024>() == "");
+    CHECK(start_with_shared_memory<227 * 1024 + 1>() == "simt: 232449 bytes of shared memory, a block can have 232448");
+  }
 }
 
 // --- Shared memory and barriers

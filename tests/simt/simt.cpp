@@ -286,13 +286,20 @@ std::string Schedule::str() const {
          (resident == 1 ? "" : ", " + std::to_string(resident) + " blocks at a time");
 }
 
+// CUDA C++ Programming Guide, "Compute Capabilities". The launchers' own rule is in cuda/queue.h.
+size_t max_shared_bytes() {
+  const int major = compute_capability / 10;
+  if (compute_capability == 86 || compute_capability == 89 || major == 12) return 99 * 1024;
+  return major <= 8 ? 163 * 1024 : kMaxSharedBytes;
+}
+
 void run(Index grid, Index block, size_t shared_bytes, void (*body)(void*), void* arg, const char* kernel) {
   if (machine.current) throw Error("simt: a launch from inside a kernel");
   const size_t threads = size_t(block.x) * block.y * block.z;
   if (threads == 0 || threads > kMaxThreads) throw Error("simt: a block of " + std::to_string(threads) + " threads");
-  if (shared_bytes > kMaxSharedBytes)
+  if (shared_bytes > max_shared_bytes())
     throw Error("simt: " + std::to_string(shared_bytes) + " bytes of shared memory, a block can have " +
-                std::to_string(kMaxSharedBytes));
+                std::to_string(max_shared_bytes()));
   if (grid.y > 65535 || grid.z > 65535) throw Error("simt: a grid of " + str(grid) + " blocks; y and z end at 65535");
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) throw Error("simt: a grid without blocks");
   if (schedule.resident < 1) throw Error("simt: " + std::to_string(schedule.resident) + " resident blocks");

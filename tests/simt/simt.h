@@ -111,8 +111,8 @@ inline Recorded* recording = nullptr;
 // Where set, takes every launch that names its kernel, in place of fibers: tests/ptx runs the PTX that nvcc made of it.
 inline void (*instead_of_fibers)(const Launch&) = nullptr;
 
-// Most of a block's shared memory on the cards we build for (sm_90; sm_80 has 163 KiB).
-inline constexpr size_t kMaxSharedBytes = 227 * 1024;
+inline constexpr size_t kMaxSharedBytes = 227 * 1024;  // of a block, on the card that gives the most
+size_t max_shared_bytes();                             // of a block, on the card that is emulated
 
 // --- What a thread calls. Wherever warps are concerned, all 32 lanes of `mask` must come from the same line.
 
@@ -150,6 +150,15 @@ inline int driver_version = kRuntimeVersion;  // 0: no driver
 inline int device_count = 1;
 inline int multiprocessors = 108;  // of each
 inline int compute_capability = 80;
+// Another card, while one lives: for backends made meanwhile.
+class OnCard {
+ public:
+  explicit OnCard(int capability) { compute_capability = capability; }
+  ~OnCard() { compute_capability = before_; }
+
+ private:
+  int before_ = compute_capability;
+};
 inline int fault = 0;  // a cudaError_t: what the next wait for the queue finds
 
 inline constexpr size_t kDeviceBytes = size_t(1) << 30;
