@@ -14,6 +14,23 @@ struct Queue {
   operator Stream() const { return stream; }  // launch(grid, block, queue, args)
 };
 
+// Most of a block's shared memory on a card, in bytes (CUDA C++ Programming Guide, "Compute Capabilities"). Every card
+// from 8.0 on has 99 KiB; one that is not in the list is taken to have no more.
+constexpr int max_shared_bytes(int compute_capability) {
+  switch (compute_capability) {
+    case 80:
+    case 87:
+      return 163 * 1024;
+    case 90:
+    case 100:
+    case 103:
+    case 110:
+      return 227 * 1024;
+    default:  // 86, 89, 120, 121
+      return 99 * 1024;
+  }
+}
+
 struct NoShared {};  // launch<NoShared, kernel>: the kernel has no shared memory
 
 }  // namespace seedstory

@@ -4,6 +4,7 @@
 
 #include "../../cuda/cuda_backend.h"
 #include "../../cuda/device/gemm.cuh"
+#include "../../cuda/queue.h"
 #include "ops/cases/add_rms_norm.h"
 #include "ops/cases/attention.h"
 #include "ops/cases/cache_attention.h"
@@ -75,6 +76,27 @@ TEST_CASE("CudaBackend has a kernel for every op", "[simt][ops]") {
     INFO(name);
     CHECK(false);
   }
+}
+
+TEST_CASE("The launchers know how much shared memory a card gives a block", "[simt]") {
+  for (int card : {80, 86, 87, 89, 90, 100, 103, 110, 120, 121}) {
+    INFO(card);
+    const simt::OnCard on(card);
+    CHECK(size_t(max_shared_bytes(card)) == simt::max_shared_bytes());
+  }
+  CHECK(max_shared_bytes(999) == 99 * 1024);
+}
+
+TEST_CASE("Every kernel fits every card, or its launcher has another one for less memory", "[simt]") {
+  make_cuda_backend();  // links the kernels in
+  int choices = 0;
+  for (const simt::Known& kernel : simt::known_kernels()) {
+    INFO(kernel.name << ": " << kernel.shared_bytes);
+    const bool is_choice = std::string(kernel.name).find("attention_wide") != std::string::npos;
+    choices += is_choice && kernel.shared_bytes > 99 * 1024;
+    CHECK(kernel.shared_bytes <= (is_choice ? 163 : 99) * 1024);
+  }
+  CHECK(choices == 4);  // the large tile: two types, aligned or not
 }
 
 TEST_CASE("AddRmsNorm's kernel matches the oracle", "[simt][ops]") {
@@ -553,8 +575,13 @@ Tolerance attention_tolerance(const Attention& op) {
 TEST_CASE("Attention's kernels match the oracle", "[simt][ops]") {
   for (DType type : kFloatTypes) {
     INFO(name_of(type));
-    for_attention_cases(type,
-                        [](const Attention& op) { expect_matches_oracle_however_run(op, attention_tolerance(op)); });
+    for_attention_cases(type, [](const Attention& op) {
+      expect_matches_oracle_however_run(op, attention_tolerance(op));
+      if (op.q.dim[3] <= 128) return;
+      INFO("99 KiB of shared memory");
+      const simt::OnCard on(89);
+      expect_matches_oracle_however_run(op, attention_tolerance(op));
+    });
   }
 }
 
@@ -580,10 +607,14 @@ TEST_CASE("Attention's kernels take vectors of any alignment", "[simt][ops]") {
                          .v = vectors(67),
                          .scale = 0.3f};
       expect_matches_oracle_however_run(op, attention_tolerance(op));
+      if (dim <= 128) continue;
+      INFO("99 KiB of shared memory");
+      const simt::OnCard on(89);
+      expect_matches_oracle_however_run(op, attention_tolerance(op));
     }
 }
 
-// Whatever the other queries and pictures, the strides, and the tile that a head is padded to.
+// Whatever the other queries and pictures, the strides, the tile that a head is padded to, and the card.
 TEST_CASE("A query of Attention has the same bits alone, in a batch, in any alignment", "[simt][ops]") {
   const auto be = make_cuda_backend();
   for (DType type : kFloatTypes)
@@ -612,6 +643,8 @@ TEST_CASE("A query of Attention has the same bits alone, in a batch, in any alig
       CHECK(part(149, 150, 0) == of_all(149, 150));
       CHECK(part(11, 93, 0) == of_all(11, 93));
       CHECK(part(60, 77, 1) == of_all(60, 77));  // vectors of y at odd addresses
+      const simt::OnCard on(89);
+      CHECK(oracle::result(*make_cuda_backend(), op) == all);
     }
 }
 
