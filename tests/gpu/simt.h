@@ -20,4 +20,9 @@ struct AllowRaces {
   AllowRaces() {}
 };
 
+// The card stays what it is: its launchers' other choices are left to the emulator.
+struct OnCard {
+  explicit OnCard(int) {}
+};
+
 }  // namespace simt

@@ -6,6 +6,8 @@
 #include <random>
 #include <vector>
 
+#include "../../cuda/cuda_backend.h"
+#include "../../cuda/queue.h"
 #include "buffer.h"
 #include "gpu.cuh"
 #include "said.h"
@@ -93,6 +95,27 @@ TEST_CASE("A block has as much shared memory as the card gives it", "[simt]") {
     CHECK(start_with_shared_memory<227 * 1024>() == "");
     CHECK(start_with_shared_memory<227 * 1024 + 1>() == "simt: 232449 bytes of shared memory, a block can have 232448");
   }
+}
+
+TEST_CASE("The launchers know how much shared memory a card gives a block", "[simt]") {
+  for (int card : {80, 86, 87, 89, 90, 100, 103, 110, 120, 121}) {
+    INFO(card);
+    const simt::OnCard on(card);
+    CHECK(size_t(max_shared_bytes(card)) == simt::max_shared_bytes());
+  }
+  CHECK(max_shared_bytes(999) == 99 * 1024);
+}
+
+TEST_CASE("Every kernel fits every card, or its launcher has another one for less memory", "[simt]") {
+  make_cuda_backend();  // links the kernels in
+  int choices = 0;
+  for (const simt::Known& kernel : simt::known_kernels()) {
+    INFO(kernel.name << ": " << kernel.shared_bytes);
+    const bool is_choice = std::string(kernel.name).find("attention_wide") != std::string::npos;
+    choices += is_choice && kernel.shared_bytes > 99 * 1024;
+    CHECK(kernel.shared_bytes <= (is_choice ? 163 : 99) * 1024);
+  }
+  CHECK(choices == 4);  // the large tile: two types, aligned or not
 }
 
 // --- Shared memory and barriers

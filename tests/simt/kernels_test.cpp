@@ -4,7 +4,6 @@
 
 #include "../../cuda/cuda_backend.h"
 #include "../../cuda/device/gemm.cuh"
-#include "../../cuda/queue.h"
 #include "ops/cases/add_rms_norm.h"
 #include "ops/cases/attention.h"
 #include "ops/cases/cache_attention.h"
@@ -76,27 +75,6 @@ TEST_CASE("CudaBackend has a kernel for every op", "[simt][ops]") {
     INFO(name);
     CHECK(false);
   }
-}
-
-TEST_CASE("The launchers know how much shared memory a card gives a block", "[simt]") {
-  for (int card : {80, 86, 87, 89, 90, 100, 103, 110, 120, 121}) {
-    INFO(card);
-    const simt::OnCard on(card);
-    CHECK(size_t(max_shared_bytes(card)) == simt::max_shared_bytes());
-  }
-  CHECK(max_shared_bytes(999) == 99 * 1024);
-}
-
-TEST_CASE("Every kernel fits every card, or its launcher has another one for less memory", "[simt]") {
-  make_cuda_backend();  // links the kernels in
-  int choices = 0;
-  for (const simt::Known& kernel : simt::known_kernels()) {
-    INFO(kernel.name << ": " << kernel.shared_bytes);
-    const bool is_choice = std::string(kernel.name).find("attention_wide") != std::string::npos;
-    choices += is_choice && kernel.shared_bytes > 99 * 1024;
-    CHECK(kernel.shared_bytes <= (is_choice ? 163 : 99) * 1024);
-  }
-  CHECK(choices == 4);  // the large tile: two types, aligned or not
 }
 
 TEST_CASE("AddRmsNorm's kernel matches the oracle", "[simt][ops]") {
