@@ -24,5 +24,6 @@ struct AllowRaces {
 struct OnCard {
   explicit OnCard(int) {}
 };
+inline int multiprocessors;
 
 }  // namespace simt
