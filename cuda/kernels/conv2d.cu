@@ -145,13 +145,14 @@ bool is_in_line(const Tensor& t) {
 }
 
 template <class T>
-void launch_tensor_core(const Conv2d& op, const Tensor& rows, const Queue& queue) {
+void launch_tensor_core(const Conv2d& op, const Queue& queue) {
   const Patches patches = patches_of(op);
   if (patches.kh > kMostTaps || patches.kw > kMostTaps)
     fail("Conv2d: w is " + op.w.str() + ", the CUDA kernels have up to 16x16 taps");
   const int64_t row = patches.x_stride.row, taps = patches.kw * patches.x_stride.pixel;
   if ((patches.kh + kDepth) * (row + taps + patches.channels) >= int64_t(1) << 31)  // k may go on for a step
     fail("Conv2d: rows of " + op.x.str() + " lie further apart than the CUDA kernels count");
+  const Tensor rows = conv_rows_of(op, queue);
   const Args<T> args{
       .x = static_cast<const T*>(op.x.data),
       .w = static_cast<const T*>(rows.data),
@@ -188,12 +189,11 @@ void launch_tensor_core(const Conv2d& op, const Tensor& rows, const Queue& queue
 
 void launch_op(const Conv2d& op, const Queue& queue) {
   if (op.y.numel() == 0) return;
-  const Tensor rows = conv_rows_of(op, queue);
   with_float_type(op.x.dtype, op.name, [&]<class T>() {
     if constexpr (sizeof(T) == 4)
-      launch_conv2d_f32(op, rows, queue);
+      launch_conv2d_f32(op, queue);
     else
-      launch_tensor_core<T>(op, rows, queue);
+      launch_tensor_core<T>(op, queue);
   });
 }
 

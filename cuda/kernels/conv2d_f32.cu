@@ -7,6 +7,7 @@
 //         added in order, taps outside, channels inside: an element's bits depend on its patch and its row of w alone.
 #include "../device/patches.cuh"
 #include "conv2d_f32.h"
+#include "conv2d_weights.h"
 
 namespace seedstory {
 namespace {
@@ -109,7 +110,9 @@ __global__ void __launch_bounds__(kThreads, 2) conv2d_f32(const __grid_constant_
 
 }  // namespace
 
-void launch_conv2d_f32(const Conv2d& op, const Tensor& rows, const Queue& queue) {
+void launch_conv2d_f32(const Conv2d& op, const Queue& queue) {
+  const Patches patches = patches_of(op);  // or it is refused, before anything runs
+  const Tensor rows = conv_rows_of(op, queue);
   const Args args{.y = op.y.as<float>(),
                   .x = op.x.as<float>(),
                   .w = rows.as<float>(),
@@ -120,7 +123,7 @@ void launch_conv2d_f32(const Conv2d& op, const Tensor& rows, const Queue& queue)
                   .w_part = rows.stride[0],
                   .w_stride = rows.stride[1],
                   .out_channels = int(op.y.dim[3]),
-                  .patches = patches_of(op)};
+                  .patches = patches};
   const dim3 grid(unsigned(ceil_div(args.patches.pixels, kTile)), unsigned(ceil_div(args.out_channels, kTile)),
                   unsigned(rows.dim[0]));
   launch<Shared, conv2d_f32>(grid, kThreads, queue, args);

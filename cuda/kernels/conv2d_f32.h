@@ -5,7 +5,7 @@
 
 namespace seedstory {
 
-// Conv2d where every tensor is f32 (conv2d_f32.cu); `rows` is its weight's matrix (conv2d_weights.h).
-void launch_conv2d_f32(const Conv2d& op, const Tensor& rows, const Queue& queue);
+// Conv2d where every tensor but w is f32 (conv2d_f32.cu).
+void launch_conv2d_f32(const Conv2d& op, const Queue& queue);
 
 }  // namespace seedstory

@@ -2,10 +2,9 @@
 // cores. docs/kernels/linear.md tells the story; f32 is linear_f32.cu, 1 to 8 rows are linear_gemv.cu.
 //
 // Work    A block computes one tile of sums (gemm.cuh): tiles of x and w come 32 of k at a time through a ring in
-// shared
-//         memory; each warp keeps its part in registers and adds k 16 by 16 with mma. 2 rows n k flops; a tile's
-//         operands are read once a tile, from L2 where its neighbours have just been. With a gate half of w's tile are
-//         the values of some columns, the other half their gates, and the epilogue joins them.
+//         shared memory; each warp keeps its part in registers and adds k 16 by 16 with mma. 2 rows n k flops; a
+//         tile's operands are read once a tile, from L2 where its neighbours have just been. With a gate half of w's
+//         tile are the values of some columns, the other half their gates, and the epilogue joins them.
 // Limits  Any rows, k and n. Rows of x and w that are not whole pieces of 16 bytes are loaded element by element, rows
 //         of y, residual and bias that do not start at multiples of 16 bytes are stored so.
 // Error   Against f64: the sum's f32 roundings, k of them at random, then the last place of y's type; with a gate the
