@@ -127,7 +127,11 @@ class Bench {
                              .is_memory_bound = limits_.is_memory_bound(cost_of(op)),
                              .kept = {},
                              .us = {}});
-        if (stage == Stages::kWholeFrame) ++entries[at->second].shown.calls;
+        BenchEntry& shown = entries[at->second].shown;
+        if (stage == Stages::kWholeFrame) ++shown.calls;
+        auto& by_stage = shown.calls_by_stage;
+        if (by_stage.empty() || by_stage.back().first != stage) by_stage.emplace_back(stage, 0);
+        ++by_stage.back().second;
       }
     return entries;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/limits.h"
@@ -22,12 +23,13 @@ struct BenchOptions {
 };
 
 struct BenchEntry {
-  bool stage = false;         // else an op
-  std::string name;           // "UNet step", or op and shapes
-  int64_t calls = 0;          // of an op in a whole frame; 0: only in the ViT's encoding of a picture
-  double us = 0, iqr_us = 0;  // median and distance of the quartiles
-  Cost cost;                  // a call's, by the ops' own cost()
-  double limit_us = 0;        // sum over its ops of what a perfect implementation takes
+  bool stage = false;  // else an op
+  std::string name;    // "UNet step", or op and shapes
+  int64_t calls = 0;   // of an op in a whole frame; 0: only in the ViT's encoding of a picture
+  std::vector<std::pair<std::string, int64_t>> calls_by_stage;  // of an op, in the stages that have it
+  double us = 0, iqr_us = 0;                                    // median and distance of the quartiles
+  Cost cost;                                                    // a call's, by the ops' own cost()
+  double limit_us = 0;  // sum over its ops of what a perfect implementation takes
 
   double gflops() const { return cost.flops / us / 1e3; }  // a second
   double gbytes() const { return cost.bytes / us / 1e3; }

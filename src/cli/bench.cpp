@@ -9,6 +9,7 @@
 #include "cli/flags.h"
 #include "cli/paths.h"
 #include "cli/request.h"
+#include "cli/table.h"
 #include "cli/terminal.h"
 #include "io/machine.h"
 #include "seedstory/error.h"
@@ -18,6 +19,7 @@ namespace {
 
 struct Report {
   std::string build, machine, backend, type, model;
+  int64_t repeat;
   Limits limits;
   std::vector<BenchEntry> entries;
   Load load;  // while the entries were timed
@@ -31,11 +33,6 @@ struct Report {
   }
   bool busy() const { return load.others + load.stolen > 0.05 || spread() > 0.1; }
 };
-
-// "1.23", "45.6", "789": three digits.
-std::string figure(double x) {
-  return fmt::format("{:.{}f}", x, x < 10 ? 2 : x < 100 ? 1 : 0);
-}
 
 void print_table(const Report& r, bool stages) {
   if (std::none_of(r.entries.begin(), r.entries.end(), [&](const BenchEntry& e) { return e.stage == stages; })) return;
@@ -60,12 +57,6 @@ void print_markdown(const Report& r) {
   print_table(r, true);
 }
 
-std::string csv_field(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
 // One table; what md and json have above it stands in every line.
 void print_csv(const Report& r) {
   fmt::print(
@@ -85,24 +76,28 @@ void print_csv(const Report& r) {
 
 void print_json(const Report& r) {
   Json list = Json::array();
-  for (const BenchEntry& e : r.entries)
-    list.push_back({{"kind", e.stage ? "stage" : "op"},
-                    {"name", e.name},
-                    {"calls", e.calls},
-                    {"median_us", e.us},
-                    {"iqr_us", e.iqr_us},
-                    {"gflops", e.gflops()},
-                    {"gbytes", e.gbytes()},
-                    {"limit_us", e.limit_us},
-                    {"share_of_limit", e.share()},
-                    {"flops", e.cost.flops},
-                    {"bytes", e.cost.bytes}});
+  for (const BenchEntry& e : r.entries) {
+    Json& shown = list.push_back({{"kind", e.stage ? "stage" : "op"},
+                                  {"name", e.name},
+                                  {"calls", e.calls},
+                                  {"median_us", e.us},
+                                  {"iqr_us", e.iqr_us},
+                                  {"gflops", e.gflops()},
+                                  {"gbytes", e.gbytes()},
+                                  {"limit_us", e.limit_us},
+                                  {"share_of_limit", e.share()},
+                                  {"flops", e.cost.flops},
+                                  {"bytes", e.cost.bytes}});
+    if (!e.stage) shown["calls_by_stage"] = e.calls_by_stage.empty() ? Json::object() : Json();
+    for (const auto& [stage, calls] : e.calls_by_stage) shown["calls_by_stage"][stage] = calls;
+  }
   const Json json = {
       {"build", r.build},
       {"machine", r.machine},
       {"backend", r.backend},
       {"type", r.type},
       {"model", r.model},
+      {"repeat", r.repeat},
       {"limits", {{"gflops", r.limits.flops / 1e9}, {"gbytes", r.limits.bytes / 1e9}, {"source", r.limits.source}}},
       {"busy", r.busy()},
       {"others_share", r.load.others},
@@ -158,6 +153,7 @@ int bench(const BenchFlags& f, const Backends& backends) {
                 .backend = backend->name(),
                 .type = name_of(weights),
                 .model = one_line(model.config.name),
+                .repeat = f.repeat,
                 .limits = device.kind == DeviceKind::cpu ? measure_limits(threads, backends.cpu_set(f.cpu), weights)
                                                          : limits_of_card(*backend, types.language),
                 .entries = {},

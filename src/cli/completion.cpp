@@ -121,10 +121,11 @@ std::string zsh_value(const FlagDoc& flag) {
 
 std::string zsh_specs(const CommandDoc& command) {
   std::string specs;
+  int place = 0;
   for (const FlagDoc& flag : command.flags)
     for (const std::string& name : flag.names) {
       const char* joint = flag.type.empty() ? "" : name.starts_with("--") ? "=" : "+";
-      const std::string spec = flag.has_place ? "1" + zsh_value(flag)
+      const std::string spec = flag.has_place ? std::to_string(++place) + zsh_value(flag)
                                               : fmt::format("({}){}{}[{}]{}", fmt::join(flag.names, " "), name, joint,
                                                             zsh_text(flag.about), zsh_value(flag));
       specs += fmt::format(" \\\n    '{}'", spec);

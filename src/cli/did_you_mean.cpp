@@ -249,7 +249,9 @@ Words with_command(Words words, const CommandDoc& program) {
 
 void refuse_words(const Words& words, const CommandDoc& program, const std::string& command,
                   const std::string& prompt) {
-  const CommandDoc& here = *find_command(program, command);
+  const size_t blank = command.find(' ');  // of "bench compare"
+  const CommandDoc& first = *find_command(program, command.substr(0, blank));
+  const CommandDoc& here = blank == std::string::npos ? first : *find_command(first, command.substr(blank + 1));
   need_no_empty_word(words, command);
   const std::string see = fmt::format(" (see seedstory {} --help)", command);
   if (const auto flag = std::find_if(words.begin(), words.end(), is_flag); flag != words.end()) {
@@ -262,14 +264,16 @@ void refuse_words(const Words& words, const CommandDoc& program, const std::stri
   const std::string text = joined(words.begin(), words.end()), flag = usual_flag(command);
   if (nearest(words[0], {"help"}) == "help")
     fail_usage(fmt::format("{}: {} came; did you mean --help?", command, words[0]));
+  if (const std::string below = nearest(words[0], names_of_commands(here)); !below.empty())
+    fail_usage(fmt::format("{}: {} came; did you mean {} {}?{}", command, words[0], command, below, see));
   if (!prompt.empty())
     fail_usage(fmt::format("{}: {} came behind the prompt; a text of several words stands in quotes: --prompt {}{}",
                            command, text, shell_quote(prompt + " " + text), see));
   if (flag.empty() || !find_flag(here, flag)) {
-    const bool has_place =
-        std::any_of(here.flags.begin(), here.flags.end(), [](const FlagDoc& f) { return f.has_place; });
-    fail_usage(
-        fmt::format("{}: {} came, expected {}{}", command, text, has_place ? "one word alone" : "flags alone", see));
+    constexpr const char* kExpected[] = {"flags", "one word", "two words"};
+    const auto places =
+        std::count_if(here.flags.begin(), here.flags.end(), [](const FlagDoc& f) { return f.has_place; });
+    fail_usage(fmt::format("{}: {} came, expected {} alone{}", command, text, kExpected[places], see));
   }
   fail_usage(
       fmt::format("{}: {} came without a flag; did you mean {} {}?{}", command, text, flag, shell_quote(text), see));

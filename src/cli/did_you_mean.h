@@ -17,7 +17,8 @@ std::string front_page(const CommandDoc& program);
 std::vector<std::string> with_command(std::vector<std::string> words, const CommandDoc& program);
 
 // ErrorKind::usage for words that `command` knows nothing of, in the order in which they came; flags first, since a
-// flag that is not known leaves its value behind. `prompt` is the one that was given.
+// flag that is not known leaves its value behind. `command` may be one below another ("bench compare"); `prompt` is the
+// one that was given.
 [[noreturn]] void refuse_words(const std::vector<std::string>& words, const CommandDoc& program,
                                const std::string& command, const std::string& prompt);
 

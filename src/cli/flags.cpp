@@ -349,6 +349,30 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   return sub;
 }
 
+CLI::App* add_compare(CLI::App& bench, CompareFlags& f) {
+  CLI::App* sub = bench.add_subcommand("compare", "Compare two files of bench --format json, entry by entry");
+  sub->add_option("A.json", f.a, "What the other one is compared with")->type_name("FILE")->required();
+  sub->add_option("B.json", f.b, "Faster, slower, or within the noise of both")->type_name("FILE")->required();
+  add_choice(*sub, "--format", f.format, kTableFormats, "How to print (default md)");
+  return sub;
+}
+
+// The commands that were asked for, each in front of its own.
+std::vector<const CLI::App*> parsed_commands(const CLI::App& app) {
+  std::vector<const CLI::App*> all;
+  for (const CLI::App* sub : app.get_subcommands()) {
+    all.push_back(sub);
+    for (const CLI::App* below : parsed_commands(*sub)) all.push_back(below);
+  }
+  return all;
+}
+
+// "bench compare"
+std::string path_of(const CLI::App& command) {
+  const CLI::App* above = command.get_parent();
+  return above && above->get_parent() ? path_of(*above) + " " + command.get_name() : command.get_name();
+}
+
 // The arguments as CLI11 wants them: a command first, -hf under its long name, and the last one first.
 std::vector<std::string> words(int argc, const char* const* argv, const CommandDoc& program) {
   std::vector<std::string> all = with_command({argv + 1, argv + argc}, program);
@@ -711,19 +735,20 @@ void refuse_flags_of_here(const CLI::App& command) {
 // a misspelt flag is missing under its own name as well.
 [[noreturn]] void refuse(const CLI::App& app, const CLI::ParseError& error) {
   std::string command = "seedstory";
-  for (const CLI::App* sub : app.get_subcommands()) {
-    command += " " + sub->get_name();
+  for (const CLI::App* sub : parsed_commands(app)) {
+    command = "seedstory " + path_of(*sub);
     refuse_flags_as_values(*sub);
     const CLI::Option* prompt = sub->get_option_no_throw("--prompt");
     if (sub->remaining_size() > 0)
-      refuse_words(sub->remaining(), describe(app), sub->get_name(),
+      refuse_words(sub->remaining(), describe(app), path_of(*sub),
                    prompt && prompt->count() > 0 ? prompt->results().back() : "");
   }
   std::string message = error.what();
-  for (const CLI::App* sub : app.get_subcommands())
+  for (const CLI::App* sub : parsed_commands(app))
     for (const CLI::Option* option : sub->get_options()) {
       const std::string type = option->get_type_name();
-      if (message == option->get_name() + " is required")
+      const bool says_what = option->get_positional() && type == "FILE";  // its name: A.json
+      if (message == option->get_name() + " is required" && !says_what)
         message = (option->get_positional() ? "" : option->get_name() + " ") + type + " is required";
       if (message.starts_with(option->get_name() + ": ") && message.ends_with(" missing"))
         message = option->get_name() + ": expected " + type + " behind it";
@@ -790,9 +815,10 @@ class Program {
   InspectFlags inspect_flags_;
   DoctorFlags doctor_flags_;
   BenchFlags bench_flags_;
+  CompareFlags compare_flags_;
   bool version_json_ = false, list_devices_ = false;
   std::string shell_, help_of_;
-  CLI::App *generate_, *visualize_, *inspect_, *plan_, *doctor_, *bench_, *version_, *completion_, *man_;
+  CLI::App *generate_, *visualize_, *inspect_, *plan_, *doctor_, *bench_, *compare_, *version_, *completion_, *man_;
 };
 
 Program::Program() {
@@ -809,6 +835,7 @@ Program::Program() {
   plan_ = add_plan(app_, planned_story_, plan_flags_, sources_);
   doctor_ = add_doctor(app_, doctor_flags_);
   bench_ = add_bench(app_, bench_flags_);
+  compare_ = add_compare(*bench_, compare_flags_);
   version_ = app_.add_subcommand("version", "Say what this build is and can do");
   version_->add_flag("--json", version_json_, "Print JSON");
   completion_ = app_.add_subcommand("completion", "Print a script that completes commands and flags");
@@ -836,7 +863,7 @@ std::optional<int> Program::parse(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     refuse(app_, error);
   }
-  for (const CLI::App* command : app_.get_subcommands()) {
+  for (const CLI::App* command : parsed_commands(app_)) {
     refuse_empty_values(*command);
     refuse_flags_as_values(*command);
   }
@@ -852,6 +879,11 @@ void Program::settle(Terminal& terminal) {
   if (plan_->parsed()) settle_story(*plan_, planned_story_, terminal);
   if (const CLI::App* command = app_.get_subcommands().front(); reads_model(*command) && !sources_.none)
     for (const std::string& line : unknown_variables(describe(app_))) terminal.warn(line);
+  if (compare_->parsed()) {
+    for (const CLI::Option* option : bench_->get_options([](const CLI::Option* o) { return o->count() > 0; }))
+      fail_usage(option->get_name() + ": not in front of compare; seedstory bench compare --help has its flags");
+    return;
+  }
   for (CLI::App* command : {doctor_, bench_})
     if (command->parsed()) settings_.apply_variables(*command);
 }
@@ -878,6 +910,7 @@ int Program::run_command(const Backends& backends, Terminal& terminal) {
   if (plan_->parsed()) return plan(planned_story_, plan_flags_, backends);
   if (inspect_->parsed()) return inspect(inspect_flags_);
   if (doctor_->parsed()) return doctor(doctor_flags_, Settings::problem_of_file(*generate_), backends);
+  if (compare_->parsed()) return bench_compare(compare_flags_);
   if (bench_->parsed()) return bench(bench_flags_, backends);
   if (completion_->parsed()) return print(completion(describe(app_), shell_));
   if (man_->parsed()) return print(man_page(describe(app_), kBuildInfo.version));

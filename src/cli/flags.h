@@ -71,6 +71,11 @@ struct BenchFlags : ModelFlags, MachineFlags {
   int64_t repeat = 5;
 };
 
+struct CompareFlags {
+  std::string a, b;  // files
+  TableFormat format = TableFormat::md;
+};
+
 // Does what the words ask for. The exit code; an Error is for the caller to report.
 int run_words(int argc, const char* const* argv, const Backends& backends, Terminal& terminal);
 
@@ -82,6 +87,7 @@ int inspect(const InspectFlags& flags);
 // `config_problem`: what is wrong with the configuration file; empty: nothing.
 int doctor(const DoctorFlags& flags, const std::string& config_problem, const Backends& backends);
 int bench(const BenchFlags& flags, const Backends& backends);
+int bench_compare(const CompareFlags& flags);
 int version(bool json, const Backends& backends);
 int list_devices(const Backends& backends);
 std::string build_line();  // "seedstory 0.1.0 (commit 0123abc, GNU 12.2.0, Release)"

@@ -78,6 +78,16 @@ std::string command_section(const CommandDoc& command, const std::string& path, 
   return text;
 }
 
+std::string synopsis(const CommandDoc& command, const std::string& path) {
+  std::string place;
+  for (const FlagDoc& flag : command.flags)
+    if (flag.has_place) place += " \\fI" + roff(flag.names.back()) + "\\fR";
+  const std::string words = path + " " + command.name;
+  std::string text = fmt::format("{}{} [\\fIoptions\\fR]\n.br\n", bold(words), place);
+  for (const CommandDoc& sub : command.commands) text += synopsis(sub, words);
+  return text;
+}
+
 constexpr const char* kPlaces = R"(.SH ENVIRONMENT
 Every option with an \fIEnvironment\fR line above can be given by that variable; switches take \fBtrue\fR or \fBfalse\fR.
 An option wins over a variable, a variable over the configuration file, and that over the model's default.
@@ -107,10 +117,7 @@ std::string man_page(const CommandDoc& program, const std::string& version) {
   StoryResult told;
   std::string commands;
   for (const CommandDoc& command : program.commands) {
-    std::string place;
-    for (const FlagDoc& flag : command.flags)
-      if (flag.has_place) place += " \\fI" + roff(flag.names.back()) + "\\fR";
-    text += fmt::format("{}{} [\\fIoptions\\fR]\n.br\n", bold("seedstory " + command.name), place);
+    text += synopsis(command, "seedstory");
     commands += command_section(command, "seedstory", told);
   }
   text += fmt::format(

@@ -1,4 +1,5 @@
 // bench: its structure and its figures' sense. What a figure is, only a quiet machine can say.
+#include <cmath>
 #include <set>
 #include <sstream>
 
@@ -137,5 +138,201 @@ TEST_CASE("bench refuses what it cannot do") {
     CHECK(run.code == code);
     CHECK(run.err == "seedstory: " + std::string(message) + "\n");
     CHECK(run.out.empty());
+  }
+}
+
+namespace {
+
+nlohmann::json entry(const std::string& kind, const std::string& name, double us, double iqr_us,
+                     const nlohmann::json& calls = nlohmann::json::object()) {
+  nlohmann::json json = {{"kind", kind}, {"name", name}, {"median_us", us}, {"iqr_us", iqr_us}};
+  if (kind == "op") json["calls_by_stage"] = calls;
+  return json;
+}
+
+// A report of a quiet machine whose rounds differ by one in 100.
+nlohmann::json report(const nlohmann::json& entries) {
+  return {{"build", "seedstory 0.1.0 (commit 0123abc, GNU 12.2.0, Release)"},
+          {"machine", "a machine, 2 cores, 2 threads"},
+          {"backend", "cpu (avx2, 2 threads)"},
+          {"type", "f32"},
+          {"model", "tiny"},
+          {"repeat", 5},
+          {"busy", false},
+          {"others_share", 0.01},
+          {"stolen_share", 0},
+          {"iqr_over_median", 0.01},
+          {"entries", entries}};
+}
+
+}  // namespace
+
+TEST_CASE("bench compare says faster, slower and within noise, by the noise of both") {
+  const Workdir desk;
+  desk.write("a.json", report({entry("op", "Linear x(1)", 100, 1, {{"UNet step", 3}, {"frame", 30}}),
+                               entry("op", "Gate | x(1)", 100, 1, {{"UNet step", 1}, {"frame", 10}}),
+                               entry("op", "Embed", 100, 30, {{"LLM token", 1}}), entry("op", "Attention", 100, 1),
+                               entry("stage", "frame", 1000, 10), entry("stage", "Linear x(1)", 7, 0)})
+                           .dump());
+  desk.write("b.json",
+             report({entry("op", "Linear x(1)", 90, 1), entry("op", "Gate | x(1)", 103, 1),
+                     entry("op", "Embed", 120, 1), entry("op", "Convert", 100, 1), entry("stage", "frame", 1019, 10)})
+                 .dump());
+  const Run run = desk.shell("seedstory bench compare a.json b.json --format json");
+  INFO(run.err);
+  REQUIRE(run.code == 0);
+  const auto json = nlohmann::json::parse(run.out);
+  CHECK(json["differs"].empty());
+  struct {
+    const char *name, *verdict;
+    double ratio, noise;
+  } rows[] = {{"Linear x(1)", "faster", 0.9, 0.02},
+              {"Gate | x(1)", "slower", 1.03, 0.02},
+              {"Embed", "within noise", 1.2, 0.30024},
+              {"frame", "within noise", 1.019, 0.02}};
+  REQUIRE(json["entries"].size() == std::size(rows));
+  for (size_t i = 0; i < std::size(rows); ++i) {
+    INFO(rows[i].name);
+    CHECK(json["entries"][i]["name"] == rows[i].name);
+    CHECK(json["entries"][i]["verdict"] == rows[i].verdict);
+    CHECK(std::abs(json["entries"][i]["ratio"].get<double>() - rows[i].ratio) < 1e-9);
+    CHECK(std::abs(json["entries"][i]["noise"].get<double>() - rows[i].noise) < 1e-4);
+  }
+  // 3 x 100 + 100 became 3 x 90 + 103.
+  REQUIRE(json["totals"].size() == 3);
+  CHECK(json["totals"][0]["name"] == "UNet step");
+  CHECK(json["totals"][0]["a_us"] == 400);
+  CHECK(json["totals"][0]["b_us"] == 373);
+  CHECK(json["totals"][0]["verdict"] == "faster");
+  CHECK(json["totals"][1]["name"] == "frame");
+  CHECK(json["totals"][2]["verdict"] == "within noise");
+  REQUIRE(json["only_a"].size() == 2);
+  CHECK(json["only_a"][0]["name"] == "Attention");
+  CHECK(json["only_a"][1]["kind"] == "stage");
+  REQUIRE(json["only_b"].size() == 1);
+  CHECK(json["only_b"][0]["name"] == "Convert");
+
+  const Run md = desk.shell("seedstory bench compare a.json b.json");
+  CHECK(md.code == 0);
+  CHECK_THAT(md.out, Catch::StartsWith("A: a.json\n") && Catch::Contains("| Gate \\| x(1) ") &&
+                         Catch::Contains("\nonly in B:\n- op Convert, 100 us\n") && Catch::Contains("by stage") &&
+                         !Catch::Contains("means little"));
+  const Run csv = desk.shell("seedstory bench compare a.json b.json --format csv");
+  CHECK(csv.code == 0);
+  std::istringstream lines(csv.out);
+  std::string line;
+  std::getline(lines, line);
+  const size_t columns = fields(line).size();
+  int rows_of_csv = 0;
+  for (; std::getline(lines, line); ++rows_of_csv) CHECK(fields(line).size() == columns);
+  CHECK(rows_of_csv == 4 + 3 + 3);
+  CHECK_THAT(csv.out, Catch::Contains("op,\"Linear x(1)\",100.000,90.000,0.9000,0.0200,faster,\"\"\n") &&
+                          Catch::Contains("op,\"Convert\",,100.000,,,only in B,\"\"\n"));
+}
+
+TEST_CASE("bench compare says where it means little") {
+  const Workdir desk;
+  const auto entries = nlohmann::json::array({entry("stage", "frame", 1000, 0)});
+  desk.write("a.json", report(entries).dump());
+  struct {
+    const char* key;
+    nlohmann::json value;
+    const char* said;  // null: nothing
+  } cases[] = {
+      {"machine", "another", "machine: a machine, 2 cores, 2 threads | another"},
+      {"backend", "cuda (card)", "backend: cpu (avx2, 2 threads) | cuda (card)"},
+      {"type", "bf16", "type: f32 | bf16"},
+      {"model", "nano", "model: tiny | nano"},
+      {"build", "seedstory 0.1.0 (commit 4567def, GNU 12.2.0, Release)", nullptr},
+      {"build", "seedstory 0.1.0 (commit 0123abc, GNU 12.2.0, Debug)",
+       "build: seedstory 0.1.0 (commit 0123abc, GNU 12.2.0, Release) | seedstory 0.1.0 (commit 0123abc, GNU 12.2.0, "
+       "Debug)"},
+      {"busy", true, "load: quiet, 1 % of the cores' time elsewhere | busy, 1 % of the cores' time elsewhere"},
+      {"stolen_share", 0.2,
+       "load: quiet, 1 % of the cores' time elsewhere | quiet, 21 % of the cores' time elsewhere"}};
+  for (const auto& [key, value, said] : cases) {
+    auto other = report(entries);
+    other[key] = value;
+    desk.write("b.json", other.dump());
+    const auto json = nlohmann::json::parse(desk.shell("seedstory bench compare a.json b.json --format json").out);
+    INFO(key);
+    CHECK(json["differs"] == (said ? nlohmann::json::array({said}) : nlohmann::json::array()));
+    const std::string md = desk.shell("seedstory bench compare a.json b.json").out;
+    CHECK((md.find("means little") != std::string::npos) == (said != nullptr));
+    CHECK((!said || md.find("\n- " + std::string(said) + "\n") != std::string::npos));
+  }
+  auto once = report(entries);
+  once["repeat"] = 1;
+  desk.write("b.json", once.dump());
+  CHECK_THAT(desk.shell("seedstory bench compare a.json b.json --format csv").out, Catch::Contains(",,unknown,"));
+  desk.write("b.json", report(nlohmann::json::array()).dump());
+  CHECK_THAT(desk.shell("seedstory bench compare a.json b.json").out, Catch::Contains("\nno entry is in both\n"));
+}
+
+TEST_CASE("bench compare reads what bench writes") {
+  const Workdir desk(random_model());
+  REQUIRE(desk.shell("seedstory bench --model model --repeat 3 --format json >a.json").code == 0);
+  const Run run = desk.shell("seedstory bench compare a.json - --format json <a.json");
+  INFO(run.err);
+  REQUIRE(run.code == 0);
+  const auto json = nlohmann::json::parse(run.out), a = desk.json("a.json");
+  CHECK(json["entries"].size() == a["entries"].size());
+  for (const auto& row : json["entries"]) CHECK(row["verdict"] == "within noise");
+  CHECK(json["totals"].size() == std::size(kStages));
+  CHECK(json["only_a"].empty());
+  CHECK(json["b"]["file"] == "standard input");
+}
+
+TEST_CASE("bench compare says in one line what is wrong with a file") {
+  const Workdir desk;
+  desk.write("a.json", report(nlohmann::json::array()).dump());
+  const auto refused = [&](const std::string& text, const std::string& message) {
+    desk.write("b.json", text);
+    const Run run = desk.shell("seedstory bench compare a.json b.json");
+    INFO(text);
+    CHECK(run.code == 3);
+    CHECK(run.err == "seedstory: b.json: " + message + "\n");
+    CHECK(run.out.empty());
+  };
+  const auto with = [&](const char* key, const nlohmann::json& value) {
+    auto json = report(nlohmann::json::array());
+    json[key] = value;
+    return json.dump();
+  };
+  const auto with_entry = [&](const char* key, const nlohmann::json& value) {
+    auto one = entry("op", "Linear", 1, 1);
+    one[key] = value;
+    return report(nlohmann::json::array({one})).dump();
+  };
+  refused("[1]", "is array, expected an object");
+  refused("{}", "has no build, expected what this version's bench --format json prints");
+  refused(with("build", 3), "build is 3, expected a text");
+  refused(with("busy", "no"), "busy is string, expected true or false");
+  refused(with("repeat", 0), "repeat is 0, expected a number from 1 to 1000000000");
+  refused(with("stolen_share", nullptr), "stolen_share is null, expected a number from 0 to 1");
+  refused(with("entries", 1), "entries is 1, expected a list");
+  refused(with("entries", {1}), "entry 0: is number, expected an object");
+  refused(with_entry("kind", "opera"), "entry 0: kind is opera, expected op or stage");
+  refused(with_entry("median_us", 0), "entry 0: median_us is 0, expected a number from 1e-06 to 1000000000000000");
+  refused(with_entry("iqr_us", -1), "entry 0: iqr_us is -1, expected a number from 0 to 1000000000000000");
+  refused(with_entry("calls_by_stage", 1), "entry 0: calls_by_stage: is number, expected an object");
+  refused(with_entry("calls_by_stage", {{"frame", "x"}}),
+          "entry 0: calls_by_stage: frame is string, expected a number from 0 to 1000000000");
+  refused(report({entry("op", "Linear", 1, 1), entry("op", "Linear", 1, 1)}).dump(),
+          "has the op Linear twice, expected once");
+  for (const auto& [words, code, message] :
+       {std::tuple{"compare", 2, "A.json is required (see seedstory bench compare --help)"},
+        {"compare a.json", 2, "B.json is required (see seedstory bench compare --help)"},
+        {"compare a.json b.json c", 2,
+         "bench compare: c came, expected two words alone (see seedstory bench compare --help)"},
+        {"compar a.json b.json", 2, "bench: compar came; did you mean bench compare? (see seedstory bench --help)"},
+        {"--ops compare a.json a.json", 2,
+         "--ops: not in front of compare; seedstory bench compare --help has its flags"},
+        {"compare a.json a.json --format jsn", 2, "--format jsn: expected md, csv or json; did you mean json?"},
+        {"compare a.json nowhere.json", 3, "nowhere.json: no such file"}}) {
+    const Run run = desk.shell(std::string("seedstory bench ") + words);
+    INFO(words);
+    CHECK(run.code == code);
+    CHECK(run.err == "seedstory: " + std::string(message) + "\n");
   }
 }

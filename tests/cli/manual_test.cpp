@@ -95,6 +95,10 @@ TEST_CASE("bash completes commands, flags, their values, files and folders") {
   CHECK(offered(desk, "inspect fig") == Words{"figure.png"});
   CHECK(offered(desk, "inspect --c") == Words{"--command"});
   CHECK(offered(desk, "completion f") == Words{"fish"});
+  CHECK(offered(desk, "bench comp") == Words{"compare"});
+  CHECK(offered(desk, "bench compare --fo") == Words{"--format"});
+  CHECK(offered(desk, "bench compare --format = ") == Words{"csv", "json", "md"});
+  CHECK(offered(desk, "bench compare figure.png fig") == Words{"figure.png"});
   CHECK_THAT(desk.shell("bash -c 'source ./complete.bash; complete -p seedstory'").out,
              Catch::Contains("complete -F _seedstory seedstory"));
 }

@@ -1,0 +1,329 @@
+// bench compare: two reports of bench, entry by entry, with a verdict that knows how far each one's rounds differ.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <vector>
+
+#include "cli/flags.h"
+#include "cli/paths.h"
+#include "cli/table.h"
+#include "cli/terminal.h"
+#include "io/json.h"
+#include "seedstory/error.h"
+
+namespace seedstory {
+namespace {
+
+// What two runs of one program differ by on a quiet machine, whatever their rounds say: pages and clocks are others.
+constexpr double kLeastNoise = 0.02;
+
+// Quartiles of fewer say nothing.
+constexpr int64_t kLeastRounds = 3;
+
+// Of loads, from where on they are others.
+constexpr double kOtherLoad = 0.05;
+
+struct Entry {
+  std::string kind, name;  // "op" or "stage"
+  double us, iqr_us;
+  std::vector<std::pair<std::string, int64_t>> calls;  // of an op, in each stage
+};
+
+struct Report {
+  std::string file, build, machine, backend, type, model;
+  int64_t rounds;
+  bool busy;
+  double load;    // of the cores' time, what went elsewhere
+  double spread;  // the entries' median of IQR over median
+  std::vector<Entry> entries;
+
+  const Entry* find(const Entry& like) const {
+    const auto found = std::find_if(entries.begin(), entries.end(),
+                                    [&](const Entry& e) { return e.kind == like.kind && e.name == like.name; });
+    return found == entries.end() ? nullptr : &*found;
+  }
+
+  // The quartiles of some rounds are noisy themselves: at least what the report's entries usually have.
+  double noise_us(const Entry& e) const { return std::max(e.iqr_us, spread * e.us); }
+};
+
+// ---- reading
+
+class Reader {
+ public:
+  Reader(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
+    if (!object.is_object()) refuse("an object", object);
+  }
+
+  std::string text(const char* key) const {
+    const Json& value = at(key);
+    if (!value.is_string()) refuse_key(key, "a text", value);
+    return one_line(value.get<std::string>());
+  }
+  bool boolean(const char* key) const {
+    const Json& value = at(key);
+    if (!value.is_boolean()) refuse_key(key, "true or false", value);
+    return value.get<bool>();
+  }
+  double number(const char* key, double least, double most) const {
+    const Json& value = at(key);
+    if (!value.is_number() || !(value.get<double>() >= least && value.get<double>() <= most))
+      refuse_key(key, fmt::format("a number from {} to {}", least, most), value);
+    return value.get<double>();
+  }
+  const Json& list(const char* key) const {
+    const Json& value = at(key);
+    if (!value.is_array()) refuse_key(key, "a list", value);
+    return value;
+  }
+  const Json& at(const char* key) const {
+    if (!object_.contains(key))
+      fail_input(fmt::format("{}: has no {}, expected what this version's bench --format json prints", where_, key));
+    return object_.at(key);
+  }
+
+ private:
+  [[noreturn]] void refuse(const std::string& expected, const Json& value) const {
+    fail_input(fmt::format("{}: is {}, expected {}", where_, value.type_name(), expected));
+  }
+  [[noreturn]] void refuse_key(const char* key, const std::string& expected, const Json& value) const {
+    const bool is_shown = value.is_number() || value.is_boolean();
+    fail_input(fmt::format("{}: {} is {}, expected {}", where_, key, is_shown ? json_text(value) : value.type_name(),
+                           expected));
+  }
+
+  const Json& object_;
+  std::string where_;
+};
+
+constexpr double kMostUs = 1e15;  // 30 years
+constexpr double kMostCalls = 1e9;
+
+Entry read_entry(const Json& json, const std::string& where) {
+  const Reader reader(json, where);
+  Entry entry{.kind = reader.text("kind"),
+              .name = reader.text("name"),
+              .us = reader.number("median_us", 1e-6, kMostUs),
+              .iqr_us = reader.number("iqr_us", 0, kMostUs),
+              .calls = {}};
+  if (entry.kind != "op" && entry.kind != "stage")
+    fail_input(fmt::format("{}: kind is {}, expected op or stage", where, entry.kind));
+  if (entry.kind == "stage") return entry;
+  const Json& calls = reader.at("calls_by_stage");
+  const Reader counts(calls, where + ": calls_by_stage");
+  for (const auto& [stage, count] : calls.items())
+    entry.calls.emplace_back(one_line(stage), int64_t(counts.number(stage.c_str(), 0, kMostCalls)));
+  return entry;
+}
+
+Report read_report(const std::string& path) {
+  const std::string file = user_text_name(path);
+  const Json json = parse_json(read_user_text(path), file, 8);
+  const Reader reader(json, file);
+  Report report{.file = one_line(file),
+                .build = reader.text("build"),
+                .machine = reader.text("machine"),
+                .backend = reader.text("backend"),
+                .type = reader.text("type"),
+                .model = reader.text("model"),
+                .rounds = int64_t(reader.number("repeat", 1, kMostCalls)),
+                .busy = reader.boolean("busy"),
+                .load = reader.number("others_share", 0, 1) + reader.number("stolen_share", 0, 1),
+                .spread = reader.number("iqr_over_median", 0, kMostUs),
+                .entries = {}};
+  std::set<std::pair<std::string, std::string>> known;
+  size_t i = 0;
+  for (const Json& item : reader.list("entries")) {
+    Entry entry = read_entry(item, fmt::format("{}: entry {}", file, i++));
+    if (!known.emplace(entry.kind, entry.name).second)
+      fail_input(fmt::format("{}: has the {} {} twice, expected once", file, entry.kind, entry.name));
+    report.entries.push_back(std::move(entry));
+  }
+  return report;
+}
+
+// ---- comparing
+
+struct Row {
+  std::string kind, name;
+  double a_us = 0, b_us = 0, noise_us = 0;
+  bool is_known = true;  // how large the noise is
+
+  double ratio() const { return b_us / a_us; }
+  double noise() const { return std::max(noise_us / a_us, kLeastNoise); }  // of the ratio
+  const char* verdict() const {
+    if (!is_known) return "unknown";
+    if (std::abs(ratio() - 1) <= noise()) return "within noise";
+    return ratio() < 1 ? "faster" : "slower";
+  }
+};
+
+struct Comparison {
+  Report a, b;
+  std::vector<std::string> differs;  // so that the comparison means little
+  std::vector<Row> rows;             // ops, stages, and of each stage the sum of its ops' calls
+  std::vector<Entry> only_a, only_b;
+};
+
+// Behind the commit: "GNU 12.2.0, Release)". Two commits are what is compared, two compilers are not.
+std::string compiled(const std::string& build) {
+  return build.substr(std::min(build.find(", "), build.size()));
+}
+
+std::vector<std::string> differences(const Report& a, const Report& b) {
+  std::vector<std::string> out;
+  const auto add = [&](const char* what, const std::string& in_a, const std::string& in_b, bool differ) {
+    if (differ) out.push_back(fmt::format("{}: {} | {}", what, in_a, in_b));
+  };
+  add("machine", a.machine, b.machine, a.machine != b.machine);
+  add("backend", a.backend, b.backend, a.backend != b.backend);
+  add("build", a.build, b.build, compiled(a.build) != compiled(b.build));
+  add("type", a.type, b.type, a.type != b.type);
+  add("model", a.model, b.model, a.model != b.model);
+  const auto load = [](const Report& r) {
+    return fmt::format("{}, {:.0f} % of the cores' time elsewhere", r.busy ? "busy" : "quiet", 100 * r.load);
+  };
+  add("load", load(a), load(b), a.busy || b.busy || std::abs(a.load - b.load) > kOtherLoad);
+  return out;
+}
+
+// Five rounds' median is off by some 0.41 of their IQR (normal noise: 1.25 / 1.35 / sqrt 5), so that a difference of
+// both IQRs together is one of 2.4 deviations: 2 in 100 of equal entries.
+Row compare(const Comparison& c, const Entry& a, const Entry& b) {
+  return {.kind = a.kind,
+          .name = a.name,
+          .a_us = a.us,
+          .b_us = b.us,
+          .noise_us = std::hypot(c.a.noise_us(a), c.b.noise_us(b)),
+          .is_known = std::min(c.a.rounds, c.b.rounds) >= kLeastRounds};
+}
+
+void add_to_totals(std::vector<Row>& totals, const Entry& a, const Row& row) {
+  for (const auto& [stage, calls] : a.calls) {
+    auto total =
+        std::find_if(totals.begin(), totals.end(), [&, &name = stage](const Row& t) { return t.name == name; });
+    if (total == totals.end()) total = totals.insert(total, {.kind = "total", .name = stage, .is_known = row.is_known});
+    total->a_us += double(calls) * row.a_us;
+    total->b_us += double(calls) * row.b_us;
+    total->noise_us = std::hypot(total->noise_us, double(calls) * row.noise_us);
+  }
+}
+
+Comparison compare(Report a, Report b) {
+  Comparison c{.a = std::move(a), .b = std::move(b), .differs = {}, .rows = {}, .only_a = {}, .only_b = {}};
+  c.differs = differences(c.a, c.b);
+  std::vector<Row> totals;
+  for (const Entry& entry : c.a.entries) {
+    const Entry* other = c.b.find(entry);
+    if (!other) {
+      c.only_a.push_back(entry);
+      continue;
+    }
+    c.rows.push_back(compare(c, entry, *other));
+    add_to_totals(totals, entry, c.rows.back());
+  }
+  for (const Entry& entry : c.b.entries)
+    if (!c.a.find(entry)) c.only_b.push_back(entry);
+  std::erase_if(totals, [](const Row& t) { return t.a_us == 0; });
+  c.rows.insert(c.rows.end(), totals.begin(), totals.end());
+  return c;
+}
+
+// ---- printing
+
+std::string cell(const std::string& name) {
+  std::string out;
+  for (const char c : name) out += c == '|' ? std::string("\\|") : std::string(1, c);
+  return out;
+}
+
+void print_table(const Comparison& c, const char* kind, const char* title) {
+  if (std::none_of(c.rows.begin(), c.rows.end(), [&](const Row& row) { return row.kind == kind; })) return;
+  fmt::print("\n| {:<76} |      A us |      B us | B over A |   noise | verdict      |\n", title);
+  fmt::print("| {:-<76} | --------: | --------: | -------: | ------: | ------------ |\n", "");
+  for (const Row& row : c.rows)
+    if (row.kind == kind)
+      fmt::print("| {:<76} | {:>9} | {:>9} | {:>8.3f} | {:>7} | {:<12} |\n", cell(row.name), figure(row.a_us),
+                 figure(row.b_us), row.ratio(), row.is_known ? fmt::format("{:.3f}", row.noise()) : "", row.verdict());
+}
+
+void print_markdown(const Comparison& c) {
+  for (const auto& [letter, r] : {std::pair{"A", &c.a}, std::pair{"B", &c.b}})
+    fmt::print("{}: {}\n   {}\n   {}\n   {}, {} weights, model {}, {} rounds\n", letter, r->file, r->build, r->machine,
+               r->backend, r->type, r->model, r->rounds);
+  if (!c.differs.empty())
+    fmt::print("the comparison means little, A and B differ or were disturbed:\n- {}\n", fmt::join(c.differs, "\n- "));
+  if (c.rows.empty()) fmt::print("no entry is in both\n");
+  print_table(c, "op", "op");
+  print_table(c, "stage", "stage");
+  print_table(c, "total", "the calls of these ops together, by stage");
+  for (const auto& [letter, alone] : {std::pair{"A", &c.only_a}, std::pair{"B", &c.only_b}})
+    if (!alone->empty()) {
+      fmt::print("\nonly in {}:\n", letter);
+      for (const Entry& e : *alone) fmt::print("- {} {}, {} us\n", e.kind, e.name, figure(e.us));
+    }
+}
+
+// One table; what stands above it in md stands in every line.
+void print_csv(const Comparison& c) {
+  const std::string differs = csv_field(fmt::format("{}", fmt::join(c.differs, "; ")));
+  fmt::print("kind,name,a_us,b_us,ratio,noise,verdict,differs\n");
+  for (const Row& row : c.rows)
+    fmt::print("{},{},{:.3f},{:.3f},{:.4f},{},{},{}\n", row.kind, csv_field(row.name), row.a_us, row.b_us, row.ratio(),
+               row.is_known ? fmt::format("{:.4f}", row.noise()) : "", row.verdict(), differs);
+  for (const Entry& e : c.only_a)
+    fmt::print("{},{},{:.3f},,,,only in A,{}\n", e.kind, csv_field(e.name), e.us, differs);
+  for (const Entry& e : c.only_b)
+    fmt::print("{},{},,{:.3f},,,only in B,{}\n", e.kind, csv_field(e.name), e.us, differs);
+}
+
+Json to_json(const Report& r) {
+  return {{"file", r.file}, {"build", r.build}, {"machine", r.machine}, {"backend", r.backend},
+          {"type", r.type}, {"model", r.model}, {"repeat", r.rounds},   {"busy", r.busy}};
+}
+
+Json to_json(const std::vector<Entry>& alone) {
+  Json list = Json::array();
+  for (const Entry& e : alone) list.push_back({{"kind", e.kind}, {"name", e.name}, {"median_us", e.us}});
+  return list;
+}
+
+void print_json(const Comparison& c) {
+  Json entries = Json::array(), totals = Json::array();
+  for (const Row& row : c.rows)
+    (row.kind == "total" ? totals : entries)
+        .push_back({{"kind", row.kind},
+                    {"name", row.name},
+                    {"a_us", row.a_us},
+                    {"b_us", row.b_us},
+                    {"ratio", row.ratio()},
+                    {"noise", row.is_known ? Json(row.noise()) : Json()},
+                    {"verdict", row.verdict()}});
+  const Json json = {{"a", to_json(c.a)},          {"b", to_json(c.b)}, {"differs", c.differs},
+                     {"entries", entries},         {"totals", totals},  {"only_a", to_json(c.only_a)},
+                     {"only_b", to_json(c.only_b)}};
+  fmt::print("{}\n", json_text(json, 1));
+}
+
+}  // namespace
+
+int bench_compare(const CompareFlags& flags) {
+  const Comparison comparison = compare(read_report(flags.a), read_report(flags.b));
+  switch (flags.format) {
+    case TableFormat::md:
+      print_markdown(comparison);
+      break;
+    case TableFormat::csv:
+      print_csv(comparison);
+      break;
+    case TableFormat::json:
+      print_json(comparison);
+      break;
+  }
+  return 0;
+}
+
+}  // namespace seedstory
