@@ -16,7 +16,7 @@ namespace {
 using Results = std::map<std::pair<std::string, int>, std::vector<uint32_t>>;
 
 Results of_the_emulator() {
-  const char* const elsewhere = std::getenv("SEEDSTORY_WORDS");
+  const char* const elsewhere = std::getenv("WORDS_OF_FIBERS");
   const std::string path = elsewhere ? elsewhere : SEEDSTORY_WORDS_FILE;
   std::ifstream file(path);
   INFO(path);
