@@ -6,17 +6,14 @@
 // Error   Against f64: k roundings of f32 at random, as Linear's; over a doubled x one of each weight as well. k is
 //         added in order, taps outside, channels inside: an element's bits depend on its patch and its row of w alone.
 #include "../device/patches.cuh"
+#include "../device/tile_f32.cuh"
 #include "conv2d_f32.h"
 #include "conv2d_weights.h"
 
 namespace seedstory {
 namespace {
 
-constexpr int kTile = 64;  // pixels and channels of y in a block
-constexpr int kEach = 4;   // pixels and channels of y in a thread
-constexpr int kAcross = kTile / kEach;
-constexpr int kThreads = kAcross * kAcross;
-constexpr int kDepth = 16;                           // of k in a step
+constexpr int kTile = TileF32::size, kEach = TileF32::each, kThreads = TileF32::threads, kDepth = TileF32::depth;
 constexpr int kFetches = kTile * kDepth / kThreads;  // of each matrix, by a thread: of one k
 constexpr int kFetchRows = kThreads / kDepth;        // from one of them to the next
 
@@ -30,12 +27,6 @@ struct Args {
   int64_t w_part, w_stride;  // elements from part to part, from row to row
   int out_channels;
   Patches patches;
-};
-
-// k runs down, and a row has 4 more columns than the tile, for the reasons of linear_f32.cu.
-struct Shared {
-  alignas(16) float x[kDepth][kTile + 4];
-  alignas(16) float w[kDepth][kTile + 4];
 };
 
 // What a thread brings of the patches: one k of every kFetchRows-th pixel.
@@ -52,7 +43,7 @@ struct Fetch {
       column[i] = first.column;
     }
   }
-  __device__ void operator()(float (&to)[kDepth][kTile + 4], const Args& a, int begin) const {
+  __device__ void operator()(TileF32::Operand& to, const Args& a, int begin) const {
     const Patches& p = a.patches;
     const int line = int(threadIdx.x) % kDepth, k = begin + line;
     const int tap = k / p.channels, tap_row = tap / p.kw, tap_column = tap % p.kw;
@@ -64,7 +55,7 @@ struct Fetch {
   }
 };
 
-__device__ void fetch_w(float (&to)[kDepth][kTile + 4], const Args& a, const float* w, int first, int begin) {
+__device__ void fetch_w(TileF32::Operand& to, const Args& a, const float* w, int first, int begin) {
   const int line = int(threadIdx.x) % kDepth, k = begin + line;
   for (int i = 0; i < kFetches; ++i) {
     const int row = int(threadIdx.x) / kDepth + i * kFetchRows;
@@ -73,10 +64,10 @@ __device__ void fetch_w(float (&to)[kDepth][kTile + 4], const Args& a, const flo
 }
 
 __global__ void __launch_bounds__(kThreads, 2) conv2d_f32(const __grid_constant__ Args a) {
-  Shared& tile = shared<Shared>();
+  TileF32& tile = shared<TileF32>();
   const Patches& p = a.patches;
   const int part = int(blockIdx.z), first_pixel = int(blockIdx.x) * kTile, first_channel = int(blockIdx.y) * kTile;
-  const int my_pixel = int(threadIdx.x) / kAcross * kEach, my_channel = int(threadIdx.x) % kAcross * kEach;
+  const int my_pixel = TileF32::row(), my_channel = TileF32::col();
   const float* const w = a.w + part * a.w_part;
   const Fetch fetch_x(p, first_pixel, part);
 
@@ -86,13 +77,7 @@ __global__ void __launch_bounds__(kThreads, 2) conv2d_f32(const __grid_constant_
     fetch_x(tile.x, a, begin);
     fetch_w(tile.w, a, w, first_channel, begin);
     __syncthreads();  // everyone's part of this one is there
-#pragma unroll
-    for (int k = 0; k < kDepth; ++k) {
-      const auto x = load_vec<Vec<float>>(&tile.x[k][my_pixel]);
-      const auto v = load_vec<Vec<float>>(&tile.w[k][my_channel]);
-      for (int i = 0; i < kEach; ++i)
-        for (int j = 0; j < kEach; ++j) sum[i][j] = fmaf(x.v[i], v.v[j], sum[i][j]);
-    }
+    tile.multiply(sum, my_pixel, my_channel);
   }
 
   for (int i = 0; i < kEach; ++i) {
@@ -126,7 +111,7 @@ void launch_conv2d_f32(const Conv2d& op, const Queue& queue) {
                   .patches = patches};
   const dim3 grid(unsigned(ceil_div(args.patches.pixels, kTile)), unsigned(ceil_div(args.out_channels, kTile)),
                   unsigned(rows.dim[0]));
-  launch<Shared, conv2d_f32>(grid, kThreads, queue, args);
+  launch<TileF32, conv2d_f32>(grid, kThreads, queue, args);
 }
 
 }  // namespace seedstory

@@ -7,29 +7,20 @@
 // Limits  None: elements are loaded one by one, whatever their alignment.
 // Error   Against f64: k roundings of f32 at random; with a gate the product of two such. k is added in order: a sum's
 //         bits depend on its row of x, its row of w and k alone.
+#include "../device/tile_f32.cuh"
 #include "linear.cuh"
 
 namespace seedstory {
 namespace {
 
-constexpr int kTile = 64;  // rows and columns of y in a block
-constexpr int kEach = 4;   // rows and columns of y in a thread
-constexpr int kAcross = kTile / kEach;
-constexpr int kThreads = kAcross * kAcross;
-constexpr int kDepth = 16;  // of k in a step
-
-// k runs down, so that a thread reads its 4 neighbours at once; with 4 columns more than the tile's the rows of fetch()
-// start in different banks.
-struct Shared {
-  alignas(16) float x[kDepth][kTile + 4];
-  alignas(16) float w[kDepth][kTile + 4];
-};
+constexpr int kTile = TileF32::size, kEach = TileF32::each, kAcross = TileF32::across, kThreads = TileF32::threads;
+constexpr int kDepth = TileF32::depth;
 
 // Rows of a matrix, row_of(0) to row_of(kTile - 1) or zeros where that is negative, elements [at, at + kDepth),
 // transposed. A warp has 8 elements of 4 rows: whole sectors to read, and to write 4 neighbours in each of 8 rows,
 // which lie in 32 different banks.
 template <class RowOf>
-__device__ void fetch(float (&to)[kDepth][kTile + 4], const float* matrix, int64_t stride, int64_t k, int64_t at,
+__device__ void fetch(TileF32::Operand& to, const float* matrix, int64_t stride, int64_t k, int64_t at,
                       RowOf&& row_of) {
   constexpr int kAtOnce = 8;
   for (int i = int(threadIdx.x); i < kTile * kDepth; i += kThreads) {
@@ -41,10 +32,10 @@ __device__ void fetch(float (&to)[kDepth][kTile + 4], const float* matrix, int64
 
 template <bool kGate>
 __global__ void __launch_bounds__(kThreads, 2) linear_f32(const __grid_constant__ LinearArgs<float> a) {
-  Shared& tile = shared<Shared>();
+  TileF32& tile = shared<TileF32>();
   constexpr int kSize = kGate ? kEach / 2 : kEach;  // columns of y in a thread
   const int64_t first_row = int64_t(blockIdx.y) * kTile, first_col = int64_t(blockIdx.x) * kAcross * kSize;
-  const int my_row = int(threadIdx.x) / kAcross * kEach, my_col = int(threadIdx.x) % kAcross * kEach;
+  const int my_row = TileF32::row(), my_col = TileF32::col();
   const auto x_row = [&](int row) { return first_row + row < a.end.rows ? first_row + row : -1; };
   // Each thread's columns, with a gate the values of some and then their gates.
   const auto w_row = [&](int row) {
@@ -58,13 +49,7 @@ __global__ void __launch_bounds__(kThreads, 2) linear_f32(const __grid_constant_
     fetch(tile.x, a.x, a.x_stride, a.k, at, x_row);
     fetch(tile.w, a.w, a.w_stride, a.k, at, w_row);
     __syncthreads();  // everyone's part of this one is there
-#pragma unroll
-    for (int k = 0; k < kDepth; ++k) {
-      const auto x = load_vec<Vec<float>>(&tile.x[k][my_row]);
-      const auto w = load_vec<Vec<float>>(&tile.w[k][my_col]);
-      for (int i = 0; i < kEach; ++i)
-        for (int j = 0; j < kEach; ++j) sum[i][j] = fmaf(x.v[i], w.v[j], sum[i][j]);
-    }
+    tile.multiply(sum, my_row, my_col);
   }
 
   const int64_t row = first_row + my_row, col = first_col + my_col / kEach * kSize;
@@ -80,7 +65,7 @@ template <bool kGate>
 void launch_linear_f32(const LinearArgs<float>& args, const Queue& queue) {
   const dim3 grid(unsigned(ceil_div(args.end.cols, kGate ? kTile / 2 : kTile)),
                   unsigned(ceil_div(args.end.rows, kTile)));
-  launch<Shared, linear_f32<kGate>>(grid, kThreads, queue, args);
+  launch<TileF32, linear_f32<kGate>>(grid, kThreads, queue, args);
 }
 template void launch_linear_f32<false>(const LinearArgs<float>&, const Queue&);
 template void launch_linear_f32<true>(const LinearArgs<float>&, const Queue&);
