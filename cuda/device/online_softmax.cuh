@@ -5,6 +5,10 @@
 
 namespace seedstory {
 
+// Added to offset() where weights are rounded to 16 bits: the largest is 2^15 then. f16 has normal numbers down to
+// 2^-29 of it, others down to 2^-39, and 2^15 is still less than its largest.
+inline constexpr float kHeadroom = 15;
+
 // The largest score so far and the sum of the weights relative to it (Milakov and Gimelshein 2018, arXiv:1805.02867).
 // Scores are in base 2: times log2(e), which the caller folds into its scale. The weight of a score is
 //

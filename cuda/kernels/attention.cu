@@ -26,9 +26,6 @@ constexpr int kKeys = 64;  // in a tile, whatever the head: the order of keys is
 constexpr int kWarps = 4;
 constexpr int kThreads = kWarps * kWarp;
 
-// The largest weight is 2^15: f16 then has numbers down to 2^-39 of it, and 2^15 is still less than its largest.
-constexpr float kHeadroom = 15;
-
 // For heads of up to kDim numbers.
 template <int kDim>
 struct Tile {
@@ -71,14 +68,7 @@ __device__ void fetch(Vec<T>* to, const T* head, int64_t token_stride, int token
   for (int i = 0; i < kRows / kRowsAtOnce; ++i) {
     const int row = i * kRowsAtOnce + first_row, size = first + row < tokens ? inside : 0;
     const T* const from = size > 0 ? head + int64_t(first + row) * token_stride + col : head;
-    Vec<T>* const there = to + row * Tile::stride + chunk;
-    if constexpr (kAligned) {
-      copy_async(there, from, size * int(sizeof(T)));
-    } else {
-      Vec<T> piece;
-      for (int j = 0; j < Vec<T>::size; ++j) piece.v[j] = j < size ? from[j] : from_float<T>(0);
-      store_vec(there, piece);
-    }
+    fetch_piece<kAligned>(to + row * Tile::stride + chunk, from, size);
   }
 }
 

@@ -1,6 +1,7 @@
 // What the kernels of Attention share (attention.cu, attention_wide.cu, attention_f32.cu).
 #pragma once
 
+#include "../device/vec.cuh"
 #include "../queue.h"
 #include "seedstory/ops.h"
 
@@ -41,6 +42,18 @@ struct AttentionArgs {
             .head_stride = t.stride[2]};
   }
 };
+
+// Starts to bring a piece of 16 bytes: `size` elements, zeros behind them. kAligned: `from` is a multiple of 16 bytes.
+template <bool kAligned, class T>
+__device__ void fetch_piece(Vec<T>* to, const T* from, int size) {
+  if constexpr (kAligned) {
+    copy_async(to, from, size * int(sizeof(T)));
+  } else {
+    Vec<T> piece;
+    for (int i = 0; i < Vec<T>::size; ++i) piece.v[i] = i < size ? from[i] : from_float<T>(0);
+    store_vec(to, piece);
+  }
+}
 
 // Blocks for `rows` queries of a head each: neighbours have the same keys and values.
 inline dim3 attention_grid(const Attention& op, int64_t rows) {

@@ -25,7 +25,6 @@ constexpr int kOfRow = 4;                     // threads that share the softmax 
 constexpr int kChunks = kDim / 8;             // of 16 bytes
 constexpr int kStride = kChunks | 1;          // of a row: as attention.cu's
 constexpr int kWeightStride = kKeys / 8 | 1;  // the same, of weights
-constexpr float kHeadroom = 15;               // as attention.cu's
 
 template <int kQueries, int kBuffers>
 struct Tile {
@@ -57,14 +56,7 @@ __device__ void fetch(Vec<T>* to, const T* head, int64_t token_stride, int token
   for (int row = first_row; row < kRows; row += kRowsAtOnce) {
     const int size = first + row < tokens ? inside : 0;
     const T* const from = size > 0 ? head + int64_t(first + row) * token_stride + col : head;
-    Vec<T>* const there = to + row * kStride + chunk;
-    if constexpr (kAligned) {
-      copy_async(there, from, size * int(sizeof(T)));
-    } else {
-      Vec<T> piece;
-      for (int j = 0; j < Vec<T>::size; ++j) piece.v[j] = j < size ? from[j] : from_float<T>(0);
-      store_vec(there, piece);
-    }
+    fetch_piece<kAligned>(to + row * kStride + chunk, from, size);
   }
 }
 

@@ -23,8 +23,6 @@ constexpr int kKeys = 64;      // of a tile
 constexpr int kWarpRows = 16;  // mma's
 // One block an SM, and ptxas is told so: it would spill for two. Rejected for that reason: 12 warps of 168 registers.
 constexpr int kMostWarps = 8;
-// The largest weight is 2^15: f16 then has normal numbers down to 2^-29 of it, and 2^15 is still less than its largest.
-constexpr float kHeadroom = 15;
 constexpr int kPanel = 8;  // 16-byte chunks: rows of 128 bytes, which swizzled() keeps free of bank conflicts
 
 // Rows of kDim elements. Those from head_dim on are 0 in q and finite in keys.
