@@ -104,17 +104,8 @@ class CudaBackend final : public Backend {
     return int64_t(free);
   }
   void* allocate(int64_t bytes) override {
-    refuse_in_repeat("allocate");
-    void* memory = nullptr;
-    if (bytes <= 0) return memory;
-    const cudaError_t error = cudaMalloc(&memory, size_t(bytes));
-    if (error == cudaErrorMemoryAllocation) {
-      (void)cudaGetLastError();
-      fail_resource("cuda: not enough memory: " + gib_text(size_t(bytes)) + " more were asked for, " +
-                    gib_text(size_t(free_bytes())) + " are free on " + name_);
-    }
-    check(error, "allocate " + std::to_string(bytes) + " bytes");
-    return memory;
+    refuse_in_repeat("CudaBackend: allocate");
+    return device_memory(bytes);
   }
   void release(void* memory) override {
     cudaStreamSynchronize(queue_.stream);  // the queue may still use it; what went wrong there, the next check() says
@@ -146,13 +137,13 @@ class CudaBackend final : public Backend {
   }
 
   void upload(const Tensor& t, const void* host) override {
-    refuse_in_repeat("upload");
+    refuse_in_repeat("CudaBackend: upload");
     need_contiguous(t, "upload");
     PinnedRing& ring = t.bytes() <= small_.buffer_bytes() ? small_ : large_;
     ring.upload(static_cast<char*>(t.data), static_cast<const char*>(host), t.bytes(), queue_.stream);
   }
   void download(void* host, const Tensor& t) override {
-    refuse_in_repeat("download");
+    refuse_in_repeat("CudaBackend: download");
     need_contiguous(t, "download");
     if (t.bytes() == 0) return;
     check(cudaMemcpyAsync(host, t.data, size_t(t.bytes()), cudaMemcpyDeviceToHost, queue_.stream),
@@ -183,30 +174,20 @@ class CudaBackend final : public Backend {
   }
 
   void finish() override {
-    refuse_in_repeat("finish");
+    refuse_in_repeat("CudaBackend: finish");
     check(cudaStreamSynchronize(queue_.stream), "finish what was asked for");
   }
 
   // The first time the work runs, and scratch memory grows to what it takes; the second time it is recorded.
   void repeat(Repeat& made, const std::function<void()>& work) override {
-    const auto inside = [&] {
-      const bool before = std::exchange(in_repeat_, true);
-      try {
-        work();
-      } catch (...) {
-        in_repeat_ = before;
-        throw;
-      }
-      in_repeat_ = before;
-    };
     if (on_probe) return work();  // whoever listens may download
-    if (sync_ || in_repeat_) return inside();
+    if (sync_ || is_in_repeat()) return run_inside_repeat(work);
     if (!made.record) {
       made.record = std::make_unique<Graph>(queue_.stream);
-      return inside();
+      return run_inside_repeat(work);
     }
     auto& graph = static_cast<Graph&>(*made.record);
-    if (!graph.is_recorded(queue_.scratch)) graph.record(queue_.scratch, inside);
+    if (!graph.is_recorded(queue_.scratch)) graph.record(queue_.scratch, [&] { run_inside_repeat(work); });
     graph.launch();
   }
 
@@ -228,20 +209,26 @@ class CudaBackend final : public Backend {
   }
 
  private:
+  void* device_memory(int64_t bytes) const {
+    void* memory = nullptr;
+    if (bytes <= 0) return memory;
+    const cudaError_t error = cudaMalloc(&memory, size_t(bytes));
+    if (error == cudaErrorMemoryAllocation) {
+      (void)cudaGetLastError();
+      fail_resource("cuda: not enough memory: " + gib_text(size_t(bytes)) + " more were asked for, " +
+                    gib_text(size_t(free_bytes())) + " are free on " + name_);
+    }
+    check(error, "allocate " + std::to_string(bytes) + " bytes");
+    return memory;
+  }
+
   // Grows at the first op that takes more than those before: the largest counts, and later steps allocate nothing.
   void need_scratch(int64_t bytes) {
     if (bytes <= scratch_bytes_) return;
-    const bool inside = std::exchange(in_repeat_, false);  // this is not the work's
     release(std::exchange(queue_.scratch, nullptr));
     scratch_bytes_ = 0;
-    queue_.scratch = allocate(bytes);
+    queue_.scratch = device_memory(bytes);
     scratch_bytes_ = bytes;
-    in_repeat_ = inside;
-  }
-
-  // A record holds launches and nothing else.
-  void refuse_in_repeat(const char* what) const {
-    if (in_repeat_) fail(std::string("CudaBackend: ") + what + " inside of repeat()");
   }
 
   static bool packs(const Weight& weight, WeightUse use) {
@@ -254,7 +241,6 @@ class CudaBackend final : public Backend {
 
   int device_;
   bool sync_;
-  bool in_repeat_ = false;
   std::string name_;
   Queue queue_;
   PinnedRing small_{64, 64 << 10};  // ids, lengths, a feature: many of them between two waits of the queue

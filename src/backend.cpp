@@ -1,6 +1,8 @@
 // What a backend does that has nothing better to do.
 #include "seedstory/backend.h"
 
+#include <utility>
+
 namespace seedstory {
 
 Backend::~Backend() = default;
@@ -19,6 +21,20 @@ std::unique_ptr<PackedWeight> Backend::pack(const Weight&, WeightUse) {
 
 void Backend::repeat(Repeat&, const std::function<void()>& work) {
   work();
+}
+
+void Backend::run_inside_repeat(const std::function<void()>& work) {
+  struct Inside {
+    explicit Inside(bool& flag) : flag(flag), before(std::exchange(flag, true)) {}
+    ~Inside() { flag = before; }
+    bool& flag;
+    bool before;
+  } inside(in_repeat_);
+  work();
+}
+
+void Backend::refuse_in_repeat(const char* what) const {
+  if (in_repeat_) fail(std::string(what) + " inside of repeat()");
 }
 
 std::vector<const char*> Backend::lacking() const {

@@ -92,6 +92,14 @@ class Backend {
 
  protected:
   virtual void exec(OpRef op) = 0;  // checked
+
+  // For a repeat() that records: calls `work`, inside of which refuse_in_repeat() throws.
+  void run_inside_repeat(const std::function<void()>& work);
+  void refuse_in_repeat(const char* what) const;  // "CudaBackend: upload"
+  bool is_in_repeat() const { return in_repeat_; }
+
+ private:
+  bool in_repeat_ = false;
 };
 
 // Runs nothing and hands out no memory: the real model code over it sizes an arena (see arena.h).

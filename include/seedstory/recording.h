@@ -27,7 +27,7 @@ class RecordingBackend final : public Backend {
   bool is_dry() const override { return true; }
 
   void* allocate(int64_t bytes) override {
-    refuse_in_repeat("allocate");
+    refuse_in_repeat("RecordingBackend: allocate");
     char* const block = next_;
     next_ += aligned(bytes + 1);  // also nothing has an address of its own
     blocks_[block] = bytes;
@@ -40,23 +40,16 @@ class RecordingBackend final : public Backend {
     blocks_.erase(block);
   }
   void upload(const Tensor& t, const void*) override {
-    refuse_in_repeat("upload");
+    refuse_in_repeat("RecordingBackend: upload");
     ++traffic_.uploads, traffic_.uploaded_bytes += t.bytes();
   }
   void download(void*, const Tensor& t) override {
-    refuse_in_repeat("download");
+    refuse_in_repeat("RecordingBackend: download");
     ++traffic_.downloads, traffic_.downloaded_bytes += t.bytes();
   }
 
   // Calls `work` each time, and refuses what no record could hold.
-  void repeat(Repeat&, const std::function<void()>& work) override {
-    struct Inside {
-      explicit Inside(bool& flag) : flag(flag) { flag = true; }
-      ~Inside() { flag = false; }
-      bool& flag;
-    } inside(repeats_);
-    work();
-  }
+  void repeat(Repeat&, const std::function<void()>& work) override { run_inside_repeat(work); }
 
   int64_t rows_at_once() const override { return machine_ ? machine_->rows_at_once() : Backend::rows_at_once(); }
   int64_t packed_bytes(const Weight& weight, WeightUse use) const override {
@@ -86,16 +79,11 @@ class RecordingBackend final : public Backend {
   }
 
  private:
-  void refuse_in_repeat(const char* what) const {
-    if (repeats_) fail(std::string("RecordingBackend: ") + what + " inside of repeat()");
-  }
-
   const Backend* machine_;
   char* next_ = reinterpret_cast<char*>(int64_t(1) << 46);  // far from the addresses of an Arena that counts
   std::map<const void*, int64_t> blocks_;                   // to their bytes
   std::vector<AnyOp> ops_;
   Traffic traffic_;
-  bool repeats_ = false;
   int64_t held_bytes_ = 0, peak_bytes_ = 0, scratch_bytes_ = 0;
 };
 
