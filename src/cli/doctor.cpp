@@ -251,8 +251,9 @@ class Doctor {
   void look_at_whole(const ModelDir& model) {
     try {
       Backend& teller = teller_ ? *teller_ : *cpu_;
-      const WeightFormat type = teller_ ? WeightFormat::f16 : backends_.cpu_type(CpuSet::automatic);
-      const StageTypes types = teller_ ? stage_types(device_, type) : type;
+      const Device device = teller_ ? device_ : Device{};
+      const WeightFormat type = weight_format({}, device, backends_);
+      const StageTypes types = stage_types(device, type);
       const StoryRequest request = default_request(model.config);
       const Plan plan = make_plan(model, request, types, &teller, measure_rates(teller, types.language));
       const int64_t free = teller.free_bytes();
