@@ -1,7 +1,9 @@
 // How the op tests meet Catch2 and the backends of this program.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "catch.h"
@@ -23,6 +25,17 @@ constexpr double unit_roundoff(DType type) {
 // The Error lines of the backends' LayerNorm and GroupNorm; then y is rounded to its type.
 inline Tolerance norm_tolerance(DType type) {
   return {.rel = type == DType::f32 ? 0 : unit_roundoff(type), .sum = 0x1p-21};
+}
+
+// The message of the Error that f throws, which is of this kind; empty if there is none.
+inline std::string error_of(const std::function<void()>& f, ErrorKind kind) {
+  try {
+    f();
+  } catch (const Error& error) {
+    CHECK(error.kind == kind);
+    return error.what();
+  }
+  return "";
 }
 
 template <class Op>

@@ -58,16 +58,6 @@ constexpr double smallest(DType type) {
   return type == DType::f16 ? 0x1p-25 : 0x1p-126;
 }
 
-std::string error_of(const std::function<void()>& f, ErrorKind kind) {
-  try {
-    f();
-  } catch (const Error& error) {
-    CHECK(error.kind == kind);
-    return error.what();
-  }
-  return "";
-}
-
 }  // namespace
 
 TEST_CASE("CudaBackend has a kernel for every op", "[simt][ops]") {
