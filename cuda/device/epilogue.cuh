@@ -130,7 +130,7 @@ __device__ void finish(const Epilogue& e, const Sums<Tile>& sum, TileOfSums<Tile
 #pragma unroll
     for (int j = 0; j < Tile::warp_cols / 8; ++j)
       for (int half = 0; half < 2; ++half)
-        store_vec(&through.at[Tile::warp_row() + i * 16 + half * 8 + lane / 4][Tile::warp_col() + j * 8 + lane % 4 * 2],
+        store_vec(&through.at[warp_row<Tile>() + i * 16 + half * 8 + lane / 4][warp_col<Tile>() + j * 8 + lane % 4 * 2],
                   Vec<float, 2>{sum[i][j][half * 2], sum[i][j][half * 2 + 1]});
   __syncthreads();  // every sum is there to be finished, by whoever
 

@@ -14,35 +14,25 @@
 // MatrixRows below is a source; a convolution's has a pointer for each pixel and steps through taps and channels.
 #pragma once
 
-#include <algorithm>
-
 #include "../choose.h"
+#include "../gemm_tiles.h"
 #include "swizzle.cuh"
 #include "vec.cuh"
 
 namespace seedstory {
 
-inline constexpr int kDepth = 32;  // of k in a stage: rows of 64 bytes, which swizzled() keeps free of bank conflicts
-inline constexpr int kChunks = 4;  // 16-byte pieces in such a row
+inline constexpr int kChunks = 4;  // 16-byte pieces in a row of a stage, which swizzled() keeps free of bank conflicts
 inline constexpr int kStages = 4;  // three on their way while one is multiplied
 
-template <int kRows, int kCols, int kWarpRows, int kWarpCols>
-struct Tile {
-  static constexpr int rows = kRows, cols = kCols;  // of sums
-  static constexpr int warp_rows = kWarpRows, warp_cols = kWarpCols;
-  static constexpr int warps_across = kCols / kWarpCols;
-  static constexpr int threads = kRows / kWarpRows * warps_across * kWarp;
-  static constexpr int blocks = 512 / threads;  // an SM, at least: 128 registers a thread
-  static_assert(kRows % kWarpRows == 0 && kCols % kWarpCols == 0 && kWarpRows % 16 == 0 && kWarpCols % 16 == 0);
-
-  // Where this thread's warp is in the tile.
-  static __device__ int warp_row() { return int(threadIdx.x) / kWarp / warps_across * kWarpRows; }
-  static __device__ int warp_col() { return int(threadIdx.x) / kWarp % warps_across * kWarpCols; }
-};
-
-using Narrow = Tile<16, 64, 16, 16>;
-// 64 flops for each byte that enters shared memory, in 64 KiB and 128 registers, two blocks an SM.
-using Wide = Tile<128, 128, 64, 32>;
+// Where this thread's warp is in the tile.
+template <class Tile>
+__device__ int warp_row() {
+  return int(threadIdx.x) / kWarp / Tile::warps_across * Tile::warp_rows;
+}
+template <class Tile>
+__device__ int warp_col() {
+  return int(threadIdx.x) / kWarp % Tile::warps_across * Tile::warp_cols;
+}
 
 // What a thread holds of a tile: d of mma, 16 rows by 8 columns each.
 template <class Tile>
@@ -118,9 +108,9 @@ __device__ void multiply(Sums<Tile>& sum, Ring<T, Tile>& ring, XSource& x, WSour
   int x_at[2], w_at[2];
   for (int half = 0; half < 2; ++half) {
     // Matrices 0 and 1 are rows 0-7 and 8-15 of the first chunk, 2 and 3 of the second: mma's a.
-    x_at[half] = swizzled<kChunks>(Tile::warp_row() + lane % 16, half * 2 + lane / 16);
+    x_at[half] = swizzled<kChunks>(warp_row<Tile>() + lane % 16, half * 2 + lane / 16);
     // Matrices 0 and 1 are both chunks of columns 0-7, 2 and 3 of columns 8-15: mma's b twice.
-    w_at[half] = swizzled<kChunks>(Tile::warp_col() + lane / 16 * 8 + lane % 8, half * 2 + lane / 8 % 2);
+    w_at[half] = swizzled<kChunks>(warp_col<Tile>() + lane / 16 * 8 + lane % 8, half * 2 + lane / 8 % 2);
   }
 
   const auto fetch_stage = [&](int step) {
@@ -157,48 +147,6 @@ __device__ void multiply(Sums<Tile>& sum, Ring<T, Tile>& ring, XSource& x, WSour
     }
   }
 }
-
-// Cycles that an A100's multiprocessor spends on a tile for 16 of k: its four tensor cores take 8 a mma, its shared
-// memory one for each wavefront of copies and ldmatrix, and 64 bytes come from L2 in one.
-template <class Tile>
-constexpr int64_t cycles_of() {
-  const int64_t warps = Tile::threads / kWarp, bytes = (Tile::rows + Tile::cols) * 32;
-  const int64_t mma = Tile::rows / 16 * Tile::cols / 8 * 8 / std::min(warps, int64_t(4));
-  const int64_t ldmatrix = warps * (Tile::warp_rows + Tile::warp_cols) / 16 * 4;
-  return std::max({mma, ldmatrix + bytes / 128, bytes / 64});
-}
-
-// The same for a product of rows x cols, on the multiprocessor that has most to do.
-template <class Tile>
-constexpr int64_t cycles_of(int64_t rows, int64_t cols, int64_t multiprocessors) {
-  return ceil_div(ceil_div(rows, Tile::rows) * ceil_div(cols, Tile::cols), multiprocessors) * cycles_of<Tile>();
-}
-
-// The tiles that there are, and the one that is done first; of two alike the larger one, which reads less.
-//
-// 80 and 112 rows are for the 66 of a picture's tokens in the LLM and for prompts of a hundred: as 128 they would be up
-// to twice as many, and 128 columns a block would leave most of an A100 idle.
-// Rejected: 128 x 256 and 256 x 128, one block an SM, whose barriers nobody fills; 80 and 112 x 64 in two warps, which
-// leave tensor cores idle where a multiprocessor has one block; 80 x 32, slower than 80 x 64 for
-// the same columns.
-template <class... Candidates>
-struct Tiles {
-  static constexpr int best(int64_t rows, int64_t cols, int64_t multiprocessors) {
-    const int64_t cycles[] = {cycles_of<Candidates>(rows, cols, multiprocessors)...};
-    int best = 0;
-    for (int i = 1; i < int(sizeof...(Candidates)); ++i)
-      if (cycles[i] <= cycles[best]) best = i;
-    return best;
-  }
-
-  // f.operator()<Tile>().
-  template <class F>
-  static void with(int index, F&& f) {
-    int i = 0;
-    ((i++ == index && (f.template operator()<Candidates>(), true)) || ...);
-  }
-};
-using GemmTiles = Tiles<Narrow, Tile<80, 64, 80, 16>, Tile<112, 64, 112, 16>, Wide>;
 
 // Whether the rows of a product's operand are whole pieces of 16 bytes.
 inline bool in_pieces_of_16_bytes(const Tensor& t) {
