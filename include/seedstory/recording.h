@@ -60,9 +60,10 @@ class RecordingBackend final : public Backend {
   // The ops since the last call, in the order in which they were run.
   std::vector<AnyOp> take_ops() { return std::exchange(ops_, {}); }
 
-  // What passed between the host and here since the last call.
+  // What passed between the host and here since the last call, as it is from the third time on where work repeats.
   struct Traffic {
     int64_t uploads = 0, uploaded_bytes = 0, downloads = 0, downloaded_bytes = 0;
+    int64_t launches = 0;  // ops on their own: those of repeat() are in its record
   };
   Traffic take_traffic() { return std::exchange(traffic_, {}); }
 
@@ -75,6 +76,7 @@ class RecordingBackend final : public Backend {
  protected:
   void exec(OpRef op) override {
     std::visit([this](const auto* o) { ops_.emplace_back(*o); }, op);
+    if (!is_in_repeat()) ++traffic_.launches;
     if (machine_) scratch_bytes_ = std::max(scratch_bytes_, machine_->scratch_bytes(op));
   }
 

@@ -54,8 +54,9 @@ void Stages::encode_picture(StageObserver& watch) {
   if (!wanted_("ViT encode")) return;
   const int64_t size = engine_.config.vit.image_size;
   const std::vector<float> grey(size * size * 3, 0.1f);
+  for (int64_t i = 0; i < warm_; ++i) engine_.encode_image(grey);
   watch.begin();
-  encode_image(engine_, grey);
+  engine_.encode_image(grey);
   watch.end("ViT encode");
 }
 

@@ -27,6 +27,10 @@ Tokenizer open_tokenizer(const ModelDir& model) {
                                        : Tokenizer(model.tokenizer_model, model.added_tokens, model.legacy);
 }
 
+Tensor make_image(Arena& arena, const VitConfig& config, DType activations) {
+  return arena.make(activations, {1, config.image_size, config.image_size, 3});
+}
+
 }  // namespace
 
 Engine::Engine(Backend& backend, const ModelDir& model, EngineOptions options)
@@ -47,7 +51,7 @@ Engine::Engine(Backend& backend, const ModelDir& model, EngineOptions options)
   for (const auto& [stage, name, about] : kStages)
     if (!options_.staged || stage == Stage::vision) load(stage);
   diffusion.uncond_feature =
-      encode_image(*this, std::vector<float>(size_t(config.vit.image_size * config.vit.image_size * 3)));
+      encode_image(std::vector<float>(size_t(config.vit.image_size * config.vit.image_size * 3)));
 }
 
 void Engine::enter(Stage stage) {
@@ -88,7 +92,8 @@ void Engine::load(Stage stage) {
 void Engine::drop(Stage stage) {
   switch (stage) {
     case Stage::vision:
-      return vit.reset();
+      encoding_.reset(), vit.reset();
+      return;
     case Stage::language:
       language.input_resampler.reset(), language.output_resampler.reset(), language.llm.reset();
       return;
@@ -98,15 +103,19 @@ void Engine::drop(Stage stage) {
   }
 }
 
-std::vector<float> encode_image(Engine& engine, const std::vector<float>& pixels) {
-  const int64_t size = engine.config.vit.image_size;
-  std::vector<float> feature;
-  with_scratch(engine.backend, [&](Backend& be, Arena& arena) {
-    const Tensor in = arena.make(engine.types().vision.activations, {1, size, size, 3});
-    upload_values(be, in, pixels.data());
-    feature = values_of(be, engine.vit->forward(be, arena, in));
-  });
-  return feature;
+Engine::Encoding::Encoding(Backend& backend, const Vit& vit, DType activations)
+    : work(backend, dry_run_bytes([&](Backend& be, Arena& arena) {
+             vit.forward(be, arena, make_image(arena, vit.config(), activations));
+           })),
+      image(make_image(work, vit.config(), activations)) {}
+
+std::vector<float> Engine::encode_image(const std::vector<float>& pixels) {
+  if (!encoding_) encoding_ = std::make_unique<Encoding>(backend, *vit, types().vision.activations);
+  Encoding& e = *encoding_;
+  const Arena::Scope scope(e.work);
+  upload_values(backend, e.image, pixels.data());
+  backend.repeat(e.repeat, [&] { e.feature = vit->forward(backend, e.work, e.image); });
+  return values_of(backend, e.feature);
 }
 
 }  // namespace seedstory

@@ -29,6 +29,10 @@ struct Engine {
 
   const StageTypes& types() const { return options_.types; }
 
+  // What the ViT makes of a picture (1, image_size, image_size, 3), normalised, in host memory: (vit queries,
+  // output_dim). The work repeats (Backend::repeat), so that its memory stays as long as the ViT does.
+  std::vector<float> encode_image(const std::vector<float>& pixels);
+
   Backend& backend;
   ModelConfig config;
   std::vector<std::string> words;
@@ -40,12 +44,16 @@ struct Engine {
   void load(Stage stage);
   void drop(Stage stage);
 
+  struct Encoding {
+    Encoding(Backend& backend, const Vit& vit, DType activations);
+    Arena work;
+    Tensor image, feature;
+    Repeat repeat;  // of the ViT
+  };
+
   ModelDir model_;
   EngineOptions options_;
+  std::unique_ptr<Encoding> encoding_;  // from the ViT's first picture on
 };
-
-// What the ViT makes of a picture (1, image_size, image_size, 3), normalised, in host memory: (vit queries,
-// output_dim).
-std::vector<float> encode_image(Engine& engine, const std::vector<float>& pixels);
 
 }  // namespace seedstory

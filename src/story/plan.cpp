@@ -135,9 +135,10 @@ Plan make_plan(const ModelDir& model, const StoryRequest& request, const StageTy
   };
   Engine engine(recording, model, {.types = types, .staged = true, .loaded = loaded});
   const auto stage = [&](Stage s) -> StagePlan& { return plan.stages[size_t(s)]; };
+  const int64_t vit_bytes = parts.front().second;
   stage(Stage::vision) = {.parts = std::exchange(parts, {}),
-                          .weight_bytes = recording.held_bytes(),
-                          .work_bytes = recording.peak_bytes() - recording.held_bytes(),
+                          .weight_bytes = vit_bytes,
+                          .work_bytes = recording.peak_bytes() - vit_bytes,
                           .scratch_bytes = recording.take_scratch_bytes(),
                           .seconds = seconds_of(recording.take_ops(), rates)};
   StoryListener listener;

@@ -20,7 +20,7 @@ std::vector<float> vit_input(const Image& image, int64_t size) {
 std::vector<float> encode_start(Engine& engine, const Image& image, Trace* trace) {
   engine.enter(Stage::vision);
   const Trace::Listening listening(trace, engine.backend);
-  return encode_image(engine, vit_input(image, engine.config.vit.image_size));
+  return engine.encode_image(vit_input(image, engine.config.vit.image_size));
 }
 
 }  // namespace

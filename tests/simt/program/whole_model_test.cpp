@@ -6,6 +6,7 @@
 #include "manual/psnr.h"
 #include "recorded_frame.h"
 #include "simt.h"
+#include "tiny_model.h"
 
 using namespace seedstory;
 
@@ -80,6 +81,23 @@ TEST_CASE("Every launch of the published model is one that a card takes", "[simt
           },
           any);
     CHECK(launches >= ops);
+  }
+}
+
+// The engine's own, of zeros, runs op by op; the first one here is recorded, the others are launched.
+TEST_CASE("A picture seen by a record has the bits of one that is seen op by op", "[simt]") {
+  const TempDir dir;
+  write_tiny_model(dir.path());
+  const ModelDir model = open_model({.dir = dir.path()});
+  const auto backend = make_cuda_backend(), plain = make_cuda_backend(0, true);
+  Engine engine(*backend, model, {.types = StageTypes::of_card(WeightFormat::f16)});
+  Engine op_by_op(*plain, model, {.types = StageTypes::of_card(WeightFormat::f16)});
+  const int64_t size = model.config.vit.image_size;
+  for (const float grey : {0.5f, -1.0f, 0.5f}) {
+    const std::vector<float> pixels(size_t(size * size * 3), grey);
+    const std::vector<float> feature = engine.encode_image(pixels);
+    CHECK(feature == op_by_op.encode_image(pixels));
+    CHECK(feature != engine.diffusion.uncond_feature);
   }
 }
 
