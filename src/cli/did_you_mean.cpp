@@ -218,10 +218,11 @@ Words with_command(Words words, const CommandDoc& program) {
       fail_usage(fmt::format("there is no command {}{} (see seedstory --help)", words[0],
                              meant.empty() ? fmt::format("; expected one of {}", fmt::join(names, ", ")) : meant));
     }
-    if (words.size() > 1)
-      fail_usage(
-          fmt::format("help: {} came behind {}, expected one command (see seedstory --help)", words[1], words[0]));
-    return {words[0], "--help"};
+    if (words.size() > 2 || (words.size() == 2 && !find_command(*find_command(program, words[0]), words[1])))
+      fail_usage(fmt::format("help: {} came behind {}, expected one command (see seedstory --help)", words.back(),
+                             words.size() == 2 ? words[0] : words[0] + " " + words[1]));
+    words.push_back("--help");
+    return words;
   }
   if (const CommandDoc* command = find_command(program, first)) {
     refuse_single_dashes(words, *command, "seedstory " + first + " --help");

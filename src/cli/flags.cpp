@@ -336,6 +336,9 @@ CLI::App* add_doctor(CLI::App& app, DoctorFlags& f) {
 
 CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   CLI::App* sub = app.add_subcommand("bench", "Time the model's ops and stages beside the limits of what computes");
+  sub->footer(
+      "Exit codes: 0 done, 1 it failed, 2 the command line or an environment variable is wrong, 3 the model is missing "
+      "or\ninvalid, 4 not enough memory or no such device.");
   sub->add_flag("--ops", f.ops, "Only ops, each at the shapes that the model has");
   sub->add_flag("--stages", f.stages, "Only whole stages: from the ViT to a whole frame");
   sub->add_option("--filter", f.filter, "Only entries with this in their name")->type_name("NAME");
@@ -351,6 +354,8 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
 
 CLI::App* add_compare(CLI::App& bench, CompareFlags& f) {
   CLI::App* sub = bench.add_subcommand("compare", "Compare two files of bench --format json, entry by entry");
+  sub->footer(
+      "Exit codes: 0 compared, whatever the verdict, 2 the command line is wrong, 3 a file is missing or invalid.");
   sub->add_option("A.json", f.a, "What the other one is compared with")->type_name("FILE")->required();
   sub->add_option("B.json", f.b, "Faster, slower, or within the noise of both")->type_name("FILE")->required();
   add_choice(*sub, "--format", f.format, kTableFormats, "How to print (default md)");

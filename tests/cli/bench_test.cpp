@@ -320,6 +320,7 @@ TEST_CASE("bench compare says in one line what is wrong with a file") {
           "entry 0: calls_by_stage: frame is string, expected a number from 0 to 1000000000");
   refused(report({entry("op", "Linear", 1, 1), entry("op", "Linear", 1, 1)}).dump(),
           "has the op Linear twice, expected once");
+  CHECK_THAT(desk.shell("seedstory help bench compare").out, Catch::Contains("\nExit codes: 0 compared, "));
   for (const auto& [words, code, message] :
        {std::tuple{"compare", 2, "A.json is required (see seedstory bench compare --help)"},
         {"compare a.json", 2, "B.json is required (see seedstory bench compare --help)"},

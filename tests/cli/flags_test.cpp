@@ -233,6 +233,9 @@ TEST_CASE("The program alone says what to try first, and help is a command") {
   }
   expect_refused(desk, "seedstory help plan doctor",
                  "help: doctor came behind plan, expected one command (see seedstory --help)");
+  expect_refused(desk, "seedstory help bench compare plan",
+                 "help: plan came behind bench compare, expected one command (see seedstory --help)");
+  CHECK(desk.shell("seedstory help bench compare").out == desk.shell("seedstory bench compare --help").out);
 }
 
 TEST_CASE("A text without a command is a prompt for generate") {
