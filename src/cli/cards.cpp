@@ -31,6 +31,13 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+// "A100-80G" has its memory behind it, an A10G is another card than the A10.
+bool ends_in_gigabytes(const std::string& name) {
+  const size_t word = name.find_last_of(" -") + 1;
+  return word > 0 && name.size() > word + 1 && (name.back() == 'g' || name.back() == 'G') &&
+         std::all_of(name.begin() + std::ptrdiff_t(word), name.end() - 1, is_digit);
+}
+
 // Small letters and digits, without what all names have in common: makers, sockets, kinds of memory.
 std::string plain(const std::string& name) {
   std::string out;
@@ -39,9 +46,10 @@ std::string plain(const std::string& name) {
   for (const std::string word :
        {"nvidia", "geforce", "tesla", "quadro", "rtx", "hbm3e", "hbm3", "hbm2e", "hbm2", "sxm5", "sxm4", "sxm"})
     if (const size_t at = out.find(word); at != std::string::npos) out.erase(at, word.size());
-  for (const std::string unit : {"gib", "gb", "g"})
+  for (const std::string unit : {"gib", "gb"})
     if (out.size() > unit.size() && out.ends_with(unit) && is_digit(out[out.size() - unit.size() - 1]))
       out.resize(out.size() - unit.size());
+  if (ends_in_gigabytes(name)) out.pop_back();
   return out;
 }
 

@@ -177,6 +177,8 @@ TEST_CASE("A card is known by all its names", "[cli]") {
                {"H100-PCIe", "h100-pcie", 80},
                {"A100-SXM4-40GB", "a100-40", 40},
                {"a100-80", "a100", 80},
+               {"a100-80g", "a100", 80},
+               {"a10", "a10", 24},
                {"a6000", "a6000", 48},
                {"rtx a6000", "a6000", 48},
                {"5090", "5090", 32},
@@ -193,9 +195,9 @@ TEST_CASE("A card is known by all its names", "[cli]") {
   }
   CHECK_THAT(desk.shell("seedstory plan --model model --card h100").out,
              Catch::EndsWith("\nwhat a card really does was not measured yet\n"));
-  for (const char* name : {"3060ti", "4090-48", "h100-40", "rtx"}) {
+  for (const char* name : {"3060ti", "4090-48", "h100-40", "rtx", "A10G", "NVIDIA A10G"}) {
     INFO(name);
-    const Run ran = desk.shell(std::string("seedstory plan --model model --card ") + name);
+    const Run ran = desk.shell("seedstory plan --model model --card " + quoted(name));
     CHECK(ran.code == 2);
     CHECK_THAT(ran.err, Catch::StartsWith("seedstory: --card "));
   }
