@@ -54,10 +54,12 @@ constexpr int64_t cycles_of(int64_t rows, int64_t cols, int64_t multiprocessors)
 // the same columns.
 template <class... Candidates>
 struct Tiles {
+  static constexpr int count = sizeof...(Candidates);
+
   static constexpr int best(int64_t rows, int64_t cols, int64_t multiprocessors) {
     const int64_t cycles[] = {cycles_of<Candidates>(rows, cols, multiprocessors)...};
     int best = 0;
-    for (int i = 1; i < int(sizeof...(Candidates)); ++i)
+    for (int i = 1; i < count; ++i)
       if (cycles[i] <= cycles[best]) best = i;
     return best;
   }
