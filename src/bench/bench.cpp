@@ -28,11 +28,6 @@ double us_since(Clock::time_point begin) {
   return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return char(std::tolower(c)); });
-  return text;
-}
-
 class Timing : public StageObserver {
  public:
   explicit Timing(Backend& backend) : backend_(backend) {}
@@ -50,18 +45,6 @@ class Timing : public StageObserver {
  private:
   Backend& backend_;
   Clock::time_point begun_;
-};
-
-class OpLog : public StageObserver {
- public:
-  explicit OpLog(RecordingBackend& recording) : recording_(recording) {}
-  void begin() override { recording_.take_ops(); }
-  void end(const std::string& stage) override { stages.emplace_back(stage, recording_.take_ops()); }
-
-  std::vector<std::pair<std::string, std::vector<AnyOp>>> stages;  // in the order in which they ran
-
- private:
-  RecordingBackend& recording_;
 };
 
 // Linear between the neighbours; `sorted` is not empty.
@@ -85,9 +68,8 @@ class Bench {
         limits_(limits),
         options_(options),
         recording_(&backend),
-        dry_engine_(recording_, model, {.types = options.types}) {
-    Stages(dry_engine_, [](const std::string&) { return true; }).run(listing_);
-  }
+        dry_engine_(recording_, model, {.types = options.types}),
+        listing_(list_stages(recording_, dry_engine_)) {}
 
   std::vector<BenchEntry> run() {
     std::vector<BenchEntry> entries;
@@ -99,7 +81,7 @@ class Bench {
   }
 
  private:
-  bool wanted(const std::string& name) const { return lower(name).find(lower(options_.filter)) != std::string::npos; }
+  bool wanted(const std::string& name) const { return fits(options_.filter, name); }
 
   using Copies = std::vector<std::unique_ptr<Replay>>;  // of one op, each with memory of its own
 
@@ -112,43 +94,11 @@ class Bench {
     std::vector<double> us;
   };
 
-  // An entry for each op of a story that differs in kind, shape or options.
-  std::vector<Entry> distinct_ops() const {
-    std::vector<Entry> entries;
-    std::map<std::string, size_t> known;
-    for (const auto& [stage, ops] : listing_.stages)
-      for (const AnyOp& op : ops) {
-        const std::string name = describe(op);
-        if (!wanted(name)) continue;
-        const auto [at, is_new] = known.emplace(name, entries.size());
-        if (is_new)
-          entries.push_back({.shown = describe_entry(name, {op}),
-                             .op = op,
-                             .is_memory_bound = limits_.is_memory_bound(cost_of(op)),
-                             .kept = {},
-                             .us = {}});
-        BenchEntry& shown = entries[at->second].shown;
-        if (stage == Stages::kWholeFrame) ++shown.calls;
-        auto& by_stage = shown.calls_by_stage;
-        if (by_stage.empty() || by_stage.back().first != stage) by_stage.emplace_back(stage, 0);
-        ++by_stage.back().second;
-      }
-    return entries;
-  }
-
-  BenchEntry describe_entry(const std::string& name, const std::vector<AnyOp>& ops) const {
-    BenchEntry entry{.name = name};
-    for (const AnyOp& op : ops) {
-      const Cost cost = cost_of(op);
-      entry.cost.flops += cost.flops;
-      entry.cost.bytes += cost.bytes;
-      entry.limit_us += limits_.seconds(cost) * 1e6;
-    }
-    return entry;
-  }
-
   std::vector<BenchEntry> time_ops() {
-    std::vector<Entry> entries = distinct_ops();
+    std::vector<Entry> entries;
+    for (const auto& [shown, op] : distinct_ops(listing_, options_.filter, limits_))
+      entries.push_back(
+          {.shown = shown, .op = op, .is_memory_bound = limits_.is_memory_bound(cost_of(op)), .kept = {}, .us = {}});
     for (Entry& entry : entries) set_batch(entry);
     for (int64_t round = 0; round < options_.repeat; ++round)
       for (Entry& entry : entries) entry.us.push_back(time_entry(entry));
@@ -240,8 +190,8 @@ class Bench {
 
   std::vector<BenchEntry> time_stages() {
     std::vector<BenchEntry> shown;
-    for (const auto& [stage, ops] : listing_.stages)
-      if (wanted(stage)) shown.push_back(describe_entry(stage, ops));
+    for (const auto& [stage, ops] : listing_)
+      if (wanted(stage)) shown.push_back(entry_of(stage, ops, limits_));
     if (shown.empty()) return shown;
     Engine engine(backend_, model_, {.types = options_.types});
     // A record is made by the first call and the second.
@@ -263,7 +213,7 @@ class Bench {
   const BenchOptions& options_;
   RecordingBackend recording_;
   Engine dry_engine_;
-  OpLog listing_{recording_};
+  StageOps listing_;
   std::unique_ptr<Arena> other_;
   std::vector<char> zeros_;
 };
