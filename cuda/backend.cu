@@ -96,7 +96,7 @@ class CudaBackend final : public Backend {
   CudaBackend& operator=(const CudaBackend&) = delete;
 
   std::string name() const override { return name_; }
-  int64_t rows_at_once() const override { return 1024; }  // tiles of 128 rows for every multiprocessor
+  int64_t rows_at_once() const override { return kCudaRowsAtOnce; }
 
   int64_t free_bytes() const override {
     size_t free = 0, all = 0;

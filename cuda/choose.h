@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "alignment.h"
 #include "gpu.cuh"
 #include "seedstory/tensor.h"
 
@@ -29,15 +30,6 @@ template <int... kList, class F>
 void with_at_least(int64_t value, const std::string& what, F&& f) {
   const bool found = ((value <= kList && (f.template operator()<kList>(), true)) || ...);
   if (!found) fail(what + ": " + std::to_string(value) + " is more than the CUDA kernels have");
-}
-
-// Whether every row of t starts at a multiple of 16 bytes. An absent tensor has none that does not.
-inline bool has_16_byte_rows(const Tensor& t) {
-  if (!t) return true;
-  bool all = reinterpret_cast<uintptr_t>(t.data) % 16 == 0;
-  for (int axis = 0; axis < t.rank - 1; ++axis)
-    all = all && (t.dim[axis] <= 1 || t.stride[axis] * size_of(t.dtype) % 16 == 0);
-  return all;
 }
 
 }  // namespace seedstory

@@ -13,6 +13,9 @@ namespace seedstory {
 // ErrorKind::resource where there is none, and says what is missing.
 std::vector<std::string> cuda_devices();
 
+// Of the LLM's prompt: tiles of 128 rows for every multiprocessor.
+inline constexpr int64_t kCudaRowsAtOnce = 1024;
+
 // Throws ErrorKind::resource where this build has no CUDA backend or the machine has no such GPU. With `sync` it waits
 // after each op, so that an error names the op that failed and not a later one.
 std::unique_ptr<Backend> make_cuda_backend(int device = 0, bool sync = false);

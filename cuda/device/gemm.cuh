@@ -148,9 +148,4 @@ __device__ void multiply(Sums<Tile>& sum, Ring<T, Tile>& ring, XSource& x, WSour
   }
 }
 
-// Whether the rows of a product's operand are whole pieces of 16 bytes.
-inline bool in_pieces_of_16_bytes(const Tensor& t) {
-  return has_16_byte_rows(t) && t.cols() * size_of(t.dtype) % 16 == 0;
-}
-
 }  // namespace seedstory

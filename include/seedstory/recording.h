@@ -18,7 +18,7 @@ inline Cost cost_of(const AnyOp& op) {
 
 // Whole engines and sessions can be made on it. Memory is counted and not there: addresses are distinct and must not be
 // followed, and download() leaves the host's numbers as they are.
-class RecordingBackend final : public Backend {
+class RecordingBackend : public Backend {
  public:
   // What depends on the machine is `machine`'s, if there is one; it must outlive this.
   explicit RecordingBackend(const Backend* machine = nullptr) : machine_(machine) {}

@@ -1,15 +1,11 @@
-// Cards that plan knows, by their data sheets.
+// Cards that plan and bench know, by their data sheets.
 #pragma once
 
 #include <string>
 
-namespace seedstory {
+#include "bench/card.h"
 
-// Dense products in bf16 with sums in f32, and memory. Limits, not what our kernels reach.
-struct Card {
-  const char* name;
-  double gib, teraflops, terabytes;
-};
+namespace seedstory {
 
 // "rtx4090", "RTX 4090" and "NVIDIA GeForce RTX 4090" are the 4090; memory may stand behind, as in "h100-80".
 // ErrorKind::usage, with those that are known, for another.

@@ -344,6 +344,9 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   sub->add_option("--filter", f.filter, "Only entries with this in their name")->type_name("NAME");
   add_choice(*sub, "--format", f.format, kTableFormats, "How to print (default md)");
   add_number(*sub, "--repeat", f.repeat, Whole{1, 1000}, "Rounds; medians are over these (default 5)");
+  sub->add_flag("--paper", f.paper,
+                "Run nothing: what the CUDA kernels take on --card at the least, from counts of what they execute");
+  sub->add_option("--card", f.card, "The card of --paper")->type_name(card_names());
   add_device(*sub, f.device);
   add_threads(*sub, f.threads);
   add_cpu(*sub, f.cpu);
@@ -730,10 +733,11 @@ void refuse_flags_as_values(const CLI::App& command) {
         fail_usage(option->get_name() + ": " + value + " came, expected " + option->get_type_name());
 }
 
-// A card of plan's is another machine.
+// A card of plan's or of bench's paper is another machine.
 void refuse_flags_of_here(const CLI::App& command) {
-  for (const char* flag : {"--threads", "--cpu", "--device"})
-    if (command.count(flag) > 0) fail_usage(std::string(flag) + ": not with --card, which is another machine");
+  for (const char* flag : {"--threads", "--cpu", "--device", "--repeat"})
+    if (command.get_option_no_throw(flag) && command.count(flag) > 0)
+      fail_usage(std::string(flag) + ": not with --card, which is another machine");
 }
 
 // CLI11's own exit codes start at 100; a wrong command line is 2 here, said in one line. What is unknown comes first:
@@ -889,6 +893,9 @@ void Program::settle(Terminal& terminal) {
       fail_usage(option->get_name() + ": not in front of compare; seedstory bench compare --help has its flags");
     return;
   }
+  if (bench_flags_.paper && !bench_flags_.card) fail_usage("--paper: needs --card NAME");
+  if (bench_flags_.card && !bench_flags_.paper) fail_usage("--card: only with --paper");
+  if (bench_flags_.paper) refuse_flags_of_here(*bench_);
   for (CLI::App* command : {doctor_, bench_})
     if (command->parsed()) settings_.apply_variables(*command);
 }
@@ -916,7 +923,7 @@ int Program::run_command(const Backends& backends, Terminal& terminal) {
   if (inspect_->parsed()) return inspect(inspect_flags_);
   if (doctor_->parsed()) return doctor(doctor_flags_, Settings::problem_of_file(*generate_), backends);
   if (compare_->parsed()) return bench_compare(compare_flags_);
-  if (bench_->parsed()) return bench(bench_flags_, backends);
+  if (bench_->parsed()) return bench_flags_.paper ? bench_paper(bench_flags_) : bench(bench_flags_, backends);
   if (completion_->parsed()) return print(completion(describe(app_), shell_));
   if (man_->parsed()) return print(man_page(describe(app_), kBuildInfo.version));
   return version(version_json_, backends);

@@ -69,6 +69,8 @@ struct BenchFlags : ModelFlags, MachineFlags {
   std::string filter;
   TableFormat format = TableFormat::md;
   int64_t repeat = 5;
+  bool paper = false;
+  std::optional<std::string> card;  // of the paper
 };
 
 struct CompareFlags {
@@ -87,6 +89,7 @@ int inspect(const InspectFlags& flags);
 // `config_problem`: what is wrong with the configuration file; empty: nothing.
 int doctor(const DoctorFlags& flags, const std::string& config_problem, const Backends& backends);
 int bench(const BenchFlags& flags, const Backends& backends);
+int bench_paper(const BenchFlags& flags);
 int bench_compare(const CompareFlags& flags);
 int version(bool json, const Backends& backends);
 int list_devices(const Backends& backends);

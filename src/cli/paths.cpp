@@ -6,6 +6,8 @@
 #include "cli/build_info.h"
 #include "cli/did_you_mean.h"
 #include "cli/hf_cache.h"
+#include "cli/request.h"
+#include "cli/terminal.h"
 #include "io/file.h"
 #include "load/published.h"
 #include "seedstory/error.h"
@@ -174,6 +176,24 @@ Picture read_user_picture(const std::string& path, Pixels pixels) {
 void need_one_stdin(const std::optional<std::string>& image, const char* flag, const std::optional<std::string>& text) {
   if (image == "-" && text == "-")
     fail_usage(fmt::format("--image -: not with {} -, there is one standard input", flag));
+}
+
+ModelDir open_model_or_sizes(const ModelFlags& flags) {
+  const bool in_cache = flags.hf_repo == kPublishedRepo && hf_snapshot(*flags.hf_repo);
+  if (!is_published_name(flags) && (flags.hf_repo != kPublishedRepo || in_cache)) {
+    const ModelPaths paths = find_model(flags);
+    say_on_stderr(paths.note);
+    if (flags.model == kPublishedModel) say_on_stderr(fmt::format("{0}: is the folder of that name", kPublishedModel));
+    return open_model(paths);
+  }
+  std::error_code none;
+  if (flags.model && std::filesystem::exists(*flags.model, none))
+    say_on_stderr(
+        fmt::format("{}: what has that name here holds no model; the published sizes are taken", *flags.model));
+  if (const auto given = given_model_flags(flags); given.size() > 1)
+    fail_usage(
+        fmt::format("{}: of {} only the sizes are here, and none of its files", given[1].first, given[0].second));
+  return published_sizes();
 }
 
 }  // namespace seedstory

@@ -18,6 +18,10 @@ ModelPaths find_model(const ModelFlags& flags);
 // The paths with the files of single parts that flags name.
 ModelPaths with_given_files(ModelPaths paths, const ModelFlags& flags);
 
+// The model of the flags; the published one by its name alone, where no file of it is here. Says which on stderr where
+// it is not plain.
+ModelDir open_model_or_sizes(const ModelFlags& flags);
+
 // --model seed-story, where that is no model's folder: plan knows its sizes.
 bool is_published_name(const ModelFlags& flags);
 // Ours has a model.json; the published layout is known by its folders.

@@ -8,12 +8,10 @@
 
 #include "cli/cards.h"
 #include "cli/flags.h"
-#include "cli/hf_cache.h"
 #include "cli/number.h"
 #include "cli/paths.h"
 #include "cli/request.h"
 #include "cli/terminal.h"
-#include "load/published.h"
 #include "model/quantize.h"
 #include "seedstory/error.h"
 
@@ -53,25 +51,6 @@ Machine find_machine(const StoryFlags& flags, const PlanFlags& plan, const Devic
   }
   if (plan.memory) machine.free_bytes = int64_t(*plan.memory * double(1 << 30));
   return machine;
-}
-
-// The model of the flags; the published one by its name alone, where no file of it is here.
-ModelDir open_model_or_sizes(const StoryFlags& flags) {
-  const bool in_cache = flags.hf_repo == kPublishedRepo && hf_snapshot(*flags.hf_repo);
-  if (!is_published_name(flags) && (flags.hf_repo != kPublishedRepo || in_cache)) {
-    const ModelPaths paths = find_model(flags);
-    say_on_stderr(paths.note);
-    if (flags.model == kPublishedModel) say_on_stderr(fmt::format("{0}: is the folder of that name", kPublishedModel));
-    return open_model(paths);
-  }
-  std::error_code none;
-  if (flags.model && std::filesystem::exists(*flags.model, none))
-    say_on_stderr(
-        fmt::format("{}: what has that name here holds no model; the published sizes are taken", *flags.model));
-  if (const auto given = given_model_flags(flags); given.size() > 1)
-    fail_usage(
-        fmt::format("{}: of {} only the sizes are here, and none of its files", given[1].first, given[0].second));
-  return published_sizes();
 }
 
 std::string part_list(const Plan& plan) {

@@ -120,18 +120,61 @@ TEST_CASE("bench's csv and md hold what its json holds") {
                          Catch::Contains("| UNet step ") && !Catch::Contains("VAE decode"));
 }
 
+TEST_CASE("bench --paper says what kernels take at least, of the published sizes or of a model, without a card") {
+  const Workdir desk(random_model());
+  const std::string head = "SEEDSTORY_DEVICE=cpu seedstory bench --paper --card a100 ";
+  const auto json = nlohmann::json::parse(desk.shell(head + "--format json").out);
+  CHECK(json["card"] == "a100");
+  CHECK(json["type"] == "f16");
+  CHECK(json["model"] == "seed-story");
+  CHECK(json["limits"]["gflops"] == 312000);
+  std::vector<std::string> stages;
+  for (const auto& entry : json["entries"]) {
+    INFO(entry.dump());
+    CHECK(entry["limit_us"] > 0);
+    if (entry["kind"] == "stage") stages.push_back(entry["name"]);
+    if (!entry.contains("least_us")) {
+      CHECK(entry["counted"] == 0);
+      CHECK(entry["kernels"] != "");
+      continue;
+    }
+    CHECK(entry["counted"] > 0);
+    CHECK(entry["share_of_limit"] > 0);
+    CHECK(entry["share_of_limit"] <= 1.000001);
+  }
+  CHECK(stages == std::vector<std::string>(std::begin(kStages), std::end(kStages)));
+  CHECK(nlohmann::json::parse(desk.shell(head + "--format json --model model --stages --type bf16").out)["model"] ==
+        "tiny");
+
+  std::istringstream csv(desk.shell(head + "--format csv --filter 'unet step'").out);
+  std::string names, values;
+  std::getline(csv, names), std::getline(csv, values);
+  CHECK(fields(names).size() == fields(values).size());
+  CHECK(fields(values)[1] == "UNet step");
+  const Run md = desk.shell(head + "--ops --filter GatedLinear");
+  CHECK_THAT(md.out, Catch::Contains("\na100, f16, model seed-story\ncomputed, not measured") &&
+                         Catch::Contains("| linear<f16, Tile<") && !Catch::Contains("| stage"));
+}
+
 TEST_CASE("bench refuses what it cannot do") {
   const Workdir desk(random_model());
   struct {
     const char* flags;
     int code;
     const char* message;
-  } cases[] = {{"--model model --device gpu", 2, "--device gpu: expected auto, cpu, cuda or cuda:N"},
-               {"--model model --format xml", 2, "--format xml: expected md, csv or json"},
-               {"--model model --repeat 0", 2, "--repeat 0: expected 1 to 1000"},
-               {"--model model --threads -1", 2, "--threads -1: expected 0 to 1024"},
-               {"--model model --repeat 1 --filter warp", 2, "--filter warp: no entry has this in its name"},
-               {"--model nowhere", 3, "nowhere: no such model directory"}};
+  } cases[] = {
+      {"--model model --device gpu", 2, "--device gpu: expected auto, cpu, cuda or cuda:N"},
+      {"--model model --format xml", 2, "--format xml: expected md, csv or json"},
+      {"--model model --repeat 0", 2, "--repeat 0: expected 1 to 1000"},
+      {"--model model --threads -1", 2, "--threads -1: expected 0 to 1024"},
+      {"--model model --repeat 1 --filter warp", 2, "--filter warp: no entry has this in its name"},
+      {"--model nowhere", 3, "nowhere: no such model directory"},
+      {"--paper", 2, "--paper: needs --card NAME"},
+      {"--card a100", 2, "--card: only with --paper"},
+      {"--paper --card t4", 2, "--card t4: no kernel was counted for its architecture"},
+      {"--paper --card a100 --type q8", 2, "--type q8: not with --paper, whose kernels are those of f16 and bf16"},
+      {"--paper --card a100 --filter warp", 2, "--filter warp: no entry has this in its name"},
+      {"--paper --card a100 --model nowhere", 3, "nowhere: no such model directory"}};
   for (const auto& [flags, code, message] : cases) {
     const Run run = desk.shell(std::string("seedstory bench ") + flags);
     INFO(flags);

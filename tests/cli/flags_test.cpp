@@ -197,7 +197,7 @@ TEST_CASE("A slip in a command, a flag or a value is answered with what was mean
   for (const auto& [card, meant] : {std::pair{"rtx409", "4090"}, {"nvidia-h10", "h100"}, {"a6", "a6000"}}) {
     const Run run = desk.shell("seedstory plan --card " + std::string(card));
     CHECK(run.code == 2);
-    CHECK_THAT(run.err, Catch::EndsWith(", or --memory GIB; did you mean " + std::string(meant) + "?\n"));
+    CHECK_THAT(run.err, Catch::EndsWith(", or plan --memory GIB; did you mean " + std::string(meant) + "?\n"));
   }
   for (const auto& [model, message] : {std::pair{"seed-stroy", "no such model directory; did you mean seed-story?"},
                                        {"modle", "no such model directory; did you mean model?"},
@@ -381,6 +381,9 @@ TEST_CASE("A command refuses flags that it could only ignore") {
     expect_refused(desk, "seedstory plan --model model --card h100 " + flag,
                    flag.substr(0, flag.find(' ')) + ": not with --card, which is another machine");
   CHECK(desk.shell("SEEDSTORY_THREADS=2 seedstory plan --model model --card h100").code == 0);
+  for (const std::string flag : {"--threads 2", "--cpu portable", "--device cpu", "--repeat 3"})
+    expect_refused(desk, "seedstory bench --paper --card h100 " + flag,
+                   flag.substr(0, flag.find(' ')) + ": not with --card, which is another machine");
   const std::string captioned = "seedstory visualize --captions c.json --model model --max-tokens 66 -o ";
   expect_refused(desk, captioned + "tokens",
                  "--max-tokens: not with visualize, whose texts are given, but with --policy compat_vis");

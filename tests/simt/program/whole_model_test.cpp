@@ -2,6 +2,8 @@
 #include <catch.h>
 
 #include "../../cuda/cuda_backend.h"
+#include "../../ptx/program.h"
+#include "bench/paper.h"
 #include "cpu/cpu_backend.h"
 #include "manual/psnr.h"
 #include "recorded_frame.h"
@@ -99,6 +101,49 @@ TEST_CASE("A picture seen by a record has the bits of one that is seen op by op"
     CHECK(feature == op_by_op.encode_image(pixels));
     CHECK(feature != engine.diffusion.uncond_feature);
   }
+}
+
+// Blocks of each launch, but for those that pack a weight.
+std::vector<std::pair<std::string, int64_t>> launched;
+void note_launch(const simt::Launch& launch) {
+  const std::string kernel = ptx::kernel_name(launch.kernel);
+  if (!kernel.starts_with("conv2d_weights"))
+    launched.emplace_back(kernel, int64_t(launch.grid.x) * launch.grid.y * launch.grid.z);
+}
+
+TEST_CASE("bench --paper knows the launches of the published model, and every one has counts", "[simt]") {
+  const struct {
+    const char* name;
+    int capability, multiprocessors, flops_a_cycle;
+  } cards[] = {{"a100", 80, 108, 2048}, {"h100", 90, 132, 4096}, {"4090", 89, 128, 512}};
+  const InsteadOfFibers count(note_launch);
+  for (const auto& [name, capability, multiprocessors, flops_a_cycle] : cards) {
+    const Card card{name, 80, 300, 2, capability, multiprocessors, flops_a_cycle};
+    const simt::OnCard on(capability);
+    simt::multiprocessors = multiprocessors;
+    const auto backend = make_cuda_backend();
+    int64_t known = 0;
+    for (AnyOp& any : ops_of_a_frame(StageTypes::of_card(WeightFormat::f16), backend.get())) {
+      const std::vector<PaperLaunch> expected = launches_of(any, card);
+      if (expected.empty()) continue;
+      launched.clear();
+      std::visit(
+          [&]<class Op>(Op& op) {
+            if constexpr (HasWeight<Op>) op.w.packed = nullptr;
+            backend->run(op);
+          },
+          any);
+      std::vector<std::pair<std::string, int64_t>> paper;
+      for (const PaperLaunch& launch : expected) paper.emplace_back(launch.kernel, launch.blocks);
+      const PaperTime time = paper_time(any, card);
+      INFO(name << ", " << time.kernels);
+      CHECK(paper == launched);
+      CHECK(time.us > 0);
+      ++known;
+    }
+    CHECK(known > 500);
+  }
+  simt::multiprocessors = 108;
 }
 
 TEST_CASE("nano in f32 on the kernels tells the CPU's words and paints its picture", "[simt]") {
