@@ -13,26 +13,16 @@ using namespace seedstory;
 
 namespace {
 
-double limit(std::string_view name) {
-  if (name.find(".feature.") != name.npos) return 1e-3;
-  return name.starts_with("input_resampler.") ? 1e-4 : 2e-5;
-}
-
 void expect_close(const std::string& name, const Tensor& expected, const Tensor& got) {
   INFO(name << ": " << got.str() << ", expected " << expected.str());
   REQUIRE(got.numel() == expected.numel());
   if (expected.dtype == DType::f32) {
-    CHECK(relative_error(expected, got.as<float>()) <= limit(name));
+    CHECK(relative_error(expected, got.as<float>()) <= golden_limit(name));
     return;
   }
-  const auto *want = expected.as<uint8_t>(), *have = got.as<uint8_t>();
-  int64_t equal = 0, near = 0;
-  for (int64_t i = 0; i < expected.numel(); ++i) {
-    equal += want[i] == have[i];
-    near += std::abs(want[i] - have[i]) <= 1;
-  }
-  CHECK(double(equal) >= 0.99 * double(expected.numel()));
-  CHECK(double(near) >= 0.999 * double(expected.numel()));
+  const EqualPixels pixels = equal_pixels(expected, got);
+  UNSCOPED_INFO(pixels.equal << " equal, " << pixels.near << " within 1");
+  CHECK(pixels.is_close());
 }
 
 // Every expected tensor whose name begins with one of these is there and close.

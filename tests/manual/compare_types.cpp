@@ -1,12 +1,13 @@
 // What a type of the weights changes: stories told in f32 and in that type. For scripts/compare_types.
 //
-//   compare_types MODEL-DIR [FRAMES] [CPU] [TYPE] [STORIES]      10, auto, bf16, 100
+//   compare_types MODEL-DIR [FRAMES] [CPU] [TYPE] [STORIES] [--steps N] [--least-psnr DB]      10, auto, bf16, 100
 //
 // CPU: the instructions, as in `seedstory --cpu`; or `emulate`, bf16 as processors with such products compute it, in
 // plain loops (ops/emulated_bf16.h); or `cuda`, the CUDA backend: on a card where this was built with it, else on the
 // emulated device (tests/simt). A story's texts are equal or they part at some token; there the gap is printed between
-// the two tokens' logits in f32: a small one is a toss-up. Pictures are painted from both types' own features: the last
-// one of a story with equal texts, and the first one where its text is equal.
+// the two tokens' logits in f32: a small one is a toss-up. Pictures are painted from both types' own features, in the
+// model's steps or N: the last one of a story with equal texts, and the first one where its text is equal. Words are
+// greedy. With --least-psnr the exit code is 1 where words differ, or a picture is farther away.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -43,8 +44,9 @@ struct StoryResult {
   Image first, last;
 };
 
-StoryResult tell(Backend& backend, Engine& engine, const StoryRequest& request) {
+StoryResult tell(Engine& engine, const StoryRequest& request) {
   StoryResult told;
+  Backend& backend = engine.backend;
   backend.on_probe = [&](std::string_view name, const Tensor& t, Layout) {
     if (name != "llm.logits") return;
     told.logits.emplace_back(size_t(t.numel()));
@@ -57,7 +59,7 @@ StoryResult tell(Backend& backend, Engine& engine, const StoryRequest& request) 
   if (told.frames.empty()) return told;
   Painter painter = make_painter(engine, request, listener);
   told.first = painter.paint(told.frames.front());
-  told.last = painter.paint(told.frames.back());
+  told.last = told.frames.size() == 1 ? told.first : painter.paint(told.frames.back());
   return told;
 }
 
@@ -78,70 +80,90 @@ double gap_where_they_part(const StoryResult& a, const StoryResult& b, const Tok
   return NAN;
 }
 
-void print_decibels(const char* pictures, const char* type, std::vector<double> decibels) {
+// The least.
+double print_decibels(const char* pictures, const std::string& type, std::vector<double> decibels) {
+  if (decibels.empty()) return INFINITY;
   std::sort(decibels.begin(), decibels.end());
-  if (!decibels.empty())
-    fmt::print("their {} pictures, {} against f32: PSNR least {:.1f} dB, median {:.1f} dB\n", pictures, type,
-               decibels.front(), decibels[decibels.size() / 2]);
+  fmt::print("their {} pictures, {} against f32: PSNR least {:.1f} dB, median {:.1f} dB\n", pictures, type,
+             decibels.front(), decibels[decibels.size() / 2]);
+  return decibels.front();
+}
+
+// Takes `flag` and the number behind it out of the words; without it, `otherwise`.
+double take_number(std::vector<std::string>& words, const std::string& flag, double otherwise) {
+  const auto found = std::find(words.begin(), words.end(), flag);
+  if (found == words.end()) return otherwise;
+  char* end = nullptr;
+  const double value = found + 1 == words.end() ? 0 : std::strtod(found[1].c_str(), &end);
+  if (!end || *end || !(value > 0)) fail_usage(flag + ": expected a number above 0 behind it");
+  words.erase(found, found + 2);
+  return value;
+}
+
+struct Compared {
+  int stories = 0, equal = 0, equal_first = 0;
+  std::vector<double> firsts, lasts;  // dB of pictures whose texts are equal
+
+  void add(const StoryResult& a, const StoryResult& b) {
+    ++stories;
+    if (!a.frames.empty() && !b.frames.empty() && a.frames[0].text == b.frames[0].text) {
+      ++equal_first;
+      firsts.push_back(psnr(a.first, b.first));
+    }
+    if (!same_texts(a, b)) return;
+    ++equal;
+    lasts.push_back(psnr(a.last, b.last));
+  }
+};
+
+// Told by `f32` and by `other`, as many as there are prompts or `most`.
+Compared compare_stories(Engine& f32, Engine& other, StoryRequest request, int most) {
+  Compared compared;
+  for (const char* hero : kHeroes)
+    for (const char* plot : kPlots) {
+      if (compared.stories == most) return compared;
+      request.prompt = fmt::format(fmt::runtime(plot), hero);
+      const StoryResult a = tell(f32, request), b = tell(other, request);
+      compared.add(a, b);
+      if (!same_texts(a, b))
+        fmt::print("other words: \"{}\" logit gap {:.4f}\n", request.prompt,
+                   gap_where_they_part(a, b, f32.language.tokenizer));
+      std::fflush(stdout);
+    }
+  return compared;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc < 2) {
-    fmt::print(stderr, "compare_types MODEL-DIR [FRAMES] [CPU] [TYPE] [STORIES]\n");
-    return 2;
-  }
-  const ModelDir model = open_model({.dir = argv[1]});
-  const std::string instructions = argc > 3 ? argv[3] : "auto";
+  std::vector<std::string> words(argv + 1, argv + argc);
+  const double steps = take_number(words, "--steps", 0), least_psnr = take_number(words, "--least-psnr", 0);
+  const auto word = [&](size_t i, const char* otherwise) { return i < words.size() ? words[i] : otherwise; };
+  if (words.empty() || words.size() > 5)
+    fail_usage("MODEL-DIR [FRAMES] [CPU] [TYPE] [STORIES] [--steps N] [--least-psnr DB]");
+  const std::string instructions = word(2, "auto"), type = word(3, "bf16");
   const auto card = instructions == "cuda" ? make_cuda_backend() : nullptr;
   const auto set = value_in(kCpuSets, card ? "auto" : instructions);
-  if (!set && instructions != "emulate") {
-    fmt::print(stderr, "compare_types: no instructions {}\n", instructions);
-    return 2;
-  }
-  const auto backend = set ? make_cpu_backend(0, *set) : cpu::make_backend(0, cpu::emulated_bf16());
-  const char* const type = argc > 4 ? argv[4] : "bf16";
+  if (!set && instructions != "emulate") fail_usage("no instructions " + instructions);
   const auto format = value_in(kWeightFormats, type);
-  if (!format) {
-    fmt::print(stderr, "compare_types: no type {}\n", type);
-    return 2;
-  }
-  const int most = argc > 5 ? std::atoi(argv[5]) : 100;
-  Backend& other_backend = card ? *card : *backend;
-  Engine f32(*backend, model);
-  Engine other(other_backend, model, {.types = card ? StageTypes::of_card(*format) : *format});
-  StoryRequest request = default_request(model.config);
-  request.frames = argc > 2 ? std::atoi(argv[2]) : 10;
+  if (!format) fail_usage("no type " + type);
 
-  int stories = 0, equal = 0;
-  int equal_first = 0;
-  std::vector<double> firsts, lasts;
-  for (const char* hero : kHeroes)
-    for (const char* plot : kPlots) {
-      if (stories == most) break;
-      request.prompt = fmt::format(fmt::runtime(plot), hero);
-      const StoryResult a = tell(*backend, f32, request), b = tell(other_backend, other, request);
-      ++stories;
-      if (!a.frames.empty() && !b.frames.empty() && a.frames[0].text == b.frames[0].text) {
-        ++equal_first;
-        firsts.push_back(psnr(a.first, b.first));
-      }
-      if (same_texts(a, b)) {
-        ++equal;
-        lasts.push_back(psnr(a.last, b.last));
-      } else {
-        fmt::print("other words: \"{}\" logit gap {:.4f}\n", request.prompt,
-                   gap_where_they_part(a, b, f32.language.tokenizer));
-      }
-      std::fflush(stdout);
-    }
+  const ModelDir model = open_model({.dir = words[0]});
+  const auto backend = set ? make_cpu_backend(0, *set) : cpu::make_backend(0, cpu::emulated_bf16());
+  Engine f32(*backend, model);
+  Engine other(card ? *card : *backend, model, {.types = card ? StageTypes::of_card(*format) : *format});
+  StoryRequest request = default_request(model.config);
+  request.frames = std::atoi(word(1, "10").c_str());
+  request.sampling = {};
+  if (steps > 0) request.steps = int64_t(steps);
+  const Compared c = compare_stories(f32, other, request, std::atoi(word(4, "100").c_str()));
+
   if (card) fmt::print("{}: ", card->name());
-  fmt::print("{} of {} stories of {} frames have equal words, {} the same first text\n", equal, stories, request.frames,
-             equal_first);
-  print_decibels("first", type, firsts);
-  print_decibels("last", type, lasts);
+  fmt::print("{} of {} stories of {} frames have equal words, {} the same first text\n", c.equal, c.stories,
+             request.frames, c.equal_first);
+  const double first = print_decibels("first", type, c.firsts), last = print_decibels("last", type, c.lasts);
+  return least_psnr > 0 && (c.stories == 0 || c.equal < c.stories || std::min(first, last) < least_psnr);
 } catch (const Error& error) {
   fmt::print(stderr, "compare_types: {}\n", error.what());
-  return 1;
+  return error.kind == ErrorKind::usage ? 2 : 1;
 }
