@@ -18,7 +18,7 @@ from world import tell
 
 VOCAB, PICTURE_TOKENS = 2048, 16
 BOS, EOS = 1, 2
-ASKED = 1.0  # what a caption's token weighs more in the loss where the prompt has its word
+KNOWN = 1.5  # what a caption's token weighs more in the loss where its word is known: the prompt has it, or it is someone met before
 IMG = VOCAB + PICTURE_TOKENS
 IMG_END = IMG + 1
 # words of prompts that ask for nothing
@@ -61,9 +61,9 @@ class Tokenizer:
         self.later = sentencepiece.SentencePieceProcessor(model_proto=model.SerializeToString())
         assert self.first.get_piece_size() == VOCAB
 
-    def asked(self, ids, prompt):
-        """Of each piece: is it part of a word that the prompt has too? Words of one or two letters do not count."""
-        words = set(re.findall(r"[a-z]{3,}", prompt.lower())) - COMMON
+    def known(self, ids, text):
+        """Of each piece: is it part of a word that `text` has too? Words of one or two letters do not count."""
+        words = set(re.findall(r"[a-z]{3,}", text.lower())) - COMMON
         out, begin, word = [], 0, ""
         for k, piece in enumerate(self.later.id_to_piece(list(ids)) + ["\u2581"]):
             letters = re.sub("[^a-z]", "", piece.lower())
@@ -109,6 +109,11 @@ class Chunk:
         self.weight += [1.0] * PICTURE_TOKENS
 
 
+def met(truth):
+    """Names and kinds of all who are seen in these frames: a later caption that mixes them up is the slip that a reader sees first."""
+    return " ".join({f"{who['name']} {who['species']}" for frame in truth for who in frame["who"]})
+
+
 def chunk(tok, story, rng, pictures=True, longest=9, first=None, start_picture=None, query_share=0.5):
     """A training chunk of a story. Most begin at the start; others where a window of 8 pictures would. `pictures=False` leaves the
     picture rows out but keeps their positions: the language alone, for half the work."""
@@ -146,9 +151,9 @@ def chunk(tok, story, rng, pictures=True, longest=9, first=None, start_picture=N
         bare = k == first and first > 0
         prefix = (tok.first if bare else tok.later).encode(f"{n - k}|" if bare else f"[INST]{n - k}|")
         ids = prefix + tok.later.encode(" " + captions[k])
-        # what the prompt asked for counts double; the target of a piece is the next one
-        asked = tok.asked(ids[len(prefix):], story["prompt"])
-        weights = [1.0] * (len(prefix) - 1) + [1.0 + ASKED * w for w in asked] + [1.0]
+        # what the prompt asked for counts more, and so does who is who; the target of a piece is the next one
+        known = tok.known(ids[len(prefix):], f"{story['prompt']} {met(story['truth'][first:k])}")
+        weights = [1.0] * (len(prefix) - 1) + [1.0 + KNOWN * w for w in known] + [1.0]
         # in a window nothing is known of the story at first; there the text is context, not target
         learn = first == 0 or k >= first + 3
         c.text(ids, [-100] * (len(prefix) - 1) + (ids[len(prefix):] + [IMG] if learn else [-100] * (len(ids) - len(prefix) + 1)), weights)

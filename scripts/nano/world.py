@@ -73,10 +73,12 @@ def a(noun):
     return ("an " if noun[0] in "aeiou" else "a ") + noun
 
 
-def draw_name(rng, others=()):
+def draw_name(rng, others=(), plain=False):
     while True:
         p = rng.random()
-        if p < .2:
+        if plain:
+            name = rng.choice(PLAIN_NAMES)
+        elif p < .2:
             name = "".join(rng.choice(SYLLABLES) for _ in range(rng.choice((2, 2, 3)))).capitalize()
         elif p < .45 and CENSUS:
             name = rng.choice(CENSUS)
@@ -212,9 +214,9 @@ class Teller:
         if room >= 4 and (asked or rng.random() < (.45 if self.met else .6)):
             if self.met:
                 self.gone = self.friend
-                self.friend = third if asked else draw_person(rng, [self.hero, self.friend])
-                if self.friend["name"] in [p["name"] for p in self.everyone if p is not self.friend]:
-                    self.friend = dict(self.friend, name=draw_name(rng, [p["name"] for p in self.everyone]))
+                self.friend = third
+                if not asked:
+                    self.friend = dict(draw_person(rng, [self.hero, self.gone]), name=draw_name(rng, [p["name"] for p in self.everyone], plain=True))
                 self.everyone.append(self.friend)
                 self.plan["third_came"] = self.plan.get("third_came") or asked
                 todo.append(("third", beats.MEET["third"]))
@@ -222,7 +224,8 @@ class Teller:
                 todo.append(("meet", beats.MEET["meet"]))
         met = self.met or bool(todo)
         if room - len(todo) >= 3:
-            todo.insert(rng.choice((0, len(todo))), ("arrive", beats.FILLERS["arrive"]))
+            # who comes along has been met before
+            todo.insert(len(todo) if self.met else rng.choice((0, len(todo))), ("arrive", beats.FILLERS["arrive"]))
         kinds = [k for k, e in beats.EPISODES.items() if (met or e["alone"]) and k != self.plan["plot"] and k not in self.episodes[-3:]
                  and (k != "stars" or self.time == "night") and (k not in ("share",) or self.time == "day")]
         kind = rng.choice(kinds)
@@ -350,10 +353,19 @@ def draw_length(rng):
     return rng.randrange(13, 26) if p < .85 else rng.randrange(26, 61)
 
 
+def plain_unless_named(rng, people, prompt):
+    """Whom the prompt does not name has a plain name: each is one piece of the tokenizer, and a small model keeps it through a story.
+    Rare and made-up names are there to be copied from a prompt."""
+    for person in people:
+        if person["name"].lower() not in prompt.lower():
+            person["name"] = draw_name(rng, [p["name"] for p in people], plain=True)
+
+
 def tell(rng, frames=None):
     from ask import prompt_for
     plan = draw_plan(rng)
     prompt = prompt_for(rng, plan)
+    plain_unless_named(rng, [plan[k] for k in "HFT" if k in plan], prompt)
     n = frames or draw_length(rng)
     teller = Teller(rng, plan, n)
     teller.tell_all()

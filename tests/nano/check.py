@@ -25,7 +25,7 @@ from places import BACKDROPS, GROUND, PLACES, TIMES, WEATHERS, ground_colour
 from read_pictures import ASKED, KINDS, Reader, answers
 from tokens import BOS, EOS, IMG, Tokenizer, chunk, train_tokenizer
 from train_llm import Batches, collate
-from world import LENGTHS, tell
+from world import LENGTHS, PLAIN_NAMES, tell
 
 
 def check_stories():
@@ -39,6 +39,18 @@ def check_stories():
                 assert any(person["name"] in caption for person in truth["who"]), caption
             names = {person["species"]: person["name"] for truth in story["truth"] for person in truth["who"]}
             assert len(set(names.values())) == len(names), names
+
+
+def check_names():
+    """Whom the prompt does not name has a plain name, and nobody is named before the caption that describes them."""
+    rng = random.Random(8)
+    for _ in range(200):
+        story, seen = tell(rng), set()
+        for caption, truth in zip(story["captions"], story["truth"]):
+            for person in truth["who"]:
+                assert person["name"] in PLAIN_NAMES or person["name"].lower() in story["prompt"].lower(), story["prompt"]
+                assert person["name"] in seen or "shirt" in caption, (person["name"], caption)
+                seen.add(person["name"])
 
 
 def check_prompts():
@@ -244,7 +256,7 @@ def check_tokens():
         whole = chunk(tok, story, random.Random(5), first=0, start_picture=False, longest=12, query_share=1.0)
         assert whole.ids[0] == BOS and whole.target[-1] == EOS and whole.target.count(IMG) == 12
         check_queries(collate([whole], "cpu"), whole)
-        check_asked(tok)
+        check_known(tok)
         check_batches(tok)
 
 
@@ -265,12 +277,13 @@ def check_queries(batch, whole):
     assert torch.allclose(together[last], plain[-16:], atol=1e-4)
 
 
-def check_asked(tok):
-    """What the prompt asks for weighs double, in the row before it, and nothing else does."""
-    story = dict(prompt="TOM the fox and a Lantern", captions=["One day, Tom the fox found the red lantern.", "Tom left the foxes."])
+def check_known(tok):
+    """What the prompt asks for and who was met before weigh more, in the row before them, and nothing else does."""
+    truth = [dict(who=[dict(name="Tom", species="fox")]), dict(who=[dict(name="Tom", species="fox"), dict(name="Mia", species="cat")]), dict(who=[])]
+    story = dict(prompt="TOM and a Lantern", captions=["One day, Tom the fox found the red lantern.", "A cat, Mia, met the fox.", "The cat saw a bear."], truth=truth)
     c = chunk(tok, story, random.Random(1), pictures=False, first=0, start_picture=False)
     weighed = [t for t, w in zip(c.target, c.weight) if w > 1]
-    assert tok.later.decode(weighed) == " Tom fox lantern Tom", tok.later.decode(weighed)
+    assert tok.later.decode(weighed) == " Tom lantern fox cat", tok.later.decode(weighed)
 
 
 def check_batches(tok):
@@ -293,6 +306,6 @@ def check_batches(tok):
         assert torch.allclose(agent.llm(x, pos[:2], mask)[real], agent.llm(x, pos[:2], table)[real], atol=1e-4)
 
 
-for check in (check_stories, check_prompts, check_judge, check_pictures, check_shirts, check_faces, check_things, check_scenes, check_corner, check_reader, check_blocks, check_language, check_clock, check_tokens):
+for check in (check_stories, check_names, check_prompts, check_judge, check_pictures, check_shirts, check_faces, check_things, check_scenes, check_corner, check_reader, check_blocks, check_language, check_clock, check_tokens):
     check()
     print(check.__name__, "ok", flush=True)
