@@ -171,9 +171,10 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
   print(fmt::format("{} ({} layout)", model.config.name, layout));
   if (!model.licence.empty()) print("licence        " + model.licence);
   if (!model.training_data.empty()) print("training data  " + model.training_data);
-  print(fmt::format("defaults       policy {}, window {}, {}, cfg scale {}, {}x{}, temp {}",
+  print(fmt::format("defaults       policy {}, window {}, {}, cfg scale {}, {}x{}, temp {}{}",
                     name_of(kPolicies, d.policy), d.window, counted(d.steps, "step"), d.cfg, d.width, d.height,
-                    d.temperature));
+                    d.temperature,
+                    d.temperature > 0 ? fmt::format(", top k {}, top p {}, min p {}", d.top_k, d.top_p, d.min_p) : ""));
   print(fmt::format("vocabulary     {} tokens{}", model.config.llm.vocab,
                     model.words.empty() ? "" : fmt::format(", {} words of its world", model.words.size())));
   print(fmt::format("\n{:<16} {:>8} {:>15} {:>17}  {}", "part", "tensors", "parameters", "bytes", "types"));

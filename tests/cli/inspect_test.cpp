@@ -23,6 +23,9 @@ TEST_CASE("inspect says what a model is made of") {
   int64_t parameters = 0;
   for (const auto& part : json["parts"]) parameters += part["parameters"].get<int64_t>();
   CHECK(json["total"]["parameters"] == parameters);
+
+  desk.shell("sed -i 's/\"policy\": \"window\"/&, \"temp\": 0.5, \"top_p\": 0.9/' model/model.json");
+  CHECK_THAT(desk.shell("seedstory inspect model").out, Catch::Contains("temp 0.5, top k 40, top p 0.9, min p 0.05\n"));
 }
 
 TEST_CASE("inspect lists a weight file's tensors") {
