@@ -92,7 +92,8 @@ int bench_paper(const BenchFlags& f) {
   const WeightFormat type = parse_type(f.type, WeightFormat::f16);
   if (type != WeightFormat::f16 && type != WeightFormat::bf16)
     fail_usage(fmt::format("--type {}: not with --paper, whose kernels are those of f16 and bf16", f.type));
-  const ModelDir model = given_model_flags(f).empty() ? published_sizes() : open_model_or_sizes(f);
+  const bool is_given = f.model || !given_model_flags(f).empty();  // those leave out the model that ships
+  const ModelDir model = is_given ? open_model_or_sizes(f) : published_sizes();
   Report report{.build = build_line(),
                 .card = card.name,
                 .type = name_of(type),

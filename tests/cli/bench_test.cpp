@@ -145,6 +145,8 @@ TEST_CASE("bench --paper says what kernels take at least, of the published sizes
   CHECK(stages == std::vector<std::string>(std::begin(kStages), std::end(kStages)));
   CHECK(nlohmann::json::parse(desk.shell(head + "--format json --model model --stages --type bf16").out)["model"] ==
         "tiny");
+  const std::string nano = " --model " + quoted(SEEDSTORY_SOURCE_DIR "/weights/nano");
+  CHECK(nlohmann::json::parse(desk.shell(head + "--format json --stages" + nano).out)["model"] == "nano");
 
   std::istringstream csv(desk.shell(head + "--format csv --filter 'unet step'").out);
   std::string names, values;
