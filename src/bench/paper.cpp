@@ -183,6 +183,22 @@ Launches launches(const AddRmsNorm& op, const Card&) {
            .steps = double(ceil_div(dim, 256))}};
 }
 
+// cuda/kernels/group_norm.cu. Of the pieces of a picture the second kernel merges more than were counted: a few KiB.
+Launches launches(const GroupNorm& op, const Card&) {
+  const int64_t pixels = op.x.dim[1] * op.x.dim[2], channels = op.x.dim[3], width = channels / op.groups;
+  if (op.x.dtype == DType::f32 || channels % 8 != 0 || !has_16_byte_rows(op.x) || !has_16_byte_rows(op.y)) return {};
+  int64_t slab = 1;  // groups
+  while (slab < op.groups && (slab * width * 2 < 128 || slab * width * 2 % 32 != 0)) ++slab;
+  const int64_t piece = std::max(int64_t(256), ceil_div(pixels, 256));
+  Launches launches;
+  for (const char* kernel : {"group_moments", "group_scale"})
+    launches.push_back({.kernel = fmt::format("{0}<{1}, Vec<{1}, 8> >", kernel, name_of(op.x.dtype)),
+                        .variant = fmt::format(" {} channels{}", slab * width, variant_of(op.act)),
+                        .blocks = ceil_div(pixels, piece) * ceil_div(op.groups, slab) * op.x.dim[0],
+                        .steps = double(ceil_div(std::min(piece, pixels), 256 / (slab * width / 8)))});
+  return launches;
+}
+
 template <class Op>
 Launches launches(const Op&, const Card&) {
   return {};

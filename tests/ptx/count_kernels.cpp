@@ -228,6 +228,24 @@ void count_norms(DType type) {
     });
 }
 
+// Steps of the pixels that a block takes at once, in slabs of so many channels.
+void count_group_norm(DType type) {
+  constexpr int64_t kChannels[][2] = {{128, 64}, {320, 80}, {960, 240}};  // of x, of a slab
+  for (const auto& [channels, slab] : kChannels)
+    for (const Activation act : {Activation::none, Activation::silu})
+      count(
+          4, 8,
+          [=](Inputs& in, int steps) {
+            const int64_t at_once = 256 / (slab / 8);
+            return GroupNorm{.y = in.uninitialized(type, {1, steps, at_once, channels}),
+                             .x = in.normal(type, {1, steps, at_once, channels}),
+                             .w = in.normal(DType::f32, {channels}),
+                             .b = in.normal(DType::f32, {channels}),
+                             .act = act};
+          },
+          108, " " + std::to_string(slab) + " channels" + (act == Activation::silu ? " silu" : ""));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -247,5 +265,6 @@ int main(int argc, char** argv) {
     }
     count_cache_attention(type);
     count_norms(type);
+    count_group_norm(type);
   }
 }
