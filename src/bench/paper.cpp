@@ -225,7 +225,7 @@ std::array<Need, kUnits> cycles(const Asked& asked, double times, const Card& ca
            {"L2", times * (asked.loaded + asked.stored) * kSector / kL2Bytes}}};
 }
 
-Need most(std::span<const Need> needs) {
+Need most(const std::array<Need, kUnits>& needs) {
   return *std::max_element(needs.begin(), needs.end(), less);
 }
 

@@ -1,6 +1,8 @@
 // bench --paper: a static roofline of the CUDA kernels on a card that need not be here.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "bench/paper.h"
 #include "cli/cards.h"
 #include "cli/flags.h"
