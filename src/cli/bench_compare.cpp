@@ -12,6 +12,7 @@
 #include "cli/table.h"
 #include "cli/terminal.h"
 #include "io/json.h"
+#include "load/json_fields.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
@@ -52,92 +53,51 @@ struct Report {
 
 // ---- reading
 
-class Reader {
- public:
-  Reader(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
-    if (!object.is_object()) refuse("an object", object);
-  }
-
-  std::string text(const char* key) const {
-    const Json& value = at(key);
-    if (!value.is_string()) refuse_key(key, "a text", value);
-    return one_line(value.get<std::string>());
-  }
-  bool boolean(const char* key) const {
-    const Json& value = at(key);
-    if (!value.is_boolean()) refuse_key(key, "true or false", value);
-    return value.get<bool>();
-  }
-  double number(const char* key, double least, double most) const {
-    const Json& value = at(key);
-    if (!value.is_number() || !(value.get<double>() >= least && value.get<double>() <= most))
-      refuse_key(key, fmt::format("a number from {} to {}", least, most), value);
-    return value.get<double>();
-  }
-  const Json& list(const char* key) const {
-    const Json& value = at(key);
-    if (!value.is_array()) refuse_key(key, "a list", value);
-    return value;
-  }
-  const Json& at(const char* key) const {
-    if (!object_.contains(key))
-      fail_input(fmt::format("{}: has no {}, expected what this version's bench --format json prints", where_, key));
-    return object_.at(key);
-  }
-
- private:
-  [[noreturn]] void refuse(const std::string& expected, const Json& value) const {
-    fail_input(fmt::format("{}: is {}, expected {}", where_, value.type_name(), expected));
-  }
-  [[noreturn]] void refuse_key(const char* key, const std::string& expected, const Json& value) const {
-    const bool is_shown = value.is_number() || value.is_boolean();
-    fail_input(fmt::format("{}: {} is {}, expected {}", where_, key, is_shown ? json_text(value) : value.type_name(),
-                           expected));
-  }
-
-  const Json& object_;
-  std::string where_;
-};
-
 constexpr double kMostUs = 1e15;  // 30 years
 constexpr double kMostCalls = 1e9;
 
-Entry read_entry(const Json& json, const std::string& where) {
-  const Reader reader(json, where);
-  Entry entry{.kind = reader.text("kind"),
-              .name = reader.text("name"),
-              .us = reader.number("median_us", 1e-6, kMostUs),
-              .iqr_us = reader.number("iqr_us", 0, kMostUs),
+std::string text(const JsonFields& fields, const char* key) {
+  return one_line(fields.need<std::string>(key));
+}
+
+double number(const JsonFields& fields, const std::string& key, double least, double most) {
+  return fields.need<double>(key, least, most);
+}
+
+Entry read_entry(const JsonFields& fields) {
+  Entry entry{.kind = text(fields, "kind"),
+              .name = text(fields, "name"),
+              .us = number(fields, "median_us", 1e-6, kMostUs),
+              .iqr_us = number(fields, "iqr_us", 0, kMostUs),
               .calls = {}};
   if (entry.kind != "op" && entry.kind != "stage")
-    fail_input(fmt::format("{}: kind is {}, expected op or stage", where, entry.kind));
+    fields.wrong("kind", fmt::format("{} came, expected op or stage", entry.kind));
   if (entry.kind == "stage") return entry;
-  const Json& calls = reader.at("calls_by_stage");
-  const Reader counts(calls, where + ": calls_by_stage");
-  for (const auto& [stage, count] : calls.items())
-    entry.calls.emplace_back(one_line(stage), int64_t(counts.number(stage.c_str(), 0, kMostCalls)));
+  if (!fields.has("calls_by_stage")) fields.wrong("calls_by_stage", "is missing");
+  const JsonFields counts = fields.object("calls_by_stage");
+  for (const std::string& stage : counts.keys())
+    entry.calls.emplace_back(one_line(stage), int64_t(number(counts, stage, 0, kMostCalls)));
   return entry;
 }
 
 Report read_report(const std::string& path) {
   const std::string file = user_text_name(path);
-  const Json json = parse_json(read_user_text(path), file, 8);
-  const Reader reader(json, file);
+  const JsonFields fields = JsonFields::parse(read_user_text(path), file, 8);
   Report report{.file = one_line(file),
-                .build = reader.text("build"),
-                .machine = reader.text("machine"),
-                .backend = reader.text("backend"),
-                .type = reader.text("type"),
-                .model = reader.text("model"),
-                .rounds = int64_t(reader.number("repeat", 1, kMostCalls)),
-                .busy = reader.boolean("busy"),
-                .load = reader.number("others_share", 0, 1) + reader.number("stolen_share", 0, 1),
-                .spread = reader.number("iqr_over_median", 0, kMostUs),
+                .build = text(fields, "build"),
+                .machine = text(fields, "machine"),
+                .backend = text(fields, "backend"),
+                .type = text(fields, "type"),
+                .model = text(fields, "model"),
+                .rounds = int64_t(number(fields, "repeat", 1, kMostCalls)),
+                .busy = fields.need<bool>("busy"),
+                .load = number(fields, "others_share", 0, 1) + number(fields, "stolen_share", 0, 1),
+                .spread = number(fields, "iqr_over_median", 0, kMostUs),
                 .entries = {}};
+  if (!fields.has("entries")) fields.wrong("entries", "is missing");
   std::set<std::pair<std::string, std::string>> known;
-  size_t i = 0;
-  for (const Json& item : reader.list("entries")) {
-    Entry entry = read_entry(item, fmt::format("{}: entry {}", file, i++));
+  for (const JsonFields& item : fields.objects("entries")) {
+    Entry entry = read_entry(item);
     if (!known.emplace(entry.kind, entry.name).second)
       fail_input(fmt::format("{}: has the {} {} twice, expected once", file, entry.kind, entry.name));
     report.entries.push_back(std::move(entry));

@@ -21,10 +21,16 @@ std::string shown(const Json& value) {
 }  // namespace
 
 JsonFields JsonFields::read(const std::filesystem::path& file) {
-  const std::string text = read_text_file(file, kFileLimit);
-  Json json = parse_json_by_hand(text, file.string(), kDepthLimit);
-  if (!json.is_object()) fail_input(fmt::format("{}: {} came, expected an object", file.string(), shown(json)));
-  return JsonFields(std::move(json), file.string() + ": ");
+  return of(parse_json_by_hand(read_text_file(file, kFileLimit), file.string(), kDepthLimit), file.string());
+}
+
+JsonFields JsonFields::parse(std::string_view text, const std::string& name, int most_depth) {
+  return of(parse_json(text, name, most_depth), name);
+}
+
+JsonFields JsonFields::of(Json json, const std::string& name) {
+  if (!json.is_object()) fail_input(fmt::format("{}: {} came, expected an object", name, shown(json)));
+  return JsonFields(std::move(json), name + ": ");
 }
 
 JsonFields JsonFields::object(const std::string& key) const {
@@ -32,6 +38,25 @@ JsonFields JsonFields::object(const std::string& key) const {
   if (has(key)) inner = json_[key];
   if (!inner.is_object()) wrong(key, shown(inner) + " came, expected an object");
   return JsonFields(std::move(inner), where_ + key + ".");
+}
+
+std::vector<JsonFields> JsonFields::objects(const std::string& key) const {
+  std::vector<JsonFields> all;
+  if (!has(key)) return all;
+  const Json& list = json_[key];
+  if (!list.is_array()) wrong(key, shown(list) + " came, expected an array of objects");
+  for (const Json& item : list) {
+    const std::string place = fmt::format("{}[{}]", key, all.size());
+    if (!item.is_object()) wrong(place, shown(item) + " came, expected an object");
+    all.push_back(JsonFields(item, where_ + place + "."));
+  }
+  return all;
+}
+
+std::vector<std::string> JsonFields::keys() const {
+  std::vector<std::string> all;
+  for (const auto& [key, value] : json_.items()) all.push_back(key);
+  return all;
 }
 
 void JsonFields::wrong(const std::string& key, const std::string& what) const {
@@ -51,6 +76,12 @@ void JsonFields::get(const std::string& key, double& value) const {
   if (!has(key)) return;
   if (!json_[key].is_number()) wrong(key, shown(json_[key]) + " came, expected a number");
   value = json_[key].get<double>();
+}
+
+void JsonFields::get(const std::string& key, double& value, double least, double most) const {
+  get(key, value);
+  if (has(key) && !(value >= least && value <= most))
+    wrong(key, fmt::format("{} came, expected a number from {} to {}", shown(json_[key]), least, most));
 }
 
 void JsonFields::get(const std::string& key, float& value) const {

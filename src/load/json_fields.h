@@ -16,13 +16,18 @@ class JsonFields {
  public:
   // The object in a file. ErrorKind::input: missing, not JSON, nested too deeply, not an object.
   static JsonFields read(const std::filesystem::path& file);
+  // The object that a JSON text of that name is. ErrorKind::input as above.
+  static JsonFields parse(std::string_view text, const std::string& name, int most_depth);
 
   bool has(const std::string& key) const { return json_.contains(key) && !json_[key].is_null(); }
-  JsonFields object(const std::string& key) const;  // empty if absent
+  JsonFields object(const std::string& key) const;                // empty if absent
+  std::vector<JsonFields> objects(const std::string& key) const;  // of an array; none if absent
+  std::vector<std::string> keys() const;
 
   // Leave `value` as it is where the field is absent.
   void get(const std::string& key, int64_t& value, int64_t least = 1, int64_t most = int64_t(1) << 31) const;
   void get(const std::string& key, double& value) const;
+  void get(const std::string& key, double& value, double least, double most) const;
   void get(const std::string& key, float& value) const;
   void get(const std::string& key, bool& value) const;
   void get(const std::string& key, std::string& value) const;
@@ -53,6 +58,7 @@ class JsonFields {
   [[noreturn]] void wrong(const std::string& key, const std::string& what) const;
 
  private:
+  static JsonFields of(Json json, const std::string& name);
   JsonFields(Json json, std::string where) : json_(std::move(json)), where_(std::move(where)) {}
 
   Json json_;
