@@ -1,4 +1,5 @@
-// CudaBackend: one GPU, one in-order queue, one launch per op. Kernels come in by launch_op and nothing else.
+// CudaBackend: one GPU, one in-order queue, one launch per op. Kernels come in by launch_op and nothing else; of a
+// library that was asked for, by the launch_op of its class.
 #include <atomic>
 #include <cstdlib>
 #include <exception>
@@ -11,6 +12,8 @@
 #include "graph.h"
 #include "kernels/conv2d_weights.h"
 #include "launch_op.h"
+#include "library/cublaslt.h"
+#include "library/cudnn.h"
 #include "pinned_ring.h"
 
 namespace seedstory {
@@ -20,6 +23,22 @@ namespace {
 template <class Op>
 concept HasKernel = requires(const Op& op, const Queue& queue) {
   launch_op(op, queue);
+};
+
+// NVIDIA's libraries, where --kernels asks for them.
+struct Libraries {
+  CublasLt cublaslt;
+  Cudnn cudnn;
+  explicit Libraries(Stream stream) : cudnn(stream) {}
+
+  CublasLt& of(const Linear&) { return cublaslt; }
+  CublasLt& of(const GatedLinear&) { return cublaslt; }
+  Cudnn& of(const Conv2d&) { return cudnn; }
+};
+
+template <class Op>
+concept HasLibrary = requires(Libraries& libraries, const Op& op) {
+  libraries.of(op);
 };
 
 template <class... Ops>
@@ -71,7 +90,7 @@ int count_devices() {
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(int device, bool sync) : device_(device), sync_(sync) {
+  CudaBackend(int device, bool sync, Kernels kernels) : device_(device), sync_(sync) {
     const int devices = count_devices();
     if (device < 0 || device >= devices)
       fail_resource("cuda: there is no device " + std::to_string(device) + "; this machine has " +
@@ -87,9 +106,13 @@ class CudaBackend final : public Backend {
                     capability_text(kLeastCapability));
     name_ = std::string("cuda (") + card.name + ", " + std::to_string(card.totalGlobalMem >> 20) + " MiB)";
     check(cudaStreamCreate(&queue_.stream), "make a stream");
+    if (kernels != Kernels::library) return;  // auto: no card has a measured table
+    libraries_ = std::make_unique<Libraries>(queue_.stream);
+    name_ += " with " + libraries_->cublaslt.name() + " and " + libraries_->cudnn.name();
   }
   ~CudaBackend() override {
     release(queue_.scratch);  // waits
+    libraries_.reset();
     cudaStreamDestroy(queue_.stream);
   }
   CudaBackend(const CudaBackend&) = delete;
@@ -170,7 +193,18 @@ class CudaBackend final : public Backend {
   }
 
   int64_t scratch_bytes(OpRef ref) const override {
-    return std::visit([](const auto* op) { return seedstory::scratch_bytes(*op); }, ref);
+    return std::visit([this](const auto* op) { return scratch_bytes_of(*op); }, ref);
+  }
+
+  std::string kernels_of(OpRef ref) const override {
+    return std::visit(
+        [this]<class Op>(const Op* op) {
+          std::string name;
+          if constexpr (HasLibrary<Op>)
+            if (libraries_) name = libraries_->of(*op).kernels_of(*op);
+          return name.empty() ? "ours" : name;
+        },
+        ref);
   }
 
   void finish() override {
@@ -196,19 +230,33 @@ class CudaBackend final : public Backend {
  protected:
   void exec(OpRef ref) override {
     std::visit(
-        [this](const auto* op) {
-          if constexpr (HasKernel<std::decay_t<decltype(*op)>>) {
-            need_scratch(seedstory::scratch_bytes(*op));
-            launch_op(*op, queue_);
+        [this]<class Op>(const Op* op) {
+          if constexpr (HasKernel<Op>) {
+            need_scratch(scratch_bytes_of(*op));
+            if (!is_launched_by_library(*op)) launch_op(*op, queue_);
             if (sync_) check(cudaStreamSynchronize(queue_.stream), op->name);
           } else {
-            fail(std::string(op->name) + ": has no CUDA kernel yet");
+            fail(std::string(Op::name) + ": has no CUDA kernel yet");
           }
         },
         ref);
   }
 
  private:
+  // A library may have no kernel for the op after all: then ours gets what it takes.
+  template <class Op>
+  int64_t scratch_bytes_of(const Op& op) const {
+    int64_t bytes = seedstory::scratch_bytes(op);
+    if constexpr (HasLibrary<Op>)
+      if (libraries_) bytes = std::max(bytes, libraries_->of(op).scratch_bytes(op));
+    return bytes;
+  }
+  template <class Op>
+  bool is_launched_by_library(const Op& op) {
+    if constexpr (HasLibrary<Op>) return libraries_ && libraries_->of(op).launch_op(op, queue_);
+    return false;
+  }
+
   void* device_memory(int64_t bytes) const {
     void* memory = nullptr;
     if (bytes <= 0) return memory;
@@ -243,9 +291,10 @@ class CudaBackend final : public Backend {
   bool sync_;
   std::string name_;
   Queue queue_;
-  PinnedRing small_{64, 64 << 10};  // ids, lengths, a feature: many of them between two waits of the queue
-  PinnedRing large_{4, 16 << 20};   // pieces of weights: two are on their way while the next are filled
-  int64_t scratch_bytes_ = 0;       // of queue_.scratch
+  std::unique_ptr<Libraries> libraries_;  // null: ours alone
+  PinnedRing small_{64, 64 << 10};        // ids, lengths, a feature: many of them between two waits of the queue
+  PinnedRing large_{4, 16 << 20};         // pieces of weights: two are on their way while the next are filled
+  int64_t scratch_bytes_ = 0;             // of queue_.scratch
 };
 
 }  // namespace
@@ -267,8 +316,8 @@ std::vector<std::string> cuda_devices() {
   return lines;
 }
 
-std::unique_ptr<Backend> make_cuda_backend(int device, bool sync) {
-  return std::make_unique<CudaBackend>(device, sync);
+std::unique_ptr<Backend> make_cuda_backend(int device, bool sync, Kernels kernels) {
+  return std::make_unique<CudaBackend>(device, sync, kernels);
 }
 
 }  // namespace seedstory

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "seedstory/backend.h"
+#include "seedstory/kernels.h"
 
 namespace seedstory {
 
@@ -17,7 +18,8 @@ std::vector<std::string> cuda_devices();
 inline constexpr int64_t kCudaRowsAtOnce = 1024;
 
 // Throws ErrorKind::resource where this build has no CUDA backend or the machine has no such GPU. With `sync` it waits
-// after each op, so that an error names the op that failed and not a later one.
-std::unique_ptr<Backend> make_cuda_backend(int device = 0, bool sync = false);
+// after each op, so that an error names the op that failed and not a later one. Of Kernels::library: throws
+// ErrorKind::resource where one of the libraries is not there, and names its file.
+std::unique_ptr<Backend> make_cuda_backend(int device = 0, bool sync = false, Kernels kernels = Kernels::automatic);
 
 }  // namespace seedstory

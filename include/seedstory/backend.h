@@ -75,6 +75,9 @@ class Backend {
   // this.
   virtual void finish() {}
 
+  // Whose kernels run the op: "ours", or a library's name where the backend was asked for one that has it (kernels.h).
+  virtual std::string kernels_of(OpRef) const { return "ours"; }
+
   // The ops that run() refuses here, whatever their tensors: those with no kernel yet.
   virtual std::vector<const char*> lacking() const;
 

@@ -71,11 +71,44 @@ class Bench {
         dry_engine_(recording_, model, {.types = options.types}),
         listing_(list_stages(recording_, dry_engine_)) {}
 
-  std::vector<BenchEntry> run() {
-    std::vector<BenchEntry> entries;
-    if (options_.ops) entries = time_ops();
-    if (options_.stages)
-      for (BenchEntry& stage : time_stages()) entries.push_back(std::move(stage));
+  // Ops: find them, time each in every round.
+  int64_t list_ops() {
+    for (auto [shown, op] : distinct_ops(listing_, options_.filter, limits_)) {
+      shown.kernels = std::visit([&](const auto& o) { return backend_.kernels_of(&o); }, op);
+      ops_.push_back(
+          {.shown = shown, .op = op, .is_memory_bound = limits_.is_memory_bound(cost_of(op)), .kept = {}, .us = {}});
+    }
+    for (Entry& entry : ops_) set_batch(entry);
+    return int64_t(ops_.size());
+  }
+  void time_op(int64_t i) {
+    Entry& entry = ops_[size_t(i)];
+    entry.us.push_back(time_entry(entry));
+  }
+
+  // Stages: load the model, run them in every round.
+  void load_stages() {
+    for (const auto& [stage, ops] : listing_)
+      if (wanted(stage)) shown_stages_.push_back(entry_of(stage, ops, limits_));
+    if (shown_stages_.empty()) return;
+    engine_ = std::make_unique<Engine>(backend_, model_, EngineOptions{.types = options_.types});
+    // A record is made by the first call and the second.
+    stages_ = std::make_unique<Stages>(
+        *engine_, [this](const std::string& stage) { return wanted(stage); }, options_.is_asynchronous ? 2 : 0);
+    Timing warm(backend_);
+    if (options_.repeat > 1) stages_->run(warm);
+  }
+  void time_stages() {
+    if (stages_) stages_->run(timing_);
+  }
+
+  std::vector<BenchEntry> entries() {
+    std::vector<BenchEntry> entries = shown_ops();
+    for (BenchEntry& stage : shown_stages_) {
+      stage.stage = true;
+      set_times(stage, timing_.us.at(stage.name));
+      entries.push_back(std::move(stage));
+    }
     if (entries.empty()) fail_usage("--filter " + options_.filter + ": no entry has this in its name");
     return entries;
   }
@@ -94,17 +127,9 @@ class Bench {
     std::vector<double> us;
   };
 
-  std::vector<BenchEntry> time_ops() {
-    std::vector<Entry> entries;
-    for (const auto& [shown, op] : distinct_ops(listing_, options_.filter, limits_))
-      entries.push_back(
-          {.shown = shown, .op = op, .is_memory_bound = limits_.is_memory_bound(cost_of(op)), .kept = {}, .us = {}});
-    for (Entry& entry : entries) set_batch(entry);
-    for (int64_t round = 0; round < options_.repeat; ++round)
-      for (Entry& entry : entries) entry.us.push_back(time_entry(entry));
-
+  std::vector<BenchEntry> shown_ops() {
     std::vector<BenchEntry> shown;
-    for (Entry& entry : entries) {
+    for (Entry& entry : ops_) {
       set_times(entry.shown, entry.us);
       shown.push_back(entry.shown);
     }
@@ -188,25 +213,6 @@ class Bench {
     backend_.upload(other_->make(DType::u8, {kColdBytes}), zeros_.data());
   }
 
-  std::vector<BenchEntry> time_stages() {
-    std::vector<BenchEntry> shown;
-    for (const auto& [stage, ops] : listing_)
-      if (wanted(stage)) shown.push_back(entry_of(stage, ops, limits_));
-    if (shown.empty()) return shown;
-    Engine engine(backend_, model_, {.types = options_.types});
-    // A record is made by the first call and the second.
-    Stages stages(
-        engine, [this](const std::string& stage) { return wanted(stage); }, options_.is_asynchronous ? 2 : 0);
-    Timing warm(backend_), timing(backend_);
-    if (options_.repeat > 1) stages.run(warm);
-    for (int64_t round = 0; round < options_.repeat; ++round) stages.run(timing);
-    for (BenchEntry& entry : shown) {
-      entry.stage = true;
-      set_times(entry, timing.us.at(entry.name));
-    }
-    return shown;
-  }
-
   Backend& backend_;
   const ModelDir& model_;
   const Limits& limits_;
@@ -214,6 +220,11 @@ class Bench {
   RecordingBackend recording_;
   Engine dry_engine_;
   StageOps listing_;
+  std::vector<Entry> ops_;
+  std::vector<BenchEntry> shown_stages_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Stages> stages_;
+  Timing timing_{backend_};
   std::unique_ptr<Arena> other_;
   std::vector<char> zeros_;
 };
@@ -222,7 +233,25 @@ class Bench {
 
 std::vector<BenchEntry> run_bench(Backend& backend, const ModelDir& model, const Limits& limits,
                                   const BenchOptions& options) {
-  return Bench(backend, model, limits, options).run();
+  return run_bench(std::vector<Backend*>{&backend}, model, limits, options)[0];
+}
+
+std::vector<std::vector<BenchEntry>> run_bench(const std::vector<Backend*>& backends, const ModelDir& model,
+                                               const Limits& limits, const BenchOptions& options) {
+  std::vector<std::unique_ptr<Bench>> benches;
+  for (Backend* backend : backends) benches.push_back(std::make_unique<Bench>(*backend, model, limits, options));
+  int64_t ops = 0;
+  for (const auto& bench : benches) ops = options.ops ? bench->list_ops() : 0;  // the model's: the same on each
+  for (int64_t round = 0; round < options.repeat; ++round)
+    for (int64_t op = 0; op < ops; ++op)
+      for (const auto& bench : benches) bench->time_op(op);
+  if (options.stages)
+    for (const auto& bench : benches) bench->load_stages();
+  for (int64_t round = 0; round < options.repeat; ++round)
+    for (const auto& bench : benches) bench->time_stages();
+  std::vector<std::vector<BenchEntry>> entries;
+  for (const auto& bench : benches) entries.push_back(bench->entries());
+  return entries;
 }
 
 }  // namespace seedstory

@@ -27,4 +27,9 @@ struct BenchOptions {
 std::vector<BenchEntry> run_bench(Backend& backend, const ModelDir& model, const Limits& limits,
                                   const BenchOptions& options);
 
+// The same for several backends of one machine, each in its place: of every round an op is timed on one right behind
+// the other, and so are a story's stages. Each has the model for itself.
+std::vector<std::vector<BenchEntry>> run_bench(const std::vector<Backend*>& backends, const ModelDir& model,
+                                               const Limits& limits, const BenchOptions& options);
+
 }  // namespace seedstory

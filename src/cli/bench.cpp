@@ -18,7 +18,7 @@ namespace seedstory {
 namespace {
 
 struct Report {
-  std::string build, machine, backend, type, model;
+  std::string build, machine, backend, kernels, type, model;
   int64_t repeat;
   Limits limits;
   std::vector<BenchEntry> entries;
@@ -36,14 +36,17 @@ struct Report {
 
 void print_table(const Report& r, bool stages) {
   if (std::none_of(r.entries.begin(), r.entries.end(), [&](const BenchEntry& e) { return e.stage == stages; })) return;
-  fmt::print("\n| {:<76} |{} median us |   IQR us | GFLOP/s |   GB/s | of limit |\n", stages ? "stage" : "op",
-             stages ? "" : " calls |");
-  fmt::print("| {:-<76} |{} --------: | -------: | ------: | -----: | -------: |\n", "", stages ? "" : " ----: |");
+  const bool has_kernels = !stages && r.kernels == name_of(kKernels, Kernels::library);
+  const std::string calls = stages ? "" : " calls |", line = stages ? "" : " ----: |";
+  fmt::print("\n| {:<76} |{}{} median us |   IQR us | GFLOP/s |   GB/s | of limit |\n", stages ? "stage" : "op",
+             has_kernels ? " kernels         |" : "", calls);
+  fmt::print("| {:-<76} |{}{} --------: | -------: | ------: | -----: | -------: |\n", "",
+             has_kernels ? " --------------- |" : "", line);
   for (const BenchEntry& e : r.entries)
     if (e.stage == stages)
-      fmt::print("| {:<76} |{} {:>9} | {:>8} | {:>7} | {:>6} | {:>6.1f} % |\n", e.name,
-                 stages ? "" : fmt::format(" {:>5} |", e.calls), figure(e.us), figure(e.iqr_us), figure(e.gflops()),
-                 figure(e.gbytes()), 100 * e.share());
+      fmt::print("| {:<76} |{}{} {:>9} | {:>8} | {:>7} | {:>6} | {:>6.1f} % |\n", e.name,
+                 has_kernels ? fmt::format(" {:<15} |", e.kernels) : "", stages ? "" : fmt::format(" {:>5} |", e.calls),
+                 figure(e.us), figure(e.iqr_us), figure(e.gflops()), figure(e.gbytes()), 100 * e.share());
 }
 
 void print_markdown(const Report& r) {
@@ -58,23 +61,27 @@ void print_markdown(const Report& r) {
 }
 
 // One table; what md and json have above it stands in every line.
-void print_csv(const Report& r) {
+void print_csv_head() {
   fmt::print(
-      "kind,name,calls,median_us,iqr_us,gflops,gbytes,limit_us,share_of_limit,flops,bytes,limit_gflops,limit_gbytes,"
+      "kind,name,kernels,calls,median_us,iqr_us,gflops,gbytes,limit_us,share_of_limit,flops,bytes,limit_gflops,limit_"
+      "gbytes,"
       "limit_source,"
       "type,model,backend,machine,build,busy,others_share,stolen_share,iqr_over_median\n");
+}
+void print_csv(const Report& r) {
   for (const BenchEntry& e : r.entries)
     fmt::print(
-        "{},{},{},{:.3f},{:.3f},{:.4f},{:.4f},{:.4f},{:.5f},{:.0f},{:.0f},{:.2f},{:.2f},{},{},{},{},{},{},{},{:.4f},{:."
+        "{},{},{},{},{:.3f},{:.3f},{:.4f},{:.4f},{:.4f},{:.5f},{:.0f},{:.0f},{:.2f},{:.2f},{},{},{},{},{},{},{},{:.4f},"
+        "{:."
         "4f}"
         ",{:.4f}\n",
-        e.stage ? "stage" : "op", csv_field(e.name), e.calls, e.us, e.iqr_us, e.gflops(), e.gbytes(), e.limit_us,
-        e.share(), e.cost.flops, e.cost.bytes, r.limits.flops / 1e9, r.limits.bytes / 1e9, csv_field(r.limits.source),
-        r.type, csv_field(r.model), csv_field(r.backend), csv_field(r.machine), csv_field(r.build), r.busy(),
-        r.load.others, r.load.stolen, r.spread());
+        e.stage ? "stage" : "op", csv_field(e.name), csv_field(e.kernels), e.calls, e.us, e.iqr_us, e.gflops(),
+        e.gbytes(), e.limit_us, e.share(), e.cost.flops, e.cost.bytes, r.limits.flops / 1e9, r.limits.bytes / 1e9,
+        csv_field(r.limits.source), r.type, csv_field(r.model), csv_field(r.backend), csv_field(r.machine),
+        csv_field(r.build), r.busy(), r.load.others, r.load.stolen, r.spread());
 }
 
-void print_json(const Report& r) {
+Json to_json(const Report& r) {
   Json list = Json::array();
   for (const BenchEntry& e : r.entries) {
     Json& shown = list.push_back({{"kind", e.stage ? "stage" : "op"},
@@ -88,28 +95,50 @@ void print_json(const Report& r) {
                                   {"share_of_limit", e.share()},
                                   {"flops", e.cost.flops},
                                   {"bytes", e.cost.bytes}});
+    if (!e.stage) shown["kernels"] = e.kernels;
     if (!e.stage) shown["calls_by_stage"] = e.calls_by_stage.empty() ? Json::object() : Json();
     for (const auto& [stage, calls] : e.calls_by_stage) shown["calls_by_stage"][stage] = calls;
   }
-  const Json json = {
-      {"build", r.build},
-      {"machine", r.machine},
-      {"backend", r.backend},
-      {"type", r.type},
-      {"model", r.model},
-      {"repeat", r.repeat},
-      {"limits", {{"gflops", r.limits.flops / 1e9}, {"gbytes", r.limits.bytes / 1e9}, {"source", r.limits.source}}},
-      {"busy", r.busy()},
-      {"others_share", r.load.others},
-      {"stolen_share", r.load.stolen},
-      {"iqr_over_median", r.spread()},
-      {"entries", list}};
-  fmt::print("{}\n", json_text(json, 1));
+  return {{"build", r.build},
+          {"machine", r.machine},
+          {"backend", r.backend},
+          {"kernels", r.kernels},
+          {"type", r.type},
+          {"model", r.model},
+          {"repeat", r.repeat},
+          {"limits", {{"gflops", r.limits.flops / 1e9}, {"gbytes", r.limits.bytes / 1e9}, {"source", r.limits.source}}},
+          {"busy", r.busy()},
+          {"others_share", r.load.others},
+          {"stolen_share", r.load.stolen},
+          {"iqr_over_median", r.spread()},
+          {"entries", list}};
+}
+
+// Of several, which differ in their kernels alone.
+void print(const std::vector<Report>& reports, TableFormat format) {
+  switch (format) {
+    case TableFormat::md:
+      for (size_t i = 0; i < reports.size(); ++i) {
+        if (i > 0) fmt::print("\n");
+        print_markdown(reports[i]);
+      }
+      return;
+    case TableFormat::csv:
+      print_csv_head();
+      for (const Report& r : reports) print_csv(r);
+      return;
+    case TableFormat::json: {
+      Json all = Json::array();
+      for (const Report& r : reports) all.push_back(to_json(r));
+      fmt::print("{}\n", json_text(reports.size() == 1 ? to_json(reports[0]) : Json{{"reports", all}}, 1));
+      return;
+    }
+  }
 }
 
 // "NVIDIA H200" of "cuda (NVIDIA H200, 143771 MiB)".
 std::string card_name(const std::string& backend) {
-  const size_t begin = backend.find('(') + 1, end = backend.rfind(',');
+  const size_t begin = backend.find('(') + 1, end = backend.rfind(',', backend.find(" MiB"));
   return end == std::string::npos || end < begin ? "" : backend.substr(begin, end - begin);
 }
 
@@ -122,52 +151,52 @@ Limits limits_of_card(Backend& backend, NumberTypes types) {
           .source = fmt::format("data sheet of the {}", card->name)};
 }
 
-using Print = void (*)(const Report&);
-
-Print printer(TableFormat format) {
-  switch (format) {
-    case TableFormat::md:
-      return print_markdown;
-    case TableFormat::csv:
-      return print_csv;
-    case TableFormat::json:
-      return print_json;
-  }
-  return print_markdown;
-}
-
 }  // namespace
 
 int bench(const BenchFlags& f, const Backends& backends) {
-  const Print print = printer(f.format);
   const Device device = parse_device(f.device);
+  for (const Kernels kernels : f.compared) need_card_for(kernels, device);
   const WeightFormat weights = weight_format(f, device, backends);
   const StageTypes types = stage_types(device, weights);
   const ModelDir model = open_model(find_model(f));
-  const auto backend = make_backend(device, f, backends);
   const Machine machine = this_machine();
   const int cores = backends.cpu_cores(), threads = f.threads == 0 ? cores : int(f.threads);
 
-  Report report{.build = build_line(),
-                .machine = fmt::format("{}, {} cores, {} threads", machine.cpu, cores, threads),
-                .backend = backend->name(),
-                .type = name_of(weights),
-                .model = one_line(model.config.name),
-                .repeat = f.repeat,
-                .limits = device.kind == DeviceKind::cpu ? measure_limits(threads, backends.cpu_set(f.cpu), weights)
-                                                         : limits_of_card(*backend, types.language),
-                .entries = {},
-                .load = {}};
+  std::vector<std::unique_ptr<Backend>> made;
+  std::vector<Backend*> timed;
+  std::vector<Report> reports;
+  for (const Kernels kernels : f.compared) {
+    MachineFlags flags = f;
+    flags.kernels = kernels;
+    timed.push_back(made.emplace_back(make_backend(device, flags, backends)).get());
+    reports.push_back({.build = build_line(),
+                       .machine = fmt::format("{}, {} cores, {} threads", machine.cpu, cores, threads),
+                       .backend = timed.back()->name(),
+                       .kernels = name_of(kKernels, kernels == Kernels::library ? kernels : Kernels::ours),
+                       .type = name_of(weights),
+                       .model = one_line(model.config.name),
+                       .repeat = f.repeat,
+                       .limits = {},
+                       .entries = {},
+                       .load = {}});
+  }
+  const Limits limits = device.kind == DeviceKind::cpu ? measure_limits(threads, backends.cpu_set(f.cpu), weights)
+                                                       : limits_of_card(*timed[0], types.language);
   const std::optional<CpuTimes> begin = cpu_times();
-  report.entries = run_bench(*backend, model, report.limits,
-                             {.ops = f.ops || !f.stages,
-                              .stages = f.stages || !f.ops,
-                              .filter = f.filter,
-                              .repeat = f.repeat,
-                              .types = types,
-                              .is_asynchronous = device.kind == DeviceKind::cuda});
-  if (const std::optional<CpuTimes> end = cpu_times(); begin && end) report.load = load_between(*begin, *end);
-  print(report);
+  const auto entries = run_bench(timed, model, limits,
+                                 {.ops = f.ops || !f.stages,
+                                  .stages = f.stages || !f.ops,
+                                  .filter = f.filter,
+                                  .repeat = f.repeat,
+                                  .types = types,
+                                  .is_asynchronous = device.kind == DeviceKind::cuda});
+  const std::optional<CpuTimes> end = cpu_times();
+  for (size_t i = 0; i < reports.size(); ++i) {
+    reports[i].limits = limits;
+    reports[i].entries = entries[i];
+    if (begin && end) reports[i].load = load_between(*begin, *end);
+  }
+  print(reports, f.format);
   return 0;
 }
 

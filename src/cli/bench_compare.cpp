@@ -34,7 +34,7 @@ struct Entry {
 };
 
 struct Report {
-  std::string file, build, machine, backend, type, model;
+  std::string file, build, machine, backend, kernels, type, model;
   int64_t rounds;
   bool busy;
   double load;    // of the cores' time, what went elsewhere
@@ -80,13 +80,12 @@ Entry read_entry(const JsonFields& fields) {
   return entry;
 }
 
-Report read_report(const std::string& path) {
-  const std::string file = user_text_name(path);
-  const JsonFields fields = JsonFields::parse(read_user_text(path), file, 8);
+Report read_report(const JsonFields& fields, const std::string& file) {
   Report report{.file = one_line(file),
                 .build = text(fields, "build"),
                 .machine = text(fields, "machine"),
                 .backend = text(fields, "backend"),
+                .kernels = text(fields, "kernels"),
                 .type = text(fields, "type"),
                 .model = text(fields, "model"),
                 .rounds = int64_t(number(fields, "repeat", 1, kMostCalls)),
@@ -103,6 +102,23 @@ Report read_report(const std::string& path) {
     report.entries.push_back(std::move(entry));
   }
   return report;
+}
+
+// One of each file, or two of one: of bench --kernels ours,library.
+std::vector<Report> read_reports(const CompareFlags& flags) {
+  const auto fields_of = [](const std::string& path) {
+    return JsonFields::parse(read_user_text(path), user_text_name(path), 9);
+  };
+  const std::string a = user_text_name(flags.a);
+  const JsonFields fields = fields_of(flags.a);
+  if (flags.b) {
+    const std::string b = user_text_name(*flags.b);
+    return {read_report(fields, a), read_report(fields_of(*flags.b), b)};
+  }
+  const std::vector<JsonFields> both = fields.objects("reports");
+  if (both.size() != 2)
+    fail_input(a + ": expected two reports, of bench --kernels ours,library --format json; or name B.json");
+  return {read_report(both[0], a), read_report(both[1], a)};
 }
 
 // ---- comparing
@@ -139,7 +155,10 @@ std::vector<std::string> differences(const Report& a, const Report& b) {
     if (differ) out.push_back(fmt::format("{}: {} | {}", what, in_a, in_b));
   };
   add("machine", a.machine, b.machine, a.machine != b.machine);
-  add("backend", a.backend, b.backend, a.backend != b.backend);
+  // Whose kernels they are may be what is compared; which versions of libraries, only where both have them.
+  const auto card = [](const Report& r) { return r.backend.substr(0, r.backend.find(" with ")); };
+  const bool same_kernels = a.kernels == b.kernels;
+  add("backend", a.backend, b.backend, same_kernels ? a.backend != b.backend : card(a) != card(b));
   add("build", a.build, b.build, compiled(a.build) != compiled(b.build));
   add("type", a.type, b.type, a.type != b.type);
   add("model", a.model, b.model, a.model != b.model);
@@ -212,8 +231,8 @@ void print_table(const Comparison& c, const char* kind, const char* title) {
 
 void print_markdown(const Comparison& c) {
   for (const auto& [letter, r] : {std::pair{"A", &c.a}, std::pair{"B", &c.b}})
-    fmt::print("{}: {}\n   {}\n   {}\n   {}, {} weights, model {}, {} rounds\n", letter, r->file, r->build, r->machine,
-               r->backend, r->type, r->model, r->rounds);
+    fmt::print("{}: {}\n   {}\n   {}\n   {}, kernels {}, {} weights, model {}, {} rounds\n", letter, r->file, r->build,
+               r->machine, r->backend, r->kernels, r->type, r->model, r->rounds);
   if (!c.differs.empty())
     fmt::print("the comparison means little, A and B differ or were disturbed:\n- {}\n", fmt::join(c.differs, "\n- "));
   if (c.rows.empty()) fmt::print("no entry is in both\n");
@@ -241,7 +260,7 @@ void print_csv(const Comparison& c) {
 }
 
 Json to_json(const Report& r) {
-  return {{"file", r.file}, {"build", r.build}, {"machine", r.machine}, {"backend", r.backend},
+  return {{"file", r.file}, {"build", r.build}, {"machine", r.machine}, {"backend", r.backend}, {"kernels", r.kernels},
           {"type", r.type}, {"model", r.model}, {"repeat", r.rounds},   {"busy", r.busy}};
 }
 
@@ -271,7 +290,8 @@ void print_json(const Comparison& c) {
 }  // namespace
 
 int bench_compare(const CompareFlags& flags) {
-  const Comparison comparison = compare(read_report(flags.a), read_report(flags.b));
+  std::vector<Report> reports = read_reports(flags);
+  const Comparison comparison = compare(std::move(reports[0]), std::move(reports[1]));
   switch (flags.format) {
     case TableFormat::md:
       print_markdown(comparison);

@@ -133,7 +133,7 @@ class Doctor {
     Finding gpu{"machine", "GPU", is_asked ? "missing" : "note", ""};
     gpu.kind = ErrorKind::resource;
     try {
-      auto card = backends_.cuda(device_.index, false);
+      auto card = backends_.cuda(device_.index, false, Kernels::ours);
       gpu.text = fmt::format("{}, {} free", card->name(), memory_text(card->free_bytes()));
       if (is_asked) gpu.state = "ok", teller_ = std::move(card);
     } catch (const Error& error) {
@@ -141,6 +141,19 @@ class Doctor {
       if (is_asked) gpu.fix = "seedstory generate --device cpu ...";
     }
     add(gpu);
+    if (teller_) add(look_for_libraries());
+  }
+
+  // What --kernels means here.
+  Finding look_for_libraries() const {
+    const std::string automatic = "auto is ours: there is no measured table of this card";
+    try {
+      const std::string name = backends_.cuda(device_.index, false, Kernels::library)->name();
+      return {"machine", "kernels", "ok",
+              fmt::format("{}; library is {}", automatic, name.substr(name.find(" with ") + 6))};
+    } catch (const Error& error) {
+      return {"machine", "kernels", "note", fmt::format("{}; {}", automatic, error.what())};
+    }
   }
 
   void look_at_model() {

@@ -220,12 +220,26 @@ CLI::Option* add_type(CLI::App& app, std::string& type) {
       ->type_name("auto|" + alternatives(names_in(kWeightFormats)));
 }
 
+CLI::Option* add_kernels(CLI::App& app, Kernels& kernels) {
+  return add_choice(app, "--kernels", kernels, kKernels, "Whose kernels run on a card (default auto: ours)");
+}
+
+CLI::Option* add_compared_kernels(CLI::App& app, std::vector<Kernels>& kernels) {
+  const auto take = [&kernels](const std::string& text) { kernels = parse_kernels_list(text); };
+  return app
+      .add_option_function<std::string>("--kernels", take,
+                                        "Whose kernels run on a card (default auto: ours); ours,library times both, "
+                                        "op by op in turn")
+      ->type_name(alternatives(names_in(kKernels)) + "[,...]");
+}
+
 void add_machine_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Machine";
   add_device(app, f.device)->group(group);
   add_type(app, f.type)->group(group);
   add_threads(app, f.threads)->group(group);
   add_cpu(app, f.cpu)->group(group);
+  add_kernels(app, f.kernels)->group(group);
   app.add_flag("--cuda-sync", f.cuda_sync, "Wait after each op on a card, so that an error names the op that failed")
       ->group(group);
 }
@@ -350,6 +364,7 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   add_device(*sub, f.device);
   add_threads(*sub, f.threads);
   add_cpu(*sub, f.cpu);
+  add_compared_kernels(*sub, f.compared);
   add_type(*sub, f.type);
   add_model_flags(*sub, f);
   return sub;
@@ -359,8 +374,10 @@ CLI::App* add_compare(CLI::App& bench, CompareFlags& f) {
   CLI::App* sub = bench.add_subcommand("compare", "Compare two files of bench --format json, entry by entry");
   sub->footer(
       "Exit codes: 0 compared, whatever the verdict, 2 the command line is wrong, 3 a file is missing or invalid.");
-  sub->add_option("A.json", f.a, "What the other one is compared with")->type_name("FILE")->required();
-  sub->add_option("B.json", f.b, "Faster, slower, or within the noise of both")->type_name("FILE")->required();
+  sub->add_option("A.json", f.a, "What the other one is compared with, or both, of bench --kernels ours,library")
+      ->type_name("FILE")
+      ->required();
+  sub->add_option("B.json", f.b, "Faster, slower, or within the noise of both")->type_name("FILE");
   add_choice(*sub, "--format", f.format, kTableFormats, "How to print (default md)");
   return sub;
 }
@@ -435,8 +452,8 @@ bool is_setting(const CLI::Option& option) {
 
 // doctor and bench, which read no file, know the variables of what they share with a story.
 bool is_setting_without_file(const CLI::Option& option) {
-  constexpr std::string_view kShared[] = {"model", "hf-repo",   "vit",    "llm",  "detokenizer", "unet",
-                                          "vae",   "tokenizer", "device", "type", "threads",     "cpu"};
+  constexpr std::string_view kShared[] = {"model",     "hf-repo", "vit",  "llm",     "detokenizer", "unet",   "vae",
+                                          "tokenizer", "device",  "type", "threads", "cpu",         "kernels"};
   return is_setting(option) &&
          std::find(std::begin(kShared), std::end(kShared), option.get_lnames()[0]) != std::end(kShared);
 }
@@ -452,6 +469,8 @@ void need_choice(const CLI::Option& option, const std::string& value) {
     find_card(value);
   else if (flag == "--type")
     parse_type(value, WeightFormat::f32);
+  else if (flag == "--kernels" && option.get_type_name().ends_with("[,...]"))
+    parse_kernels_list(value);
   else if (std::find(words.begin(), words.end(), value) == words.end())
     fail_usage(flag + " " + value + ": expected " + one_of(words));
 }
@@ -707,7 +726,7 @@ FlagDoc describe(const CLI::Option& option, bool has_variable) {
       for (const auto& row : table) doc.choices.emplace_back(row.name, row.about);
   };
   explain(kPolicies), explain(kNoiseSources), explain(kSamplingMethods), explain(kSigmaSchedules);
-  explain(kStreamFormats), explain(kOrders), explain(kDevices), explain(kCpuSets);
+  explain(kStreamFormats), explain(kOrders), explain(kDevices), explain(kCpuSets), explain(kKernels);
   return doc;
 }
 
@@ -735,7 +754,7 @@ void refuse_flags_as_values(const CLI::App& command) {
 
 // A card of plan's or of bench's paper is another machine.
 void refuse_flags_of_here(const CLI::App& command) {
-  for (const char* flag : {"--threads", "--cpu", "--device", "--repeat"})
+  for (const char* flag : {"--threads", "--cpu", "--device", "--kernels", "--repeat"})
     if (command.get_option_no_throw(flag) && command.count(flag) > 0)
       fail_usage(std::string(flag) + ": not with --card, which is another machine");
 }

@@ -24,6 +24,7 @@ struct MachineFlags {
   CpuSet cpu = CpuSet::automatic;
   int64_t threads = 0;
   bool cuda_sync = false;
+  Kernels kernels = Kernels::automatic;  // not of bench
 };
 
 struct StoryFlags : ModelFlags, MachineFlags {
@@ -66,6 +67,7 @@ struct DoctorFlags : ModelFlags {
 
 struct BenchFlags : ModelFlags, MachineFlags {
   bool ops = false, stages = false;  // neither: both
+  std::vector<Kernels> compared = {Kernels::automatic};
   std::string filter;
   TableFormat format = TableFormat::md;
   int64_t repeat = 5;
@@ -74,7 +76,8 @@ struct BenchFlags : ModelFlags, MachineFlags {
 };
 
 struct CompareFlags {
-  std::string a, b;  // files
+  std::string a;                 // files
+  std::optional<std::string> b;  // absent: the first one holds both
   TableFormat format = TableFormat::md;
 };
 

@@ -72,8 +72,25 @@ Device parse_device(const std::string& name) {
   return {.kind = *kind == DeviceKind::automatic ? DeviceKind::cpu : *kind, .index = std::stoi(digits)};
 }
 
+std::vector<Kernels> parse_kernels_list(const std::string& names) {
+  std::vector<Kernels> list;
+  for (size_t begin = 0, end; begin <= names.size(); begin = end + 1) {
+    end = std::min(names.find(',', begin), names.size());
+    list.push_back(parse_choice("--kernels", names.substr(begin, end - begin), kKernels));
+    if (std::count(list.begin(), list.end(), list.back()) > 1)
+      fail_usage(fmt::format("--kernels {}: has {} twice", names, name_of(kKernels, list.back())));
+  }
+  if (list.size() > 2) fail_usage(fmt::format("--kernels {}: expected two at most", names));
+  return list;
+}
+
+void need_card_for(Kernels kernels, const Device& device) {
+  if (kernels == Kernels::library && device.kind != DeviceKind::cuda)
+    fail_usage("--kernels library: is for a card; expected --device cuda beside it");
+}
+
 std::unique_ptr<Backend> make_backend(const Device& device, const MachineFlags& flags, const Backends& backends) {
-  return device.kind == DeviceKind::cuda ? backends.cuda(device.index, flags.cuda_sync)
+  return device.kind == DeviceKind::cuda ? backends.cuda(device.index, flags.cuda_sync, flags.kernels)
                                          : backends.cpu(int(flags.threads), flags.cpu);
 }
 

@@ -33,7 +33,7 @@ int version(bool as_json, const Backends& backends) {
                      {"types", names_in(kWeightFormats)},
                      {"backends",
                       {describe("cpu", [&] { return backends.cpu(0, CpuSet::automatic); }),
-                       describe("cuda", [&] { return backends.cuda(0, false); })}}};
+                       describe("cuda", [&] { return backends.cuda(0, false, Kernels::ours); })}}};
   if (as_json) {
     fmt::print("{}\n", json_text(json, 1));
     return 0;

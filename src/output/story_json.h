@@ -26,6 +26,7 @@ struct StoryRecord {
   Names model_flags;              // "--model" to what was given, where it was: to ask again, not to compare
   std::string type;               // f32
   std::string backend;            // cpu or cuda
+  std::string kernels;            // library; empty: this program's alone
   std::string start_fingerprint;  // fingerprint of the start picture; empty: there is none
   StoryRequest request;
   std::string command_line;    // for the page: asks for it again, without this machine's paths; empty: there is none

@@ -101,14 +101,14 @@ TEST_CASE("bench's csv and md hold what its json holds") {
   std::string line;
   std::getline(lines, line);
   const std::vector<std::string> names = fields(line);
-  CHECK(std::vector<std::string>(names.begin(), names.begin() + 4) ==
-        std::vector<std::string>{"kind", "name", "calls", "median_us"});
+  CHECK(std::vector<std::string>(names.begin(), names.begin() + 5) ==
+        std::vector<std::string>{"kind", "name", "kernels", "calls", "median_us"});
   std::getline(lines, line);
   const std::vector<std::string> values = fields(line);
   CHECK(values.size() == names.size());
   CHECK(values[0] == "stage");
   CHECK(values[1] == "UNet step");
-  CHECK(std::stod(values[3]) > 0);
+  CHECK(std::stod(values[4]) > 0);
   CHECK(std::vector<std::string>(names.end() - 4, names.end()) ==
         std::vector<std::string>{"busy", "others_share", "stolen_share", "iqr_over_median"});
   CHECK(!std::getline(lines, line));
@@ -167,6 +167,10 @@ TEST_CASE("bench refuses what it cannot do") {
   } cases[] = {
       {"--model model --device gpu", 2, "--device gpu: expected auto, cpu, cuda or cuda:N"},
       {"--model model --format xml", 2, "--format xml: expected md, csv or json"},
+      {"--model model --kernels cuda", 2, "--kernels cuda: expected auto, ours or library"},
+      {"--model model --kernels ours,library", 2, "--kernels library: is for a card; expected --device cuda beside it"},
+      {"--model model --kernels ours,ours", 2, "--kernels ours,ours: has ours twice"},
+      {"--model model --kernels ours,library,auto", 2, "--kernels ours,library,auto: expected two at most"},
       {"--model model --repeat 0", 2, "--repeat 0: expected 1 to 1000"},
       {"--model model --threads -1", 2, "--threads -1: expected 0 to 1024"},
       {"--model model --repeat 1 --filter warp", 2, "--filter warp: no entry has this in its name"},
@@ -200,6 +204,7 @@ nlohmann::json report(const nlohmann::json& entries) {
   return {{"build", "seedstory 0.1.0 (commit 0123abc, GNU 12.2.0, Release)"},
           {"machine", "a machine, 2 cores, 2 threads"},
           {"backend", "cpu (avx2, 2 threads)"},
+          {"kernels", "ours"},
           {"type", "f32"},
           {"model", "tiny"},
           {"repeat", 5},
@@ -328,6 +333,49 @@ TEST_CASE("bench compare reads what bench writes") {
   CHECK(json["b"]["file"] == "standard input");
 }
 
+TEST_CASE("bench compare takes both reports from one file, whose kernels differ") {
+  const Workdir desk(random_model());
+  auto ours = report(nlohmann::json::array({entry("op", "Linear x(1)", 100, 1)})),
+       library = report(nlohmann::json::array({entry("op", "Linear x(1)", 90, 1)}));
+  ours["backend"] = "cuda (a card, 100 MiB)";
+  library["backend"] = "cuda (a card, 100 MiB) with cuBLASLt 13.0.2 and cuDNN 9.19.0";
+  library["kernels"] = "library";
+  const auto compared = [&](const nlohmann::json& a, const nlohmann::json& b) {
+    desk.write("both.json", nlohmann::json{{"reports", {a, b}}}.dump());
+    const Run run = desk.shell("seedstory bench compare both.json --format json");
+    INFO(run.err);
+    REQUIRE(run.code == 0);
+    return nlohmann::json::parse(run.out);
+  };
+  const auto json = compared(ours, library);
+  CHECK(json["differs"].empty());
+  CHECK(json["a"]["kernels"] == "ours");
+  CHECK(json["b"]["kernels"] == "library");
+  CHECK(json["entries"][0]["verdict"] == "faster");
+  auto newer = library;
+  newer["backend"] = "cuda (a card, 100 MiB) with cuBLASLt 13.1.0 and cuDNN 9.19.0";
+  CHECK(compared(newer, library)["differs"].size() == 1);
+  newer["backend"] = "cuda (another, 100 MiB) with cuBLASLt 13.0.2 and cuDNN 9.19.0";
+  CHECK(compared(ours, newer)["differs"].size() == 1);
+
+  REQUIRE(desk.shell("seedstory bench --model model --ops --filter Embed --repeat 3 --kernels ours,auto --format json "
+                     ">both.json")
+              .code == 0);
+  const auto both = desk.json("both.json")["reports"];
+  REQUIRE(both.size() == 2);
+  for (const auto& one : both) {
+    CHECK(one["kernels"] == "ours");
+    CHECK(one["entries"][0]["kernels"] == "ours");
+    CHECK(one["entries"].size() == both[0]["entries"].size());
+  }
+  CHECK(desk.shell("seedstory bench compare both.json").code == 0);
+  desk.write("one.json", ours.dump());
+  const Run alone = desk.shell("seedstory bench compare one.json");
+  CHECK(alone.code == 3);
+  CHECK(alone.err ==
+        "seedstory: one.json: expected two reports, of bench --kernels ours,library --format json; or name B.json\n");
+}
+
 TEST_CASE("bench compare says in one line what is wrong with a file") {
   const Workdir desk;
   desk.write("a.json", report(nlohmann::json::array()).dump());
@@ -368,7 +416,8 @@ TEST_CASE("bench compare says in one line what is wrong with a file") {
   CHECK_THAT(desk.shell("seedstory help bench compare").out, Catch::Contains("\nExit codes: 0 compared, "));
   for (const auto& [words, code, message] :
        {std::tuple{"compare", 2, "A.json is required (see seedstory bench compare --help)"},
-        {"compare a.json", 2, "B.json is required (see seedstory bench compare --help)"},
+        {"compare a.json", 3,
+         "a.json: expected two reports, of bench --kernels ours,library --format json; or name B.json"},
         {"compare a.json b.json c", 2,
          "bench compare: c came, expected two words alone (see seedstory bench compare --help)"},
         {"compar a.json b.json", 2, "bench: compar came; did you mean bench compare? (see seedstory bench --help)"},

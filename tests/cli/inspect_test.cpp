@@ -213,6 +213,9 @@ TEST_CASE("A stranger's frame prints a command that only tells its story") {
     CHECK_FALSE(std::filesystem::exists(desk / "ran"));
     CHECK(desk.json("again/story.json")["request"]["prompt"] == story["request"]["prompt"]);
   }
+  CHECK_THAT(run.out, !Catch::Contains("--kernels"));
+  story["request"]["backend"] = "cuda", story["request"]["kernels"] = "library";
+  CHECK_THAT(inspect(story).out, Catch::Contains(" --device cuda --kernels library "));
   story["model"]["flags"] = nlohmann::ordered_json::object();
   CHECK_THAT(inspect(story).out, Catch::Contains("weights/nano") || Catch::Contains("share/seedstory/nano"));
 }

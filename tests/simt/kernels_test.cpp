@@ -4,6 +4,7 @@
 
 #include "../../cuda/cuda_backend.h"
 #include "../../cuda/device/gemm.cuh"
+#include "../../cuda/kernels/finish_product.h"
 #include "ops/cases/add_rms_norm.h"
 #include "ops/cases/attention.h"
 #include "ops/cases/cache_attention.h"
@@ -527,6 +528,77 @@ TEST_CASE("GatedLinear's kernels have the bits of Linear and a gate", "[simt][op
       const GatedLinear op{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w, .bias = b, .act = Activation::none};
       CHECK(oracle::result(*be, op) == oracle::result(*be, rounded));
     }
+}
+
+namespace {
+
+// What finish_product() makes of tensors in host memory.
+std::vector<double> finished(Backend& be, const UnfinishedProduct& op) {
+  oracle::Transfer transfer(be);
+  UnfinishedProduct there = op;
+  for (Tensor UnfinishedProduct::*t :
+       {&UnfinishedProduct::y, &UnfinishedProduct::product, &UnfinishedProduct::bias, &UnfinishedProduct::residual})
+    if (op.*t) there.*t = transfer.there(op.*t);
+  be.finish();  // it has a stream of its own
+  finish_product(there, {});
+  be.finish();
+  transfer.fetch();
+  CHECK(transfer.damage({op.y}) == "");
+  return oracle::read(transfer.fetched(op.y));
+}
+
+// A product with the identity is its left side: Linear's oracle then knows the rest.
+Tensor identity(Inputs& in, DType type, int64_t size) {
+  std::vector<double> values(size_t(size * size), 0);
+  for (int64_t i = 0; i < size; ++i) values[size_t(i * size + i)] = 1;
+  return in.values(type, {size, size}, values);
+}
+
+}  // namespace
+
+TEST_CASE("What ends a library's product matches the oracle", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (DType type : kFloatTypes)
+    for (const auto& [rows, cols, gap, act] : {std::tuple{int64_t{33}, int64_t{72}, int64_t{0}, Activation::gelu},
+                                               {5, 67, 5, Activation::silu},
+                                               {1, 3, 1, Activation::none}}) {
+      INFO(name_of(type) << ", " << rows << " x " << cols << " beside " << gap);
+      Inputs in(8);
+      const Tensor both = in.normal(type, {rows, 2 * cols}), bias = in.normal(DType::f32, {2 * cols});
+      const Tensor product = in.normal(type, {rows, cols});
+      const Linear linear{.y = in.uninitialized(type, {rows, cols + gap}).slice(1, 0, cols),
+                          .x = product,
+                          .w = identity(in, type, cols),
+                          .bias = bias.slice(0, 0, cols),
+                          .residual = in.normal(type, {rows, cols + gap}).slice(1, gap, cols + gap),
+                          .act = act};
+      const auto expect = [&](const auto& op, const UnfinishedProduct& unfinished) {
+        simt::under_each_schedule([&] {
+          const Tensor y = in.values(type, {rows, cols}, finished(*be, unfinished));
+          CHECK(oracle::compare("y", y, oracle::oracle(op).at("y"), linear_tolerance(type, 1)) == "");
+        });
+      };
+      expect(linear, {.y = linear.y, .product = product, .bias = linear.bias, .residual = linear.residual, .act = act});
+      const GatedLinear gated{.y = linear.y, .x = both, .w = identity(in, type, 2 * cols), .bias = bias, .act = act};
+      expect(gated, {.y = gated.y, .product = both, .bias = bias, .act = act, .has_gate = true});
+    }
+}
+
+TEST_CASE("What ends a library's convolution goes to the pixels of a view", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (DType type : kFloatTypes) {
+    INFO(name_of(type));
+    Inputs in(9);
+    const Tensor product = in.normal(type, {2, 3, 5, 12});
+    const Tensor y = in.uninitialized(type, {2, 4, 7, 20}).slice(1, 1, 4).slice(2, 1, 6).slice(3, 4, 16);
+    const Tensor residual = in.normal(type, {2, 3, 6, 16}).slice(2, 0, 5).slice(3, 0, 12);
+    Tensor w = identity(in, type, 12);
+    w = w.reshape({12, 12, 1, 1});
+    const Conv2d op{.y = y, .x = product, .w = w, .bias = in.normal(DType::f32, {12}), .residual = residual};
+    const Tensor made = in.values(type, {2, 3, 5, 12},
+                                  finished(*be, {.y = y, .product = product, .bias = op.bias, .residual = residual}));
+    CHECK(oracle::compare("y", made, oracle::oracle(op).at("y"), conv2d_tolerance(type, 1)) == "");
+  }
 }
 
 namespace {
