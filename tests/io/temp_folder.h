@@ -1,4 +1,4 @@
-// A folder for one test, and what an Error said.
+// A folder for one test.
 #pragma once
 
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "seedstory/error.h"
+#include "error_of.h"
 
 namespace seedstory {
 
@@ -40,16 +40,5 @@ class TempFolder {
  private:
   std::filesystem::path path_;
 };
-
-// The message of the Error that `run` throws, if it is of this kind; else what happened instead.
-template <class F>
-std::string error_of(ErrorKind kind, F&& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    return error.kind == kind ? error.what() : std::string("another kind: ") + error.what();
-  }
-  return "no error";
-}
 
 }  // namespace seedstory

@@ -172,7 +172,8 @@ TEST_CASE("slots that are free again are used again, in any order of the cache's
   CHECK(roomy.logits() == tight.logits());
   CHECK(roomy.ids() == steps.ids());
   CHECK(roomy.logits() == steps.logits());
-  CHECK(error_of([&] { tight.append(std::span(ids).first(1)); }) == "Session: 15 tokens came, there is room for 14");
+  CHECK(error_of(ErrorKind::failed, [&] { tight.append(std::span(ids).first(1)); }) ==
+        "Session: 15 tokens came, there is room for 14");
 }
 
 TEST_CASE("more room is made where it is asked for, and the cache is then empty", "[session]") {
@@ -191,7 +192,7 @@ TEST_CASE("more room is made where it is asked for, and the cache is then empty"
   grown.append(ids);
   CHECK(roomy.logits() == grown.logits());
   grown.reserve(1 << 30);
-  CHECK(error_of([&] { grown.append(std::vector<int>(513, 5)); }) ==
+  CHECK(error_of(ErrorKind::input, [&] { grown.append(std::vector<int>(513, 5)); }) ==
         "the story so far and its next tokens are 513 long, the model has 512 positions; shorten the prompt, or use a "
         "smaller --window (--policy window, sink or mm_sink)");
 }
@@ -202,6 +203,6 @@ TEST_CASE("logits that are not numbers end the story", "[session]") {
   LoadedModel model(dir.path());
   Session session(model.engine.language);
   session.append(std::vector<int>{5, 6});
-  CHECK(error_of([&] { session.pick({}); }) == "the LLM's logits are not finite");
-  CHECK(error_of([&] { session.logits(); }) == "the LLM's logits are not finite");
+  CHECK(error_of(ErrorKind::failed, [&] { session.pick({}); }) == "the LLM's logits are not finite");
+  CHECK(error_of(ErrorKind::failed, [&] { session.logits(); }) == "the LLM's logits are not finite");
 }

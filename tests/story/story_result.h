@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "cpu/cpu_backend.h"
+#include "error_of.h"
 #include "story/story.h"
 #include "tiny_model.h"
 
@@ -32,17 +33,6 @@ struct StoryResult {
   RecordedText heard;
   Trace trace;
 };
-
-// What an Error says; empty if there is none.
-template <class F>
-std::string error_of(F&& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
 
 inline std::unique_ptr<StoryResult> tell(Engine& engine, const StoryRequest& request) {
   auto told = std::make_unique<StoryResult>();

@@ -230,7 +230,7 @@ TEST_CASE("a prompt that does not fit is refused", "[story]") {
   LoadedModel model(dir.path());
   std::string prompt;
   for (int i = 0; i < 600; ++i) prompt += " fox";
-  const std::string error = error_of([&] { tell(model.engine, request_for(model, prompt, 1)); });
+  const std::string error = error_of(ErrorKind::input, [&] { tell(model.engine, request_for(model, prompt, 1)); });
   CHECK(error.find("the model has 512 positions") != std::string::npos);
 }
 
