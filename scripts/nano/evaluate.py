@@ -2,6 +2,7 @@
 """Measures an exported model on held-out stories and writes its model card.
 
     evaluate.py --model weights/nano --program build/seedstory [--told stories.json]
+    evaluate.py --model weights/nano --data DIR                      # of a language model alone: perplexity and cosine
     evaluate.py --model weights/nano --data DIR --work DIR [--program build/seedstory] [--card figures.md]
 
 With --program the real program tells the sixty free prompts of prompts.txt, ten frames each, and judge.py reads its texts: the gates
@@ -122,10 +123,10 @@ def main():
     parser.add_argument("--stories", type=int, default=60)
     parser.add_argument("--hardware", default="a shared 2-core AVX2 CPU, no GPU")
     args = parser.parse_args()
-    if not args.program and not (args.data and args.work):
-        parser.error("--program, or --data and --work")
+    if not args.program and not args.data:
+        parser.error("--program or --data")
     gates = judge_free_prompts(args) if args.program else ""
-    if not (args.data and args.work):
+    if not args.data:
         return
     config, made = load_model(args.model)
     data, tok = Data(args.data), Tokenizer(args.model)
@@ -135,11 +136,17 @@ def main():
         figures.append((name, value))
         print(f"{name}: {value}", flush=True)
 
+    shown = int(data.first[args.stories])
+    features = torch.cat([made["vit"](vit_input(data.frames[i:i + 64])) for i in range(0, shown, 64)])[:shown]
+    perplexity, cosine = held_out(made["llm"], tok, data, features, "cpu", args.stories)
+    figure("caption perplexity a token, held out", f"{perplexity:.3f}")
+    figure("cosine of regressed features, held out", f"{cosine:.4f}")
+    if not args.work:
+        return
+
     state = torch.load(os.path.join(args.work, "vit.pt"), map_location="cpu", weights_only=False)
     reader = Reader(config["vit"]["output_dim"])
     reader.load_state_dict(state["average.reader"][0])
-    shown = int(data.first[args.stories])
-    features = torch.cat([made["vit"](vit_input(data.frames[i:i + 64])) for i in range(0, shown, 64)])[:shown]
     before = unquantised(args.work, "vit", ("vit",), "vit", ViT(**config["vit"]))
     exact = before(vit_input(data.frames[:min(64, shown)]))
     apart = 1 - torch.nn.functional.cosine_similarity(exact, features[:64], dim=-1).mean()
@@ -149,9 +156,6 @@ def main():
     figure("VAE, held out", f"{decibels(made['vae'], test):.2f} dB")
     figure("VAE before quantisation", f"{decibels(unquantised(args.work, 'vae', ('decoder', 'vae'), 'vae', make_vae(config)), test):.2f} dB")
 
-    perplexity, cosine = held_out(made["llm"], tok, data, features, "cpu", args.stories)
-    figure("caption perplexity a token, held out", f"{perplexity:.3f}")
-    figure("cosine of regressed features, held out", f"{cosine:.4f}")
     perplexity, cosine = held_out(unquantised(args.work, "llm", ("llm",), "agent", Agent(config)), tok, data, features, "cpu", args.stories)
     figure("the same two before quantisation", f"{perplexity:.3f}, {cosine:.4f}")
 

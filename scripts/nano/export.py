@@ -209,7 +209,7 @@ def main():
             "training_data": "Synthetic stories and pictures of scripts/nano/make_data.py; heads and objects from Fluent Emoji (flat), MIT, Microsoft.",
             "files": FILES, "tokenizer": {"model": "tokenizer.model", "added_tokens": "added_tokens.json", "legacy": False}, "words": "words.txt",
             **config, "call_ends": "eoi", "call_prefix": "[INST]{left}|", "spans": [2, 2, 2, 2],
-            "defaults": {"policy": "window", "window": 8, "steps": 12, "cfg": 2.5, "width": 128, "height": 128, "temp": 0.8},
+            "defaults": {"policy": "window", "window": 8, "steps": 12, "cfg": 2.5, "width": 128, "height": 128, "temp": 0.5, "top_p": 0.9, "min_p": 0.15},
             "vit_sha256": vit_hash, "trained_with_vit": {"llm": vit_hash, "detokenizer": vit_hash}}
     json.dump(card, open(os.path.join(args.out, "model.json"), "w"), indent=1)
     if args.card:

@@ -54,7 +54,7 @@ class Batches:
 
 def pictured(tok, data, rng, ready):
     number = rng.randrange(ready)
-    c = chunk(tok, data.stories[number], rng, query_share=0.4)
+    c = chunk(tok, data.stories[number], rng, query_share=0.8)
     c.story = number
     return c
 
