@@ -556,6 +556,27 @@ TEST_CASE("The model that ships tells a story without being asked for by name") 
   CHECK(desk.read("again/000.png") == desk.read("out/000.png"));
 }
 
+TEST_CASE("The model that ships tells another story from another seed, and the same from the same") {
+  if (!std::filesystem::exists(std::string(SEEDSTORY_SOURCE_DIR) + "/weights/nano/model.json")) {
+    WARN("skipped: weights/nano is not in this tree");
+    return;
+  }
+  const Workdir desk;
+  const std::string ask = "seedstory generate -p 'A little fox.' -n 3 --steps 1 -q -o ";
+  const std::string told = desk.shell(ask + "a").out;
+  CHECK(desk.shell(ask + "again").out == told);
+  desk.expect_equal_folders("a", "again");
+  CHECK(desk.shell(ask + "other -s 7").out != told);
+  const std::string greedy = desk.shell(ask + "greedy --temp 0").out;
+  CHECK(desk.shell(ask + "greedy7 --temp 0 -s 7").out == greedy);
+  // The user's settings win over the model's, and a flag over both.
+  REQUIRE(desk.shell("mkdir -p config/seedstory").code == 0);
+  desk.write("config/seedstory/config.toml", "temp = 0\n");
+  CHECK(desk.shell(ask + "settings -s 7").out == greedy);
+  const auto model = nlohmann::json::parse(read_text_file(SEEDSTORY_SOURCE_DIR "/weights/nano/model.json"));
+  CHECK(desk.shell(ask + "flag --temp " + model["defaults"]["temp"].dump()).out == told);
+}
+
 TEST_CASE("The weights that ship lose nothing in bf16") {
   if (!std::filesystem::exists(std::string(SEEDSTORY_SOURCE_DIR) + "/weights/nano/model.json")) {
     WARN("skipped: weights/nano is not in this tree");
