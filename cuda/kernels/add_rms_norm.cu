@@ -63,8 +63,10 @@ __global__ void __launch_bounds__(kThreads, 2) add_rms_norm(const __grid_constan
   for (int chunk = 0; chunk < kChunks; ++chunk) {
     const int at = first(chunk);
     if (at >= a.dim) break;
+    float w[V::size];
+    load_floats(w, a.w + at);
     V out;
-    for (int i = 0; i < V::size; ++i) out.v[i] = from_float<T>(to_float(part[chunk].v[i]) * scale * a.w[at + i]);
+    for (int i = 0; i < V::size; ++i) out.v[i] = from_float<T>(to_float(part[chunk].v[i]) * scale * w[i]);
     store_vec(y + at, out);
   }
 }
@@ -89,8 +91,8 @@ void launch_op(const AddRmsNorm& op, const Queue& queue) {
         launch<Shared, add_rms_norm<T, V, n>>(dim3(unsigned(rows)), kThreads, queue, args);
       });
     };
-    const bool vectors =
-        dim % Vec<T>::size == 0 && has_16_byte_rows(op.y) && has_16_byte_rows(op.h) && has_16_byte_rows(op.r);
+    const bool vectors = dim % Vec<T>::size == 0 && has_16_byte_rows(op.y) && has_16_byte_rows(op.h) &&
+                         has_16_byte_rows(op.r) && has_16_byte_rows(op.w);
     if (vectors)
       start.template operator()<Vec<T>, 1, 2, 4, 8>();
     else

@@ -350,13 +350,17 @@ TEST_CASE("AddRmsNorm reads and writes a row once, in 16 bytes", "[ptx]") {
   const ptx::Counts counts = ptx::counts(kernel);
   const uint64_t warps = 3 * 8;
   CHECK(counts[Class::exp] == warps);  // one rsqrt a thread
-  // Two chunks of h and r in, of h and y out, 16 bytes each; w in 8 floats a chunk.
-  CHECK(counts[Class::global] == warps * 2 * (4 + 8));
-  CHECK(takes_the_least(kernel, Space::global, 16));
+  const uint64_t chunks = 2;
+  const ptx::Traffic read = traffic(kernel, Space::global, false, 16),
+                     written = traffic(kernel, Space::global, true, 16);
+  CHECK(counts[Class::global] == read.requests + written.requests);
+  CHECK(written.requests == warps * chunks * 2);  // h and y
+  CHECK(written.took == written.least);
+  // h and r in whole sectors; of w two loads of 16 bytes, 32 from lane to lane, of which the second finds L1 filled.
+  CHECK(read.requests == warps * chunks * (2 + 2));
+  CHECK(read.took == warps * chunks * (2 * 16 + 2 * 32));
   CHECK(takes_the_least(kernel, Space::shared, 4));
   CHECK(takes_the_least(kernel, Space::shared, 16));
-  // Neighbours of w are 32 bytes from lane to lane: each load has all its sectors, which the next seven find in L1.
-  CHECK(traffic(kernel, Space::global, false, 4).took == warps * 2 * 8 * 32);
 }
 
 // What a kernel took for one op. `bytes`: of a lane, where each access takes no more than it must.

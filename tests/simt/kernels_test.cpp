@@ -87,6 +87,10 @@ TEST_CASE("AddRmsNorm's kernel takes rows of any alignment", "[simt][ops]") {
                          .r = in.normal(type, {3, 77}),
                          .w = in.normal(DType::f32, {77})};
     expect_matches_oracle_however_run(odd, {.rel = last_place(type), .abs = smallest(type)});
+    const AddRmsNorm odd_w{.y = in.uninitialized(type, {3, 80}),
+                           .h = in.normal(type, {3, 80}),
+                           .w = in.normal(DType::f32, {81}).slice(0, 1, 81)};
+    expect_matches_oracle_however_run(odd_w, {.rel = last_place(type), .abs = smallest(type)});
   }
   Inputs in(4);
   const AddRmsNorm long_and_odd{.y = in.uninitialized(DType::f32, {1, 4097}),
