@@ -54,14 +54,21 @@ struct Shared {
   Vec<T> ring[Tile::stages][room_of<Tile>(kKeys)];  // K, V, K, V ...
 };
 
+// The i-th row that lanes copy, each 16 bytes. Where four lanes are a row, the next four are 4 rows further: two rows
+// that are 5 chunks apart would meet in a bank.
+template <class Tile>
+__device__ int row_of(int i) {
+  return Tile::chunks == 4 ? i / 8 * 8 + i % 2 * 4 + i / 2 % 4 : i;
+}
+
 // Starts to bring kRows tokens of a head from token `first` on. What lies outside is zero. Who calls: the whole block;
 // a thread knows its own pieces to be there after its copy_async_wait, the others' after the next __syncthreads.
 template <int kRows, class Tile, bool kAligned, class T>
 __device__ void fetch(Vec<T>* to, const T* head, int64_t token_stride, int tokens, int dim, int first) {
-  constexpr int kLanes = Tile::chunks <= 8 ? 8 : 16;  // to a row, so that nothing is divided
+  constexpr int kLanes = Tile::chunks <= 4 ? 4 : Tile::chunks <= 8 ? 8 : 16;  // to a row, so that nothing is divided
   constexpr int kRowsAtOnce = kThreads / kLanes;
   static_assert(kRows % kRowsAtOnce == 0);
-  const int chunk = int(threadIdx.x) % kLanes, first_row = int(threadIdx.x) / kLanes;
+  const int chunk = int(threadIdx.x) % kLanes, first_row = row_of<Tile>(int(threadIdx.x) / kLanes);
   if (chunk >= Tile::chunks) return;
   const int col = chunk * Vec<T>::size, inside = min(max(dim - col, 0), Vec<T>::size);
 #pragma unroll
@@ -161,7 +168,7 @@ __device__ void finish(const AttentionArgs<T>& a, Vec<T>* q, Queries<Tile::chunk
   __syncwarp();  // the warp's rows are there
   T* const y = a.y.of(blockIdx.z, blockIdx.y);
   for (int i = lane; i < Tile::blocks * 16 * Tile::chunks; i += kWarp) {
-    const int row = warp_row + i / Tile::chunks, chunk = i % Tile::chunks, col = chunk * Vec<T>::size;
+    const int row = warp_row + row_of<Tile>(i / Tile::chunks), chunk = i % Tile::chunks, col = chunk * Vec<T>::size;
     const int query = int(blockIdx.x) * Tile::rows + row;
     if (query >= a.queries) break;
     T* const to = y + query * a.y.token_stride + col;
@@ -256,10 +263,10 @@ void launch_tensor_core(const Attention& op, const Queue& queue) {
   };
   if (!has_16_byte_rows(op.q) || !has_16_byte_rows(op.k) || !has_16_byte_rows(op.v) || !has_16_byte_rows(op.y))
     return start.template operator()<128, false>();
-  // A head is padded with zeros to the next of these, in shared memory and registers alone. 64 is the UNet's; 104 the
-  // ViT's: 13 chunks, not 16. Rejected: 32 and 96, which no published network has here.
-  with_at_least<64, 104, 128>(args.dim, "Attention: numbers of a head",
-                              [&]<int kDim>() { start.template operator()<kDim, true>(); });
+  // A head is padded with zeros to the next of these, in shared memory and registers alone. 32 is what small models
+  // have, nano among them; 64 is the UNet's; 104 the ViT's: 13 chunks, not 16. Rejected: 96, which no network has here.
+  with_at_least<32, 64, 104, 128>(args.dim, "Attention: numbers of a head",
+                                  [&]<int kDim>() { start.template operator()<kDim, true>(); });
 }
 
 }  // namespace

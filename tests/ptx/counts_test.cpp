@@ -300,6 +300,7 @@ TEST_CASE("Attention's main loop executes what its schedule says", "[ptx]") {
     uint64_t blocks;         // of 16 queries in a warp
     double instructions;     // a mma at most: the issue limit of docs/kernels/attention.md
   } cases[] = {
+      {"attention<f16, Tile<32>, true>", 128, 32, 64, 16, 2, 10.7},
       {"attention<f16, Tile<64>, true>", 128, 64, 128, 32, 2, 6.8},
       {"attention<f16, Tile<104>, true>", 128, 104, 216, 68, 2, 6.3},
       {"attention<f16, Tile<128>, true>", 64, 128, 128, 64, 1, 6.6},
@@ -327,7 +328,8 @@ TEST_CASE("Attention's tiles are without bank conflicts, its vectors whole secto
   struct {
     const char* kernel;
     int64_t dim;
-  } cases[] = {{"attention<f16, Tile<64>, true>", 64},
+  } cases[] = {{"attention<f16, Tile<32>, true>", 32},
+               {"attention<f16, Tile<64>, true>", 64},
                {"attention<f16, Tile<104>, true>", 104},
                {"attention<f16, Tile<128>, true>", 128}};
   for (const auto& [kernel, dim] : cases) {
