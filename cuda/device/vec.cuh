@@ -24,6 +24,17 @@ __device__ void load_floats(float (&to)[kSize], const float* from) {
   }
 }
 
+// The same the other way.
+template <int kSize>
+__device__ void store_floats(float* to, const float (&from)[kSize]) {
+  using Part = Vec<float, kSize % 4 == 0 ? 4 : 1>;
+  for (int i = 0; i < kSize; i += Part::size) {
+    Part part;
+    for (int j = 0; j < Part::size; ++j) part.v[j] = from[i + j];
+    store_vec(to + i, part);
+  }
+}
+
 __host__ __device__ constexpr int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }

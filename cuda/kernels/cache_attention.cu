@@ -4,7 +4,8 @@
 // Work    A warp has a row of q, a head and a chunk of ranks. Lanes of a group share a key and its value; each group
 //         walks ranks of its own with a softmax of its own, and the groups become one at the end. A second launch
 //         merges the chunks. Memory is the limit for one row: 4 flops of the products and 3 of the rotation for 2
-//         elements of the cache. More rows of f16 and bf16 go to cache_attention_flash.cu.
+//         elements of the cache. 2 to 8 rows of a head are a block, whose warps share the chunk in shared memory, its
+//         keys rotated once. More rows of f16 and bf16 go to cache_attention_flash.cu.
 // Limits  head_dim at most 128. 16-byte accesses where half a head is whole vectors and rows are 16-byte aligned, else
 //         element by element.
 // Error   Against f64, of the weighted magnitude of v times (1 + the magnitude of the scores): chains over head_dim and
@@ -83,6 +84,32 @@ struct Place {
       store_vec(to + half + at, from.v[pair][1]);
     });
   }
+  template <int kSize, int kPairs>
+  __device__ void load(FloatShare<kSize, kPairs>& to, const float* from) const {
+    each<kSize, kPairs>([&](int pair, int at) {
+      load_floats(to.v[pair][0], from + at);
+      load_floats(to.v[pair][1], from + half + at);
+    });
+  }
+  template <int kSize, int kPairs>
+  __device__ void store(float* to, const FloatShare<kSize, kPairs>& from) const {
+    each<kSize, kPairs>([&](int pair, int at) {
+      store_floats(to + at, from.v[pair][0]);
+      store_floats(to + half + at, from.v[pair][1]);
+    });
+  }
+
+  // `table`: the row of the vector's rank.
+  template <class V, int kPairs>
+  __device__ FloatShare<V::size, kPairs> rotated(const Share<V, kPairs>& x, const float* table) const {
+    FloatShare<V::size, kPairs> out;
+    each<V::size, kPairs>([&](int pair, int at) {
+      for (int side = 0; side < 2; ++side)
+        for (int i = 0; i < V::size; ++i) out.v[pair][side][i] = to_float(x.v[pair][side].v[i]);
+      rotate(out.v[pair][0], out.v[pair][1], table + at, half);
+    });
+    return out;
+  }
 };
 
 // What a lane has of a row of q and of what becomes of it.
@@ -94,17 +121,35 @@ struct Row {
   FloatShare<kSize, kPairs> q, sums = {};
   OnlineSoftmax softmax = {};
 
-  // `table`: the row of the vector's rank.
-  __device__ FloatShare<kSize, kPairs> rotated(const Share<V, kPairs>& x, const float* table) const {
-    FloatShare<kSize, kPairs> out;
-    place.each<kSize, kPairs>([&](int pair, int at) {
-      for (int side = 0; side < 2; ++side)
-        for (int i = 0; i < kSize; ++i) out.v[pair][side][i] = to_float(x.v[pair][side].v[i]);
-      rotate(out.v[pair][0], out.v[pair][1], table + at, place.half);
-    });
-    return out;
+  template <class T>
+  __device__ Row(const CacheAttentionArgs<T>& a, const Place& of_lane, int row, int head, int rank) : place(of_lane) {
+    Share<V, kPairs> in;
+    place.load(in, a.q.at(row, head));
+    q = place.rotated(in, a.rope + max(rank, 0) * a.rope_stride);
+    for (auto& pair : q.v)
+      for (auto& side : pair)
+        for (float& x : side) x *= a.scale;
   }
 
+  // kBatch ranks, `apart` from one another, that begin with `first`; key(i) and value(i) of those before `end`.
+  template <class Key, class Value>
+  __device__ void attend(int first, int apart, int end, Key&& key, Value&& value) {
+    float scores[kBatch] = {}, top = -INFINITY;
+#pragma unroll
+    for (int i = 0; i < kBatch; ++i) {
+      const bool exists = first + i * apart < end;
+      if (exists) scores[i] = product(key(i));
+      for (int other = place.lanes / 2; other > 0; other /= 2)
+        scores[i] += __shfl_xor_sync(kFullWarp, scores[i], other);
+      if (exists) top = fmaxf(top, scores[i]);
+    }
+    raise(top);
+#pragma unroll
+    for (int i = 0; i < kBatch; ++i)
+      if (first + i * apart < end) add(scores[i], value(i));
+  }
+
+ private:
   __device__ float product(const FloatShare<kSize, kPairs>& key) const {
     float sum = 0;
     for (int pair = 0; pair < kPairs; ++pair)
@@ -137,9 +182,10 @@ struct Shared {
   alignas(16) float sums[kWarps][kWarp * kPairs * 2 * V::size];
 };
 
-// The groups of a warp become one: all relative to the largest score. Leaves y, or a chunk to be merged.
+// The groups of a warp become one: all relative to the largest score. Leaves y, or a chunk to be merged. `of_groups`:
+// the warp's, of Shared.
 template <class T, class V, int kPairs>
-__device__ void finish(const CacheAttentionArgs<T>& a, Row<V, kPairs>& row, int task) {
+__device__ void finish(const CacheAttentionArgs<T>& a, Row<V, kPairs>& row, int task, float* of_groups) {
   const int lane = int(threadIdx.x) % kWarp, group = lane / a.lanes;
   float top = row.softmax.max;
   for (int other = a.lanes; other < kWarp; other *= 2) top = fmaxf(top, __shfl_xor_sync(kFullWarp, top, other));
@@ -147,7 +193,6 @@ __device__ void finish(const CacheAttentionArgs<T>& a, Row<V, kPairs>& row, int 
   float sum = row.softmax.sum;
   for (int other = a.lanes; other < kWarp; other *= 2) sum += __shfl_xor_sync(kFullWarp, sum, other);
 
-  float* const of_groups = shared<Shared<V, kPairs>>().sums[int(threadIdx.x) / kWarp];
   row.place.template each<V::size, kPairs>([&](int pair, int at) {
     for (int side = 0; side < 2; ++side)
       for (int i = 0; i < V::size; ++i)
@@ -175,14 +220,8 @@ __global__ void __launch_bounds__(kWarps* kWarp) cache_attention(const __grid_co
   if (begin > 0 && begin >= end) return;
   const int group = lane / a.lanes, groups = kWarp / a.lanes;
 
-  Row<V, kPairs> row{.place = {.lanes = a.lanes, .half = a.dim / 2, .first = lane % a.lanes * V::size}};
-  Share<V, kPairs> in;
-  row.place.load(in, a.q.at(task % a.rows, head));
-  row.q = row.rotated(in, a.rope + max(rank, 0) * a.rope_stride);
-  for (auto& pair : row.q.v)
-    for (auto& side : pair)
-      for (float& q : side) q *= a.scale;
-
+  Row<V, kPairs> row(a, {.lanes = a.lanes, .half = a.dim / 2, .first = lane % a.lanes * V::size}, task % a.rows, head,
+                     rank);
   int slots[kBatch];
   const auto load_slots = [&](int first) {
     for (int i = 0; i < kBatch; ++i) slots[i] = a.slot(min(first + i * groups, rank), first_rank);
@@ -201,20 +240,73 @@ __global__ void __launch_bounds__(kWarps* kWarp) cache_attention(const __grid_co
       row.place.store(a.v_cache.at(a.slots[r], head), values[i]);
     }
     load_slots(first + kBatch * groups);  // on their way while this batch is worked on
-    float scores[kBatch] = {}, top = -INFINITY;
-#pragma unroll
-    for (int i = 0; i < kBatch; ++i) {
-      const int r = first + i * groups;
-      if (r < end) scores[i] = row.product(row.rotated(keys[i], a.rope + r * a.rope_stride));
-      for (int other = a.lanes / 2; other > 0; other /= 2) scores[i] += __shfl_xor_sync(kFullWarp, scores[i], other);
-      if (r < end) top = fmaxf(top, scores[i]);
-    }
-    row.raise(top);
-#pragma unroll
-    for (int i = 0; i < kBatch; ++i)
-      if (first + i * groups < end) row.add(scores[i], values[i]);
+    row.attend(
+        first, groups, end,
+        [&](int i) { return row.place.rotated(keys[i], a.rope + (first + i * groups) * a.rope_stride); },
+        [&](int i) -> const auto& { return values[i]; });
   }
-  finish(a, row, task);
+  finish(a, row, task, shared<Shared<V, kPairs>>().sums[int(threadIdx.x) / kWarp]);
+}
+
+// A chunk of a head for several rows, and what their warps leave.
+template <class T, class V, int kPairs>
+struct SharedChunk {
+  alignas(16) float keys[kFewRowsChunk][kMostDim];  // rotated
+  alignas(16) T values[kFewRowsChunk][kMostDim];
+  alignas(16) float sums[kFewRows][kWarp * kPairs * 2 * V::size];
+};
+
+// Ranks from `begin` to `end`; new ones go to the cache. Who calls: the block.
+template <class T, class V, int kPairs>
+__device__ void bring(const CacheAttentionArgs<T>& a, const Place& place, int head, int first_rank, int begin, int end,
+                      SharedChunk<T, V, kPairs>& to) {
+#pragma unroll 2
+  for (int r = begin + int(threadIdx.x) / place.lanes; r < end; r += int(blockDim.x) / place.lanes) {
+    const int slot = a.slots[r];
+    Share<V, kPairs> key, value;
+    place.load(key, a.key(r, slot, first_rank, head));
+    place.load(value, a.value(r, slot, first_rank, head));
+    if (r >= first_rank) {
+      place.store(a.k_cache.at(slot, head), key);
+      place.store(a.v_cache.at(slot, head), value);
+    }
+    place.store(to.keys[r - begin], place.rotated(key, a.rope + r * a.rope_stride));
+    place.store(to.values[r - begin], value);
+  }
+}
+
+// Of 2 to kFewRows rows, a warp each. A row's order of sums is that of cache_attention.
+template <class T, class V, int kPairs>
+__global__ void __launch_bounds__(int(kFewRows) * kWarp)
+    cache_attention_rows(const __grid_constant__ CacheAttentionArgs<T> a) {
+  auto& chunk = shared<SharedChunk<T, V, kPairs>>();
+  const int lane = int(threadIdx.x) % kWarp, warp = int(threadIdx.x) / kWarp, head = int(blockIdx.x);
+  const int first_rank = a.first_rank(), rank = first_rank + warp;
+  const int begin = int(blockIdx.y) * a.chunk, seen = min(begin + a.chunk, first_rank + a.rows);
+  if (begin > 0 && begin >= seen) return;
+  const Place place{.lanes = a.lanes, .half = a.dim / 2, .first = lane % a.lanes * V::size};
+  bring(a, place, head, first_rank, begin, seen, chunk);
+  __syncthreads();  // the chunk is there for all rows
+
+  const int end = min(seen, rank + 1), group = lane / a.lanes, groups = kWarp / a.lanes;
+  if (begin > 0 && begin >= end) return;
+  Row<V, kPairs> row(a, place, warp, head, rank);
+  for (int first = begin + group; first - group < end; first += kBatch * groups) {
+    const auto at = [&](int i) { return first + i * groups - begin; };
+    row.attend(
+        first, groups, end,
+        [&](int i) {
+          FloatShare<V::size, kPairs> key;
+          place.load(key, chunk.keys[at(i)]);
+          return key;
+        },
+        [&](int i) {
+          Share<V, kPairs> value;
+          place.load(value, chunk.values[at(i)]);
+          return value;
+        });
+  }
+  finish(a, row, head * a.rows + warp, chunk.sums[warp]);
 }
 
 // y of a row and a head from its chunks, in their order. A thread has an element.
@@ -263,6 +355,12 @@ CacheAttentionArgs<T> args_of(const CacheAttention& op, const Queue& queue) {
 template <class T, class V, int kPairs>
 void launch_rows(CacheAttentionArgs<T>& args, const Queue& queue) {
   args.lanes = int(std::bit_ceil(unsigned(ceil_div(args.dim / 2, V::size * kPairs))));
+  if (args.rows > 1 && args.rows <= kFewRows) {
+    const dim3 grid(unsigned(args.heads), unsigned(ceil_div(args.ranks, args.chunk)));
+    launch<SharedChunk<T, V, kPairs>, cache_attention_rows<T, V, kPairs>>(grid, dim3(unsigned(args.rows * kWarp)),
+                                                                          queue, args);
+    return;
+  }
   const dim3 grid(unsigned(ceil_div(int64_t(args.rows) * args.heads, kWarps)),
                   unsigned(ceil_div(args.ranks, args.chunk)));
   launch<Shared<V, kPairs>, cache_attention<T, V, kPairs>>(grid, kWarps * kWarp, queue, args);

@@ -507,6 +507,27 @@ TEST_CASE("CacheAttention of one row reads the cache once, in 16 bytes and whole
   CHECK(bytes <= 1.05 * least);
 }
 
+TEST_CASE("CacheAttention of a few rows reads the cache once for all of them", "[ptx]") {
+  const auto be = make_cuda_backend();
+  const uint64_t heads = 2, length = 256, chunks = 4, vector = 128 * 2 / 32, table = 2 * 128 * 4 / 32;
+  const char* const kernel = "cache_attention_rows<f16, Vec<f16, 8>, 1>";
+  for (uint64_t rows : {2, 8}) {
+    INFO(rows << " rows");
+    Inputs in(1);
+    ptx::clear_counts();
+    oracle::result(*be, cache_attention_of(in, int64_t(rows), int64_t(length), int64_t(heads)));
+    // Keys, values and the table once a head, whatever the rows; and each row's q with its row of the table in a chunk.
+    const uint64_t cache = heads * length * (2 * vector + table), queries = heads * rows * chunks * (vector + table);
+    CHECK(traffic(kernel, Space::global, false, 16).took == cache + queries);
+    CHECK(traffic(kernel, Space::global, true, 16).took == heads * rows * 2 * vector);  // new keys and values
+    // Rotated keys are 32 bytes from lane to lane: two wavefronts for one. Values are not.
+    const ptx::Traffic shared = traffic(kernel, Space::shared, false, 16);
+    WARN(kernel << ", " << rows << " rows: " << double(shared.took) / double(shared.least)
+                << " of the least wavefronts");
+    CHECK(shared.took <= 2 * shared.least);
+  }
+}
+
 TEST_CASE("CacheAttention of many rows executes what its schedule says", "[ptx]") {
   const auto be = make_cuda_backend();
   const char* const kernel = "flash_cache_attention<f16, 128>";
