@@ -107,11 +107,16 @@ class Columns {
   float bias_[kSize], gate_bias_[kGate ? kSize : 1];
 };
 
-// Shared memory that a tile's sums go through, so that a thread gets neighbours. 8 more columns than the tile's: what
-// lanes of mma hold of 8 rows then falls into different banks.
+// Shared memory that a tile's sums go through, so that a thread gets neighbours: half of the tile's rows at once where
+// all would take more than the ring did. 8 more columns than the tile's: what lanes of mma hold of 8 rows then falls
+// into different banks.
 template <class Tile>
 struct alignas(16) TileOfSums {
-  float at[Tile::rows][Tile::cols + 8];
+  static constexpr int cols = Tile::cols + 8;
+  static constexpr bool all = Tile::rows * cols * 4 <= kStages * (Tile::rows + Tile::cols) * kChunks * 16;
+  static constexpr int rows = all ? Tile::rows : Tile::rows / 2;
+  static_assert(rows % Tile::warp_rows == 0);
+  float at[rows][cols];
 };
 
 // Ends a product of T: a block's sums into the tile of y whose first element is (first_row, first_col). With kGate the
@@ -125,28 +130,35 @@ template <class T, class Tile, bool kGate, class OffsetsOf>
 __device__ void finish(const Epilogue& e, const Sums<Tile>& sum, TileOfSums<Tile>& through, int64_t first_row,
                        int64_t first_col, OffsetsOf&& offsets_of) {
   const int lane = int(threadIdx.x) % kWarp;
-#pragma unroll
-  for (int i = 0; i < Tile::warp_rows / 16; ++i)
-#pragma unroll
-    for (int j = 0; j < Tile::warp_cols / 8; ++j)
-      for (int half = 0; half < 2; ++half)
-        store_vec(&through.at[warp_row<Tile>() + i * 16 + half * 8 + lane / 4][warp_col<Tile>() + j * 8 + lane % 4 * 2],
-                  Vec<float, 2>{sum[i][j][half * 2], sum[i][j][half * 2 + 1]});
-  __syncthreads();  // every sum is there to be finished, by whoever
-
-  constexpr int kSize = 4, kCols = kGate ? Tile::cols / 2 : Tile::cols;
+  constexpr int kSize = 4, kCols = kGate ? Tile::cols / 2 : Tile::cols, kRows = TileOfSums<Tile>::rows;
   constexpr int kLanes = kCols / kSize, kRowsAtOnce = Tile::threads / kLanes;  // lanes for a row of the tile
-  static_assert(Tile::threads % kLanes == 0 && Tile::rows % kRowsAtOnce == 0);
   const int at = int(threadIdx.x) % kLanes * kSize;
   const int64_t col = first_col + at;
-  if (col >= e.cols) return;
+  const bool has_columns = int(threadIdx.x) < kRowsAtOnce * kLanes && col < e.cols;  // 40 lanes do not divide 256
   const Columns<T, kGate, kSize> columns(e, col);
-  for (int row = int(threadIdx.x) / kLanes; row < Tile::rows; row += kRowsAtOnce) {
-    if (first_row + row >= e.rows) return;
-    const auto sums = load_vec<Vec<float>>(&through.at[row][at]);
-    Vec<float> gates;
-    if constexpr (kGate) gates = load_vec<Vec<float>>(&through.at[row][kCols + at]);
-    columns.finish(e, offsets_of(first_row + row), sums.v, gates.v);
+
+#pragma unroll  // as a loop it would cost the main loop of 128 x 160 registers (ptxas, sm_90a)
+  for (int first = 0; first < Tile::rows; first += kRows) {
+    if (first > 0) __syncthreads();  // everyone has read the rows before
+    const int warp_first = warp_row<Tile>() - first;
+    if (warp_first >= 0 && warp_first < kRows) {
+#pragma unroll
+      for (int i = 0; i < Tile::warp_rows / 16; ++i)
+#pragma unroll
+        for (int j = 0; j < Tile::warp_cols / 8; ++j)
+          for (int half = 0; half < 2; ++half)
+            store_vec(&through.at[warp_first + i * 16 + half * 8 + lane / 4][warp_col<Tile>() + j * 8 + lane % 4 * 2],
+                      Vec<float, 2>{sum[i][j][half * 2], sum[i][j][half * 2 + 1]});
+    }
+    __syncthreads();  // every sum is there to be finished, by whoever
+    if (!has_columns) continue;
+    const int rows = int(min(int64_t(kRows), e.rows - first_row - first));
+    for (int row = int(threadIdx.x) / kLanes; row < rows; row += kRowsAtOnce) {
+      const auto sums = load_vec<Vec<float>>(&through.at[row][at]);
+      Vec<float> gates;
+      if constexpr (kGate) gates = load_vec<Vec<float>>(&through.at[row][kCols + at]);
+      columns.finish(e, offsets_of(first_row + first + row), sums.v, gates.v);
+    }
   }
 }
 

@@ -104,6 +104,7 @@ template <class T, class Tile, class XSource, class WSource>
 __device__ void multiply(Sums<Tile>& sum, Ring<T, Tile>& ring, XSource& x, WSource& w, int steps) {
   const int lane = int(threadIdx.x) % kWarp;
   constexpr int kDown = Tile::warp_rows / 16, kAcross = Tile::warp_cols / 8;
+  constexpr bool kOdd = kAcross % 2 != 0;
   // Of the first 16 rows, and of both halves of a stage; 16 rows further the swizzle is the same.
   int x_at[2], w_at[2];
   for (int half = 0; half < 2; ++half) {
@@ -112,6 +113,8 @@ __device__ void multiply(Sums<Tile>& sum, Ring<T, Tile>& ring, XSource& x, WSour
     // Matrices 0 and 1 are both chunks of columns 0-7, 2 and 3 of columns 8-15: mma's b twice.
     w_at[half] = swizzled<kChunks>(warp_col<Tile>() + lane / 16 * 8 + lane % 8, half * 2 + lane / 8 % 2);
   }
+  // The last 8 of an odd number of columns: all four chunks, b of both halves.
+  const int last_at = swizzled<kChunks>(warp_col<Tile>() + (kAcross - 1) * 8 + lane % 8, lane / 8);
 
   const auto fetch_stage = [&](int step) {
     if (step < steps) {
@@ -133,17 +136,19 @@ __device__ void multiply(Sums<Tile>& sum, Ring<T, Tile>& ring, XSource& x, WSour
 
     const Vec<T>* x_stage = ring.x[unsigned(step) % kStages];
     const Vec<T>* w_stage = ring.w[unsigned(step) % kStages];
+    uint32_t last_frag[4];
+    if constexpr (kOdd) ldmatrix(last_frag, w_stage + last_at);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {  // 16 of k
       uint32_t x_frag[kDown][4];
       for (int i = 0; i < kDown; ++i) ldmatrix(x_frag[i], x_stage + x_at[half] + i * 16 * kChunks);
       uint32_t w_frag[kAcross / 2][4];
       for (int j = 0; j < kAcross / 2; ++j) ldmatrix(w_frag[j], w_stage + w_at[half] + j * 16 * kChunks);
-      for (int i = 0; i < kDown; ++i)
-        for (int j = 0; j < kAcross; ++j) {
-          const uint32_t b[2] = {w_frag[j / 2][j % 2 * 2], w_frag[j / 2][j % 2 * 2 + 1]};
-          mma<T>(sum[i][j], x_frag[i], b);
-        }
+      for (int i = 0; i < kDown; ++i) {
+        for (int j = 0; j < kAcross / 2 * 2; ++j)
+          mma<T>(sum[i][j], x_frag[i], {w_frag[j / 2][j % 2 * 2], w_frag[j / 2][j % 2 * 2 + 1]});
+        if constexpr (kOdd) mma<T>(sum[i][kAcross - 1], x_frag[i], {last_frag[half * 2], last_frag[half * 2 + 1]});
+      }
     }
   }
 }

@@ -182,7 +182,9 @@ void launch_tensor_core(const Conv2d& op, const Queue& queue) {
   else if (op.y.dim[3] <= kTallChannels)
     start.template operator()<Tall, true>();
   else
-    start.template operator()<Wide, true>();
+    GemmTiles::with(GemmTiles::best({.rows = patches.pixels, .cols = op.y.dim[3], .k = patches.k, .parts = rows.dim[0]},
+                                    queue.multiprocessors),
+                    [&]<class Tile>() { start.template operator()<Tile, true>(); });
 }
 
 }  // namespace

@@ -52,6 +52,8 @@ void launch_linear(const Op& op, const Tensor& residual, const Queue& queue) {
   if (op.y.numel() == 0) return;
   if (op.w.values.dtype != op.x.dtype)
     fail(std::string(op.name) + ": w is " + op.w.str() + ", the CUDA backend wants " + name_of(op.x.dtype));
+  const ProductSize product{.rows = op.x.rows(), .cols = op.w.values.rows(), .k = op.x.cols()};
+  const int best = GemmTiles::best(product, queue.multiprocessors);
   with_float_type(op.x.dtype, op.name, [&]<class T>() {
     const LinearArgs<T> args{.x = static_cast<const T*>(op.x.data),
                              .w = static_cast<const T*>(op.w.values.data),
@@ -65,8 +67,7 @@ void launch_linear(const Op& op, const Tensor& residual, const Queue& queue) {
     else if (args.end.rows <= kGemvRows)
       launch_linear_gemv<T, kGate>(args, aligned, queue);
     else if (aligned)
-      GemmTiles::with(GemmTiles::best(args.end.rows, op.w.values.rows(), queue.multiprocessors),
-                      [&]<class Tile>() { launch_tiles<T, Tile, true, kGate>(args, queue); });
+      GemmTiles::with(best, [&]<class Tile>() { launch_tiles<T, Tile, true, kGate>(args, queue); });
     else
       launch_tiles<T, Narrow, false, kGate>(args, queue);
   });

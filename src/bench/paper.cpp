@@ -25,7 +25,7 @@ constexpr double kMmaFlops = 2 * 16 * 8 * 16;
 // CUDA C++ Programming Guide, "Arithmetic Instructions" and "Compute Capability": from 8.0 to 9.0 a multiprocessor has
 // four schedulers, which issue an instruction a cycle each, and does 16 exponentials a cycle.
 constexpr double kIssues = 4, kExpCycles = 32.0 / 16;
-// From L2: what gemm_tiles.h reckons with.
+// From L2 to one multiprocessor.
 constexpr double kL2Bytes = 64;
 // Of all multiprocessors together: NVIDIA A100 Tensor Core GPU Architecture, "L2 cache". Others are not published.
 constexpr double kA100L2Bytes = 5120;
@@ -88,7 +88,7 @@ Launches launches_of_product(const Op& op, const Card& card, bool gate) {
                         .steps = double(ceil_div(k, kDepth))});
   };
   if (aligned)
-    GemmTiles::with(GemmTiles::best(rows, cols, card.multiprocessors), add);
+    GemmTiles::with(GemmTiles::best({rows, cols, k}, card.multiprocessors), add);
   else
     add.template operator()<Narrow>();
   return launches;
@@ -102,23 +102,24 @@ Launches launches(const GatedLinear& op, const Card& card) {
 }
 
 // cuda/kernels/conv2d.cu
-Launches launches(const Conv2d& op, const Card&) {
+Launches launches(const Conv2d& op, const Card& card) {
   if (op.x.dtype == DType::f32) return {};
   const int64_t parts = op.upsample2x ? 4 : 1, taps = op.upsample2x ? 4 : op.w.values.dim[2] * op.w.values.dim[3];
-  const int64_t channels = op.y.dim[3], pixels = op.y.numel() / channels / parts;
+  const int64_t channels = op.y.dim[3], pixels = op.y.numel() / channels / parts, k = taps * op.x.dim[3];
   Launches launches;
   const auto add = [&]<class Tile>(bool aligned) {
     launches.push_back({.kernel = fmt::format("conv2d<{}, {}, {}>", name_of(op.x.dtype), name_of_tile<Tile>(), aligned),
                         .variant = {},
                         .blocks = Tile::tiles_of(pixels, channels) * parts,
-                        .steps = double(ceil_div(taps * op.x.dim[3], kDepth))});
+                        .steps = double(ceil_div(k, kDepth))});
   };
   if (!has_16_byte_rows(op.x) || op.x.dim[3] * size_of(op.x.dtype) % 16 != 0)
     add.template operator()<Narrow>(false);
   else if (channels <= 16)
     add.template operator()<Tile<128, 16, 16, 16>>(true);
   else
-    add.template operator()<Wide>(true);
+    GemmTiles::with(GemmTiles::best({pixels, channels, k, parts}, card.multiprocessors),
+                    [&]<class Tile>() { add.template operator()<Tile>(true); });
   return launches;
 }
 
@@ -129,7 +130,7 @@ Launches launches(const Attention& op, const Card& card) {
   const int64_t n = op.q.dim[0], queries = op.q.dim[1], heads = op.q.dim[2], keys = op.k.dim[1];
   const bool aligned =
       has_16_byte_rows(op.q) && has_16_byte_rows(op.k) && has_16_byte_rows(op.v) && has_16_byte_rows(op.y);
-  const int64_t dim = aligned || op.q.dim[3] > 128 ? at_least(op.q.dim[3], {64, 104, 128, 512}) : 128;
+  const int64_t dim = aligned || op.q.dim[3] > 128 ? at_least(op.q.dim[3], {32, 64, 104, 128, 512}) : 128;
   const bool large = card.capability == 80 || card.capability == 90;  // has 146 KiB of shared memory for a block
   const int64_t rows = dim <= 104 ? 128 : dim == 128 || large ? 64 : 32;
   const std::string tile =
@@ -141,23 +142,21 @@ Launches launches(const Attention& op, const Card& card) {
            .steps = double(ceil_div(keys, dim <= 128 ? 64 : 32))}};
 }
 
-// cuda/kernels/cache_attention.cu: a full cache. More rows are not known here.
+// cuda/kernels/cache_attention.cu: one row, a full cache. More rows are not known here.
 Launches launches(const CacheAttention& op, const Card&) {
   const int64_t rows = op.q.dim[0], heads = op.q.dim[1], ranks = op.slots.dim[0], chunks = ceil_div(ranks, 64);
   bool vectors = op.q.dim[2] % 16 == 0;
   for (const Tensor* t : {&op.y, &op.q, &op.k, &op.v, &op.k_cache, &op.v_cache, &op.rope})
     vectors = vectors && has_16_byte_rows(*t);
-  if (rows > 8 || op.q.dtype == DType::f32 || !vectors) return {};
+  if (rows > 1 || op.q.dtype == DType::f32 || !vectors) return {};
   const std::string type = name_of(op.q.dtype);
   Launches launches = {{.kernel = fmt::format("cache_attention<{0}, Vec<{0}, 8>, 1>", type),
                         .variant = {},
-                        .blocks = ceil_div(rows * heads, 4) * chunks,
+                        .blocks = ceil_div(heads, 4) * chunks,
                         .steps = double(ranks) / 64 / double(chunks)}};
   if (chunks > 1)
-    launches.push_back({.kernel = fmt::format("merge_chunks<{}>", type),
-                        .variant = {},
-                        .blocks = rows * heads,
-                        .steps = double(chunks)});
+    launches.push_back(
+        {.kernel = fmt::format("merge_chunks<{}>", type), .variant = {}, .blocks = heads, .steps = double(chunks)});
   return launches;
 }
 

@@ -97,6 +97,9 @@ void count(int less, int more, OpOf&& op_of, int multiprocessors = 108, const st
   }
 }
 
+// Steps of a product that are counted.
+constexpr int kLess = 4, kMore = 8;
+
 // A product of whole tiles, and a card on which this tile is the one that is taken for it.
 template <class Tile>
 struct Product {
@@ -107,7 +110,9 @@ struct Product {
     for (rows = Tile::rows; rows <= 4 * Tile::rows; rows += Tile::rows)
       for (cols = Tile::cols; cols <= 16 * Tile::cols; cols += Tile::cols)
         for (multiprocessors = 1; multiprocessors <= 64; ++multiprocessors)
-          if (rows > 8 && GemmTiles::best(rows, cols, multiprocessors) == index) return;
+          if (GemmTiles::best({rows, cols, kLess * kDepth}, multiprocessors) == index &&
+              GemmTiles::best({rows, cols, kMore * kDepth}, multiprocessors) == index)
+            return;
     std::fprintf(stderr, "count_kernels: no product takes tile %d\n", index);
     std::exit(1);
   }
@@ -127,12 +132,12 @@ void count_products(DType type, int index) {
       return op;
     };
   };
-  count(4, 8, linear(Activation::none, true), p.multiprocessors);
-  count(4, 8, linear(Activation::gelu, false), p.multiprocessors, " gelu");
-  count(4, 8, linear(Activation::silu, false), p.multiprocessors, " silu");
+  count(kLess, kMore, linear(Activation::none, true), p.multiprocessors);
+  count(kLess, kMore, linear(Activation::gelu, false), p.multiprocessors, " gelu");
+  count(kLess, kMore, linear(Activation::silu, false), p.multiprocessors, " silu");
   for (const Activation act : {Activation::gelu, Activation::silu})
     count(
-        4, 8,
+        kLess, kMore,
         [=](Inputs& in, int steps) {
           return GatedLinear{.y = in.uninitialized(type, {p.rows, p.cols / 2}),
                              .x = in.normal(type, {p.rows, steps * kDepth}),
@@ -168,17 +173,20 @@ void count_gemv(DType type) {
       108, " silu");
 }
 
-// Steps of kDepth of k, which is 9 taps of so many channels.
-void count_conv2d(DType type, int64_t out_c, int64_t less, int64_t more) {
+// Steps of kDepth of k, which is 9 taps of so many channels. One tile, on one multiprocessor.
+void count_conv2d(DType type, int64_t pixels, int64_t out_c, int64_t less, int64_t more) {
   const auto steps_of = [](int64_t channels) { return int((9 * channels + kDepth - 1) / kDepth); };
-  count(steps_of(less), steps_of(more), [=](Inputs& in, int steps) {
-    const int64_t channels = steps == steps_of(less) ? less : more;
-    return Conv2d{.y = in.uninitialized(type, {1, 8, 16, out_c}),
-                  .x = in.normal(type, {1, 10, 18, channels}),
-                  .w = in.normal(type, {out_c, channels, 3, 3}),
-                  .bias = in.normal(DType::f32, {out_c}),
-                  .residual = in.normal(type, {1, 8, 16, out_c})};
-  });
+  count(
+      steps_of(less), steps_of(more),
+      [=](Inputs& in, int steps) {
+        const int64_t channels = steps == steps_of(less) ? less : more, columns = pixels / 8;
+        return Conv2d{.y = in.uninitialized(type, {1, 8, columns, out_c}),
+                      .x = in.normal(type, {1, 10, columns + 2, channels}),
+                      .w = in.normal(type, {out_c, channels, 3, 3}),
+                      .bias = in.normal(DType::f32, {out_c}),
+                      .residual = in.normal(type, {1, 8, columns, out_c})};
+      },
+      1);
 }
 
 // Steps of so many keys: a tile of the kernel's.
@@ -255,10 +263,11 @@ int main(int argc, char** argv) {
   for (const DType type : {DType::f16, DType::bf16}) {
     for (int i = 0; i < GemmTiles::count; ++i) GemmTiles::with(i, [&]<class Tile>() { count_products<Tile>(type, i); });
     count_gemv(type);
-    count_conv2d(type, 128, 128, 256);
-    count_conv2d(type, 16, 128, 256);
-    count_conv2d(type, 64, 4, 12);
-    for (const int64_t dim : {64, 104, 128}) count_attention(type, dim, 64);
+    for (int i = 0; i < GemmTiles::count; ++i)
+      GemmTiles::with(i, [&]<class Tile>() { count_conv2d(type, Tile::rows, Tile::cols, 128, 256); });
+    count_conv2d(type, 128, 16, 128, 256);
+    count_conv2d(type, 128, 64, 4, 12);
+    for (const int64_t dim : {32, 64, 104, 128}) count_attention(type, dim, 64);
     for (const int capability : {80, 86}) {
       const simt::OnCard card(capability);
       count_attention(type, 512, 32);

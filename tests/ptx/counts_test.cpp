@@ -24,52 +24,61 @@ class OneMultiprocessor {
   int before_ = simt::multiprocessors;
 };
 
-ptx::Counts counts_of_linear(const std::string& kernel, int64_t rows, int64_t k, int64_t n) {
+template <class Op>
+ptx::Counts counts_of(const std::string& kernel, const Op& op) {
   const OneMultiprocessor one;
   const auto be = make_cuda_backend();
-  Inputs in(1);
-  const Linear op{.y = in.uninitialized(DType::f16, {rows, n}),
-                  .x = in.normal(DType::f16, {rows, k}),
-                  .w = in.normal(DType::f16, {n, k})};
   ptx::clear_counts();
   oracle::result(*be, op);
   return ptx::counts(kernel);
 }
 
-TEST_CASE("Linear's main loop executes what its schedule says", "[ptx]") {
-  struct {
-    const char* kernel;
-    int64_t rows, n;                // of one block
-    uint64_t warps, mma, ldmatrix;  // of a warp for 16 of k
-    double instructions;            // a mma at most: the issue limit of docs/kernels/linear.md
-  } cases[] = {
-      {"linear<f16, Tile<128, 128, 64, 32>, true, false>", 128, 128, 8, 16, 6, 3.5},
-      {"linear<f16, Tile<112, 64, 112, 16>, true, false>", 112, 64, 4, 14, 8, 5.1},
-      {"linear<f16, Tile<80, 64, 80, 16>, true, false>", 80, 64, 4, 10, 6, 5.7},
-      {"linear<f16, Tile<16, 64, 16, 16>, true, false>", 16, 64, 4, 2, 2, 14},
-  };
-  for (const auto& [kernel, rows, n, warps, mma, ldmatrix, instructions] : cases) {
-    INFO(kernel);
-    const ptx::Counts less = counts_of_linear(kernel, rows, 512, n), more = counts_of_linear(kernel, rows, 1024, n);
-    const auto grown = [&](Class c) { return more[c] - less[c]; };
-    const uint64_t steps = 512 / 16;
-    CHECK(grown(Class::mma) == warps * mma * steps);
-    CHECK(grown(Class::ldmatrix) == warps * ldmatrix * steps);
-    CHECK(grown(Class::copy) == uint64_t(rows + n) * 512 / 8 / 32);
-    CHECK(grown(Class::shared) == 0);
-    CHECK(grown(Class::global) == 0);
-    CHECK(grown(Class::exp) == 0);
-    const double each = double(more.total - less.total) / double(grown(Class::mma));
-    WARN(kernel << ": " << each << " PTX instructions a mma");
-    CHECK(each <= instructions);
-  }
+// Of a tile of n columns of w, which are half as many of y with a gate.
+ptx::Counts counts_of_linear(const std::string& kernel, bool gate, int64_t rows, int64_t k, int64_t n) {
+  Inputs in(1);
+  const Tensor y = in.uninitialized(DType::f16, {rows, gate ? n / 2 : n}), x = in.normal(DType::f16, {rows, k}),
+               w = in.normal(DType::f16, {n, k});
+  return gate ? counts_of(kernel, GatedLinear{.y = y, .x = x, .w = w})
+              : counts_of(kernel, Linear{.y = y, .x = x, .w = w});
 }
 
-// What all accesses of a kernel to a space, loads or stores, of so many bytes a lane took together.
-ptx::Traffic traffic(const std::string& kernel, Space space, bool store, int bytes) {
+TEST_CASE("The main loop of Linear and GatedLinear executes what its schedule says", "[ptx]") {
+  struct {
+    const char* tile;
+    int64_t rows, n;                // of one block
+    uint64_t warps, mma, ldmatrix;  // of a warp for 32 of k
+    double instructions;            // a mma at most: the issue limit of docs/kernels/linear.md
+  } cases[] = {
+      {"Tile<128, 160, 64, 40>", 128, 160, 8, 40, 13, 3.5}, {"Tile<80, 160, 80, 40>", 80, 160, 4, 50, 15, 3.5},
+      {"Tile<128, 128, 64, 32>", 128, 128, 8, 32, 12, 3.5}, {"Tile<112, 64, 112, 16>", 112, 64, 4, 28, 16, 5.1},
+      {"Tile<80, 64, 80, 16>", 80, 64, 4, 20, 12, 5.7},     {"Tile<16, 64, 16, 16>", 16, 64, 4, 4, 4, 14},
+  };
+  for (const auto& [tile, rows, n, warps, mma, ldmatrix, instructions] : cases)
+    for (bool gate : {false, true}) {
+      const std::string kernel = "linear<f16, " + std::string(tile) + ", true, " + (gate ? "true>" : "false>");
+      INFO(kernel);
+      const ptx::Counts less = counts_of_linear(kernel, gate, rows, 512, n),
+                        more = counts_of_linear(kernel, gate, rows, 1024, n);
+      const auto grown = [&](Class c) { return more[c] - less[c]; };
+      const uint64_t steps = 512 / 32;
+      CHECK(grown(Class::mma) == warps * mma * steps);
+      CHECK(grown(Class::ldmatrix) == warps * ldmatrix * steps);
+      CHECK(grown(Class::copy) == uint64_t(rows + n) * 512 / 8 / 32);
+      CHECK(grown(Class::shared) == 0);
+      CHECK(grown(Class::global) == 0);
+      CHECK(grown(Class::exp) == 0);
+      const double each = double(more.total - less.total) / double(grown(Class::mma));
+      WARN(kernel << ": " << each << " PTX instructions a mma");
+      CHECK(each <= instructions);
+    }
+}
+
+// What all accesses of a kernel to a space, loads or stores, of so many bytes a lane took together: those whose
+// instruction begins with `which`.
+ptx::Traffic traffic(const std::string& kernel, Space space, bool store, int bytes, const std::string& which = "") {
   ptx::Traffic sum;
   for (const ptx::MemoryAccess& a : ptx::memory_accesses(kernel)) {
-    if (a.space != space || a.store != store || a.bytes != bytes) continue;
+    if (a.space != space || a.store != store || a.bytes != bytes || a.text.rfind(which, 0) != 0) continue;
     sum.requests += a.traffic.requests;
     sum.took += a.traffic.took;
     sum.least += a.traffic.least;
@@ -77,11 +86,12 @@ ptx::Traffic traffic(const std::string& kernel, Space space, bool store, int byt
   return sum;
 }
 
-// Each access of so many bytes a lane takes no more than it must. Says whether there is one.
-bool takes_the_least(const std::string& kernel, Space space, int bytes) {
+// Each access of so many bytes a lane takes no more than it must, but for instructions that begin with `but_for`. Says
+// whether there is one.
+bool takes_the_least(const std::string& kernel, Space space, int bytes, const std::string& but_for = "none") {
   bool any = false;
   for (const ptx::MemoryAccess& a : ptx::memory_accesses(kernel)) {
-    if (a.space != space || a.bytes != bytes) continue;
+    if (a.space != space || a.bytes != bytes || a.text.rfind(but_for, 0) == 0) continue;
     INFO(kernel << ": " << a.text << ": " << a.traffic.requests << " requests took " << a.traffic.took);
     CHECK(a.traffic.took == a.traffic.least);
     any = true;
@@ -89,7 +99,8 @@ bool takes_the_least(const std::string& kernel, Space space, int bytes) {
   return any;
 }
 
-// One tile: no bank conflicts, and whole sectors. `biases`: loads of bias in a thread.
+// One tile: no bank conflicts, and whole sectors. `biases`: loads of bias in a thread. With a gate a row of 80 columns
+// is 20 lanes, and of 40 lanes' wavefronts one of five has parts of two rows that meet in a bank.
 template <class Op>
 void expect_tile_without_conflicts(const Op& op, const std::string& kernel, uint64_t warps, uint64_t biases) {
   const OneMultiprocessor one;
@@ -97,11 +108,13 @@ void expect_tile_without_conflicts(const Op& op, const std::string& kernel, uint
   ptx::clear_counts();
   oracle::result(*be, op);
   const int y_bytes = 4 * int(size_of(op.y.dtype));
-  CHECK(
-      takes_the_least(kernel, Space::shared, 16));   // copies and ldmatrix, as swizzle.cuh says; sums on their way back
-  CHECK(takes_the_least(kernel, Space::shared, 8));  // sums on their way to shared memory: 8 columns more
-  CHECK(takes_the_least(kernel, Space::global, 16));       // x and w, bias
-  CHECK(takes_the_least(kernel, Space::global, y_bytes));  // residual and y, 4 columns at once
+  const char* const sums_back = "ld.shared.v4";
+  const ptx::Traffic back = traffic(kernel, Space::shared, false, 16, sums_back);
+  CHECK(5 * back.took == (op.y.cols() == 80 ? 6 : 5) * back.least);
+  CHECK(takes_the_least(kernel, Space::shared, 16, sums_back));  // copies and ldmatrix, as swizzle.cuh says
+  CHECK(takes_the_least(kernel, Space::shared, 8));              // sums on their way to shared memory: 8 columns more
+  CHECK(takes_the_least(kernel, Space::global, 16));             // x and w, bias
+  CHECK(takes_the_least(kernel, Space::global, y_bytes));        // residual and y, 4 columns at once
   CHECK(traffic(kernel, Space::global, true, y_bytes).took == uint64_t(op.y.bytes() / 32));
   const auto copies = uint64_t((op.x.bytes() + op.w.values.bytes()) / 16 / 32);
   if (y_bytes == 8) CHECK(traffic(kernel, Space::global, false, 16).requests == copies + warps * biases);
@@ -112,7 +125,9 @@ TEST_CASE("Linear's tiles are without bank conflicts, its rows whole sectors", "
     const char* kernel;
     int64_t rows, n;
     uint64_t warps;
-  } cases[] = {{"linear<f16, Tile<128, 128, 64, 32>, true, false>", 128, 128, 8},
+  } cases[] = {{"linear<f16, Tile<128, 160, 64, 40>, true, false>", 128, 160, 8},
+               {"linear<f16, Tile<80, 160, 80, 40>, true, false>", 80, 160, 4},
+               {"linear<f16, Tile<128, 128, 64, 32>, true, false>", 128, 128, 8},
                {"linear<f16, Tile<112, 64, 112, 16>, true, false>", 112, 64, 4},
                {"linear<f16, Tile<80, 64, 80, 16>, true, false>", 80, 64, 4},
                {"linear<f16, Tile<16, 64, 16, 16>, true, false>", 16, 64, 4}};
@@ -134,7 +149,9 @@ TEST_CASE("GatedLinear's tiles are without bank conflicts, its rows whole sector
     const char* kernel;
     int64_t rows, n;
     uint64_t warps;
-  } cases[] = {{"linear<f16, Tile<128, 128, 64, 32>, true, true>", 128, 64, 8},
+  } cases[] = {{"linear<f16, Tile<128, 160, 64, 40>, true, true>", 128, 80, 8},
+               {"linear<f16, Tile<80, 160, 80, 40>, true, true>", 80, 80, 4},
+               {"linear<f16, Tile<128, 128, 64, 32>, true, true>", 128, 64, 8},
                {"linear<f16, Tile<16, 64, 16, 16>, true, true>", 16, 32, 4}};
   for (const auto& [kernel, rows, n, warps] : cases) {
     INFO(kernel);
@@ -154,32 +171,38 @@ Conv2d unpadded_conv2d(Inputs& in, DType type, int64_t h, int64_t w, int64_t in_
           .w = in.normal(type, {out_c, in_c, 3, 3})};
 }
 
-ptx::Counts counts_of_conv2d(const std::string& kernel, int64_t in_c, int64_t out_c) {
-  const auto be = make_cuda_backend();
-  Inputs in(1);
-  ptx::clear_counts();
-  oracle::result(*be, unpadded_conv2d(in, DType::f16, 8, 16, in_c, out_c));
-  return ptx::counts(kernel);
-}
-
-constexpr const char* kWideConv2d = "conv2d<f16, Tile<128, 128, 64, 32>, true>";
 constexpr const char* kTallConv2d = "conv2d<f16, Tile<128, 16, 16, 16>, true>";
+
+// 8 rows of so many pixels of y, and so many channels, are one tile.
+struct ConvTile {
+  const char* kernel;
+  int64_t columns, out_c;
+  uint64_t warps;
+};
+constexpr ConvTile kConvTiles[] = {{"conv2d<f16, Tile<128, 160, 64, 40>, true>", 16, 160, 8},
+                                   {"conv2d<f16, Tile<80, 160, 80, 40>, true>", 10, 160, 4},
+                                   {"conv2d<f16, Tile<128, 128, 64, 32>, true>", 16, 128, 8}};
 
 TEST_CASE("Conv2d's main loop executes what its schedule says", "[ptx]") {
   struct {
-    const char* kernel;
-    int64_t out_c;           // of one block, with 128 pixels
-    uint64_t mma, ldmatrix;  // of a warp for 16 of k
+    ConvTile tile;
+    uint64_t mma, ldmatrix;  // of a warp for 32 of k
     double instructions;     // a mma at most
-  } cases[] = {{kWideConv2d, 128, 16, 6, 4.0}, {kTallConv2d, 16, 2, 2, 20}};
-  for (const auto& [kernel, out_c, mma, ldmatrix, instructions] : cases) {
+  } cases[] = {{kConvTiles[0], 40, 13, 4.0},
+               {kConvTiles[1], 50, 15, 4.0},
+               {kConvTiles[2], 32, 12, 4.0},
+               {{kTallConv2d, 16, 16, 8}, 4, 4, 20}};
+  for (const auto& [tile, mma, ldmatrix, instructions] : cases) {
+    const auto& [kernel, columns, out_c, warps] = tile;
     INFO(kernel);
-    const ptx::Counts less = counts_of_conv2d(kernel, 64, out_c), more = counts_of_conv2d(kernel, 128, out_c);
+    Inputs in(1);
+    const ptx::Counts less = counts_of(kernel, unpadded_conv2d(in, DType::f16, 8, columns, 64, out_c)),
+                      more = counts_of(kernel, unpadded_conv2d(in, DType::f16, 8, columns, 128, out_c));
     const auto grown = [&](Class c) { return more[c] - less[c]; };
-    const uint64_t warps = 8, k = 9 * 64;
-    CHECK(grown(Class::mma) == warps * mma * k / 16);
-    CHECK(grown(Class::ldmatrix) == warps * ldmatrix * k / 16);
-    CHECK(grown(Class::copy) == uint64_t(128 + out_c) * k / 8 / 32);
+    const uint64_t k = 9 * 64;
+    CHECK(grown(Class::mma) == warps * mma * k / 32);
+    CHECK(grown(Class::ldmatrix) == warps * ldmatrix * k / 32);
+    CHECK(grown(Class::copy) == uint64_t(8 * columns + out_c) * k / 8 / 32);
     CHECK(grown(Class::shared) == 0);
     CHECK(grown(Class::global) == 0);
     const double each = double(more.total - less.total) / double(grown(Class::mma));
@@ -189,29 +212,31 @@ TEST_CASE("Conv2d's main loop executes what its schedule says", "[ptx]") {
 }
 
 TEST_CASE("Conv2d's tiles are without bank conflicts, its pixels whole sectors", "[ptx]") {
-  for (bool upsample2x : {false, true}) {
-    INFO((upsample2x ? "doubled" : "as it is"));
-    const auto be = make_cuda_backend();
-    Inputs in(1);
-    Conv2d op = unpadded_conv2d(in, DType::f16, 8, 16, 64, 128);
-    if (upsample2x) {
-      op.x = in.normal(DType::f16, {1, 8, 16, 64}), op.y = in.uninitialized(DType::f16, {1, 16, 32, 128});
-      op.upsample2x = true, op.pad_begin = op.pad_end = 1;
+  for (const auto& [kernel, columns, out_c, warps] : kConvTiles)
+    for (bool upsample2x : {false, true}) {
+      INFO(kernel << (upsample2x ? ", doubled" : ""));
+      Inputs in(1);
+      Conv2d op = unpadded_conv2d(in, DType::f16, 8, columns, 64, out_c);
+      if (upsample2x) {
+        op.x = in.normal(DType::f16, {1, 8, columns, 64});
+        op.y = in.uninitialized(DType::f16, {1, 16, 2 * columns, out_c});
+        op.upsample2x = true, op.pad_begin = op.pad_end = 1;
+      }
+      op.bias = in.normal(DType::f32, {out_c}),
+      op.residual = in.normal(DType::f16, {1, op.y.dim[1], op.y.dim[2], out_c});
+      counts_of(kernel, op);
+      CHECK(takes_the_least(kernel, Space::shared, 16));
+      CHECK(takes_the_least(kernel, Space::shared, 8));
+      CHECK(takes_the_least(kernel, Space::global, 16));
+      CHECK(takes_the_least(kernel, Space::global, 8));  // residual and y
+      CHECK(traffic(kernel, Space::global, true, 8).took == uint64_t(op.y.bytes() / 32));
+      // Beside the copies: bias, once a thread. A warp whose pixels are all outside of x copies nothing: of each of the
+      // four products one line of pixels, a request for 8 of them and 32 of k, under a row of taps, 128 of k.
+      const uint64_t k = upsample2x ? 4 * 4 * 64 : 9 * 64, products = upsample2x ? 4 : 1;
+      const uint64_t outside = upsample2x ? 4 * uint64_t(columns / 8) * 4 : 0;
+      CHECK(traffic(kernel, Space::global, false, 16).requests ==
+            uint64_t(8 * columns + out_c) * k / 8 / 32 + products * warps - outside);
     }
-    op.bias = in.normal(DType::f32, {128}), op.residual = in.normal(DType::f16, {1, op.y.dim[1], op.y.dim[2], 128});
-    ptx::clear_counts();
-    oracle::result(*be, op);
-    CHECK(takes_the_least(kWideConv2d, Space::shared, 16));
-    CHECK(takes_the_least(kWideConv2d, Space::shared, 8));
-    CHECK(takes_the_least(kWideConv2d, Space::global, 16));
-    CHECK(takes_the_least(kWideConv2d, Space::global, 8));  // residual and y
-    CHECK(traffic(kWideConv2d, Space::global, true, 8).took == uint64_t(op.y.bytes() / 32));
-    // Beside the copies: bias, once a thread. A warp whose pixels are all outside of x copies nothing: of each of the
-    // four products one line of pixels, 2 requests for 32 of k, under a row of taps, 128 of k.
-    const uint64_t k = upsample2x ? 4 * 4 * 64 : 9 * 64, products = upsample2x ? 4 : 1,
-                   outside = upsample2x ? 4 * 8 : 0;
-    CHECK(traffic(kWideConv2d, Space::global, false, 16).requests == (128 + 128) * k / 8 / 32 + products * 8 - outside);
-  }
 }
 
 TEST_CASE("Conv2d in f32 reads its tiles without bank conflicts and writes them with two", "[ptx]") {
@@ -531,7 +556,7 @@ TEST_CASE("CacheAttention of a few rows reads the cache once for all of them", "
 TEST_CASE("CacheAttention of many rows executes what its schedule says", "[ptx]") {
   const auto be = make_cuda_backend();
   const char* const kernel = "flash_cache_attention<f16, 128>";
-  const auto counts_of = [&](int64_t length) {
+  const auto counts_at = [&](int64_t length) {
     Inputs in(1);
     ptx::clear_counts();
     oracle::result(*be, cache_attention_of(in, 66, length, 1));
@@ -539,7 +564,7 @@ TEST_CASE("CacheAttention of many rows executes what its schedule says", "[ptx]"
     CHECK(takes_the_least(kernel, Space::shared, 4));   // y on its way
     return ptx::counts(kernel);
   };
-  const ptx::Counts less = counts_of(128), more = counts_of(192);
+  const ptx::Counts less = counts_at(128), more = counts_at(192);
   const auto grown = [&](Class c) { return more[c] - less[c]; };
   const uint64_t warps = 5, tile = 64;
   CHECK(grown(Class::mma) == warps * 2 * 8 * 8);
@@ -561,7 +586,8 @@ TEST_CASE("Every kernel that a launch names is an entry of nvcc's", "[ptx]") {
 // Not a test: ptx_compute_80_tests "[speed]" prints it.
 TEST_CASE("Warp instructions a second", "[.speed]") {
   const std::clock_t start = std::clock();
-  const ptx::Counts counts = counts_of_linear("linear<f16, Tile<128, 128, 64, 32>, true, false>", 512, 2048, 512);
+  const ptx::Counts counts =
+      counts_of_linear("linear<f16, Tile<128, 128, 64, 32>, true, false>", false, 512, 2048, 512);
   const double seconds = double(std::clock() - start) / CLOCKS_PER_SEC;
   WARN(double(counts.total) / seconds / 1e6
        << " M warp instructions a second of one core, the backend around them included");

@@ -316,46 +316,105 @@ TEST_CASE("A row of Linear has the same bits among the rows of its class, in any
   }
 }
 
-TEST_CASE("A product takes the tile that its multiprocessors finish first, and every tile gives the same bits",
-          "[simt][ops]") {
+namespace {
+
+// In the order of GemmTiles.
+enum TileIndex { k16x64, k80x64, k112x64, k128x128, k128x160, k80x160 };
+
+// Of a product with 100 to 112 rows, 264 columns and k of 72: each tile once.
+constexpr int kMultiprocessorsOfTiles[] = {9, 10, 5, 3, 1, 4};
+
+}  // namespace
+
+TEST_CASE("A product takes the tile that its multiprocessors finish first", "[simt]") {
   struct {
-    int64_t rows, cols;
-    int multiprocessors, best;
-    const char* why;
+    const char* what;
+    ProductSize product;
+    TileIndex on_108, on_132;
+    double least_share;  // of what an A100's tensor cores need alone, at least; 0: w's bytes are the limit
   } cases[] = {
-      {16, 4096, 108, 0, "few rows"},
-      {66, 4096, 108, 1, "a picture's tokens"},
-      {66, 22016, 132, 1, "and their feed-forward"},
-      {104, 4096, 108, 2, "a prompt"},
-      {1024, 12288, 108, 3, "a long prompt"},
-      {2048, 1280, 108, 3, "the UNet at 32 x 32"},
-      {8192, 5120, 132, 3, "the UNet's feed-forward at 64 x 64"},
-      {100, 120, 1, 3, "below, each tile once"},
-      {100, 120, 2, 2, ""},
-      {100, 120, 4, 1, ""},
-      {100, 120, 108, 0, ""},
+      {"16 rows", {16, 4096, 4096}, k16x64, k16x64, 0},
+      {"a picture's tokens, q", {66, 4096, 4096}, k80x64, k80x64, 0},
+      {"a picture's tokens, qkv", {66, 12288, 4096}, k80x160, k80x160, 0},
+      {"a picture's tokens, feed-forward", {66, 22016, 4096}, k80x160, k80x64, 0},
+      {"a prompt of 104", {104, 4096, 4096}, k112x64, k80x64, 0},
+      {"a prompt of 600", {600, 12288, 4096}, k80x160, k128x160, 0.85},
+      {"the ViT's feed-forward", {1024, 8192, 1664}, k128x160, k128x128, 0.94},
+      {"G1", {2048, 10240, 1280}, k80x160, k128x160, 0.94},
+      {"G2", {2048, 1280, 5120}, k80x160, k128x160, 0.94},
+      {"G3", {2048, 1280, 1280}, k80x160, k128x160, 0.94},
+      {"G4", {2048, 3840, 1280}, k80x160, k128x160, 0.94},
+      {"G5: GEGLU", {8192, 5120, 640}, k128x160, k80x160, 0.94},
+      {"G5: down", {8192, 640, 2560}, k128x128, k128x160, 0.94},
+      {"G5: out", {8192, 640, 640}, k80x160, k128x160, 0.94},
+      {"G5: qkv", {8192, 1920, 640}, k80x160, k128x160, 0.94},
+      {"C1: 320 to 320", {32768, 320, 9 * 320}, k80x160, k128x160, 0.94},
+      {"C1: 960 to 320", {32768, 320, 9 * 960}, k80x160, k128x160, 0.94},
+      {"C2: 640 to 640", {8192, 640, 9 * 640}, k128x128, k128x160, 0.94},
+      {"C2: 1920 to 640", {8192, 640, 9 * 1920}, k128x128, k128x160, 0.94},
+      {"C3: 1280 to 1280", {2048, 1280, 9 * 1280}, k80x160, k128x160, 0.94},
+      {"C3: 2560 to 1280", {2048, 1280, 9 * 2560}, k80x160, k128x160, 0.94},
+      {"C4: down 320", {8192, 320, 9 * 320}, k80x160, k128x160, 0.94},
+      {"C4: down 640", {2048, 640, 9 * 640}, k80x160, k80x160, 0.94},
+      {"C4: up 1280", {2048, 1280, 4 * 1280, 4}, k128x128, k128x160, 0.94},
+      {"C4: up 640", {8192, 640, 4 * 640, 4}, k128x128, k128x160, 0.94},
   };
-  for (auto [rows, cols, multiprocessors, best, why] : cases) {
-    INFO(rows << " x " << cols << " on " << multiprocessors << ": " << why);
-    CHECK(GemmTiles::best(rows, cols, multiprocessors) == best);
+  for (const auto& [what, product, on_108, on_132, least_share] : cases) {
+    INFO(what);
+    const auto& [rows, cols, k, parts] = product;
+    CHECK(GemmTiles::best(product, 108) == on_108);
+    CHECK(GemmTiles::best(product, 132) == on_132);
+    int64_t cycles = 0;
+    GemmTiles::with(on_108, [&, size = product]<class Tile>() { cycles = cycles_of<Tile>(size, 108); });
+    const double tensor_cores = double(rows) / 16 * double(cols) / 8 * double(k) / 16 * double(parts) * 8 / 4 / 108;
+    CHECK(tensor_cores / double(cycles) >= least_share);
   }
+}
+
+TEST_CASE("Every tile of Linear and GatedLinear gives the same bits", "[simt][ops]") {
   for (DType type : {DType::f16, DType::bf16}) {
     Inputs in(9);
-    const Tensor x = in.normal(type, {100, 72}), w = in.normal(type, {120, 72}), bias = in.normal(DType::f32, {120});
-    const Linear linear{.y = in.uninitialized(type, {100, 120}), .x = x, .w = w, .bias = bias};
-    const GatedLinear gated{.y = in.uninitialized(type, {100, 60}), .x = x, .w = w, .bias = bias};
+    const int64_t rows = 100, n = 264, k = 72;
+    const Tensor x = in.normal(type, {rows, k}), w = in.normal(type, {n, k}), bias = in.normal(DType::f32, {n});
+    const Linear linear{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w, .bias = bias};
+    const GatedLinear gated{.y = in.uninitialized(type, {rows, n / 2}), .x = x, .w = w, .bias = bias};
     std::vector<std::vector<double>> of_linear, of_gated;
-    for (int multiprocessors : {1, 2, 4, 108}) {
-      INFO(name_of(type) << ", " << multiprocessors << " multiprocessors");
-      simt::multiprocessors = multiprocessors;
-      expect_matches_oracle_however_run(linear, linear_tolerance(type, 72));
-      expect_matches_oracle_however_run(gated, linear_tolerance(type, 72));
+    for (int tile = k16x64; tile <= k80x160; ++tile) {
+      INFO(name_of(type) << ", tile " << tile);
+      simt::multiprocessors = kMultiprocessorsOfTiles[tile];
+      CHECK(GemmTiles::best({rows, n, k}, simt::multiprocessors) == tile);
+      expect_matches_oracle_however_run(linear, linear_tolerance(type, k));
+      expect_matches_oracle_however_run(gated, linear_tolerance(type, k));
       of_linear.push_back(oracle::result(*make_cuda_backend(), linear));
       of_gated.push_back(oracle::result(*make_cuda_backend(), gated));
       CHECK(of_linear.back() == of_linear[0]);
       CHECK(of_gated.back() == of_gated[0]);
     }
   }
+  simt::multiprocessors = 108;
+}
+
+TEST_CASE("Every tile of Conv2d gives the same bits", "[simt][ops]") {
+  for (DType type : {DType::f16, DType::bf16}) {
+    Inputs in(9);
+    const int64_t out_c = 264, in_c = 8;
+    const Conv2d op{.y = in.uninitialized(type, {1, 10, 11, out_c}),
+                    .x = in.normal(type, {1, 10, 11, in_c}),
+                    .w = in.normal(type, {out_c, in_c, 3, 3}),
+                    .bias = in.normal(DType::f32, {out_c}),
+                    .pad_begin = 1,
+                    .pad_end = 1};
+    std::vector<std::vector<double>> results;
+    for (int tile = k16x64; tile <= k80x160; ++tile) {
+      INFO(name_of(type) << ", tile " << tile);
+      simt::multiprocessors = kMultiprocessorsOfTiles[tile];
+      CHECK(GemmTiles::best({10 * 11, out_c, in_c * 9}, simt::multiprocessors) == tile);
+      expect_matches_oracle_however_run(op, conv2d_tolerance(type, in_c * 9), oracle::Weights::packed);
+      results.push_back(oracle::result(*make_cuda_backend(), op));
+      CHECK(results.back() == results[0]);
+    }
+  }
+  simt::multiprocessors = 108;
 }
 
 TEST_CASE("Conv2d's kernels match the oracle", "[simt][ops]") {
