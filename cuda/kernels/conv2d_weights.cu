@@ -66,8 +66,9 @@ __device__ float number(const Args& a, int out, int channel, int64_t at) {
   return 0;
 }
 
+// 4 blocks: for 5, as many as an SM of sm_120 has threads for, ptxas would spill.
 template <class T>
-__global__ void __launch_bounds__(kThreads) conv2d_weights(const __grid_constant__ Args a) {
+__global__ void __launch_bounds__(kThreads, 4) conv2d_weights(const __grid_constant__ Args a) {
   const int i = int(blockIdx.x) * kThreads + int(threadIdx.x);
   if (i >= a.row) return;
   const int out = int(blockIdx.y), part = int(blockIdx.z);
