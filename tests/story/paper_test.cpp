@@ -130,14 +130,16 @@ TEST_CASE("The large ops of the published model can come near to an A100's limit
   const auto gated = [](int64_t rows, int64_t n, int64_t k) {
     return GatedLinear{.y = f16({rows, n / 2}), .x = f16({rows, k}), .w = f16({n, k}), .act = Activation::gelu};
   };
-  const auto conv = [](int64_t size, int64_t in_c, int64_t out_c, bool upsample2x) {
-    const int64_t out = upsample2x ? 2 * size : size;
+  // A stride of 0: over a doubled x.
+  const auto conv = [](int64_t size, int64_t in_c, int64_t out_c, int stride) {
+    const int64_t out = stride == 0 ? 2 * size : size / stride;
     return Conv2d{.y = f16({2, out, out, out_c}),
                   .x = f16({2, size, size, in_c}),
                   .w = f16({out_c, in_c, 3, 3}),
+                  .stride = std::max(stride, 1),
                   .pad_begin = 1,
                   .pad_end = 1,
-                  .upsample2x = upsample2x};
+                  .upsample2x = stride == 0};
   };
   const struct {
     const char* name;
@@ -145,13 +147,20 @@ TEST_CASE("The large ops of the published model can come near to an A100's limit
     double share;
   } rows[] = {
       {"gated feed-forward", gated(2048, 10240, 1280), 0.85},
+      {"feed-forward", linear(2048, 1280, 5120), 0.85},
+      {"projection", linear(2048, 1280, 1280), 0.85},
+      {"q, k and v", linear(2048, 3840, 1280), 0.85},
       {"gated feed-forward, 64 x 64", gated(8192, 5120, 640), 0.85},
       {"feed-forward, 64 x 64", linear(8192, 640, 2560), 0.85},
       {"projection, 64 x 64", linear(8192, 640, 640), 0.85},
       {"q, k and v, 64 x 64", linear(8192, 1920, 640), 0.85},
-      {"convolution, 64 x 64", conv(64, 640, 640, false), 0.85},
-      {"convolution, doubled to 64 x 64", conv(32, 1280, 1280, true), 0.75},
-      {"convolution, doubled to 128 x 128", conv(64, 640, 640, true), 0.75},
+      {"convolution, 128 x 128", conv(128, 320, 320, 1), 0.85},
+      {"convolution, 64 x 64", conv(64, 640, 640, 1), 0.85},
+      {"convolution, 32 x 32", conv(32, 1280, 1280, 1), 0.85},
+      {"convolution, 128 x 128 to 64 x 64", conv(128, 320, 320, 2), 0.75},
+      {"convolution, 64 x 64 to 32 x 32", conv(64, 640, 640, 2), 0.75},
+      {"convolution, doubled to 64 x 64", conv(32, 1280, 1280, 0), 0.75},
+      {"convolution, doubled to 128 x 128", conv(64, 640, 640, 0), 0.75},
       {"self-attention, 64 x 64",
        Attention{.y = f16({2, 4096, 10, 64}),
                  .q = f16({2, 4096, 10, 64}),
