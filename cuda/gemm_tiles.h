@@ -37,7 +37,9 @@ struct ProductSize {
 
 // Cycles that an A100's multiprocessor spends on a tile: its four tensor cores take 8 a mma; its shared memory one for
 // each wavefront of copies and ldmatrix, and of the sums on their way out and back; and 47 bytes come from L2 in one
-// (5120 for all 108).
+// (5120 for all 108). The tiles of other cards are chosen by it as well, with their number of multiprocessors. An
+// H100's mma.sync takes 6.4 cycles (docs/decisions/0013-static-roofline.md), so that there shared memory is the nearer
+// limit of the wide tiles, which this does not see.
 template <class Tile>
 constexpr int64_t cycles_of(int64_t k) {
   const int64_t steps = (k + 15) / 16, bytes = (Tile::rows + Tile::cols) * 32;
@@ -56,7 +58,7 @@ constexpr int64_t cycles_of(const ProductSize& product, int64_t multiprocessors)
 
 // The tiles that there are, and the one that is done first; of two alike the later one.
 //
-// 80 and 112 rows of 64 are for the 66 of a picture's tokens in the LLM and for prompts of a hundred: as 128 they would
+// 80 and 112 rows of 64 are for the 65 of a picture's tokens in the LLM and for prompts of a hundred: as 128 they would
 // be up to twice as many, and 128 columns a block would leave most of an A100 idle. 160 columns divide the 320, 640 and
 // 1280 of the UNet: 2048 x 1280 is 128 tiles of 128 x 160 for the 132 multiprocessors of an H100, and 208 of 80 x 160
 // for the 108 of an A100, 0.95 of what they can; 128 x 128 leaves it at 0.74.

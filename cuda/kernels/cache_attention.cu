@@ -3,14 +3,16 @@
 //
 // Work    A warp has a row of q, a head and a chunk of ranks. Lanes of a group share a key and its value; each group
 //         walks ranks of its own with a softmax of its own, and the groups become one at the end. A second launch
-//         merges the chunks. Memory is the limit for one row: 4 flops of the products and 3 of the rotation for 2
-//         elements of the cache. 2 to 8 rows of a head are a block, whose warps share the chunk in shared memory, its
-//         keys rotated once. More rows of f16 and bf16 go to cache_attention_flash.cu.
+//         merges the chunks. One row: 4 flops of the products and 3 of the rotation for 2 elements of the cache. Memory
+//         is the limit of a long cache, issue slots of a short one, whose few blocks leave multiprocessors idle: of 353
+//         ranks they allow 0.67 of memory's rate on an A100, 0.49 on an H100 (computed, seedstory bench --paper). 2 to
+//         8 rows of a head are a block, whose warps share the chunk in shared memory, its keys rotated once. More rows
+//         of f16 and bf16 go to cache_attention_flash.cu.
 // Limits  head_dim at most 128. 16-byte accesses where half a head is whole vectors and rows are 16-byte aligned, else
 //         element by element.
-// Error   Against f64, of the weighted magnitude of v times (1 + the magnitude of the scores): chains over head_dim and
-//         ranks in f32, exp2_approx, rotations and merges, 2^-23 (sqrt(head_dim) + sqrt(length) + 8); then the last
-//         place of T.
+// Error   Against f64, of the weighted magnitude of v times (1 + the magnitude of the scores): 2^-23 (sqrt(head_dim) +
+//         sqrt(length) + 8); then the last place of T. The roots are of the chains over head_dim and ranks in f32, the
+//         8 is of exp2_approx (2), the rotations and the merges.
 // Bits    A row's order of sums is a function of its rank, of head_dim, type and alignment, and of the class of its
 //         call: up to kFewRows rows, up to kSomeRows, more. Never of the other rows, of the length, or of the card.
 #include <bit>
@@ -30,7 +32,7 @@ constexpr int kBatch = 4;  // keys and values that a group has on their way: 8 K
 constexpr int kMostDim = 128;
 
 // Ranks of a chunk. A row alone, in 32 heads of a cache of 1000 tokens, is 512 warps: one block an SM; what a chunk of
-// 64 leaves to be merged is 3 % of what it reads in 16 bits. The 66 rows of a picture are one block of each head and
+// 64 leaves to be merged is 3 % of what it reads in 16 bits. The 65 rows of a picture are one block of each head and
 // chunk. More rows fill a card without.
 constexpr int64_t kFewRows = 8, kFewRowsChunk = 64;
 constexpr int64_t kSomeRows = 128, kSomeRowsChunk = 256;
@@ -43,7 +45,8 @@ int64_t chunks_of(const CacheAttention& op) {
 }
 
 // What a lane has of a head's vector: kPairs vectors of its first half, and those half a head on, which RoPE turns with
-// them. A lane that has fewer leaves the rest 0. Neighbours have neighbours:
+// them. Of the pairs that a lane does not have, a Share is undefined and nothing reads it, a FloatShare is 0 and adds
+// nothing to a product. Neighbours have neighbours:
 //
 //   lanes of a group   0 1 2 .. 0 1 2 ..  0 1 2 .. 0 1 2 ..
 //   pair, side         0, 0     1, 0      0, 1     1, 1
@@ -227,6 +230,7 @@ __global__ void __launch_bounds__(kWarps* kWarp) cache_attention(const __grid_co
     for (int i = 0; i < kBatch; ++i) slots[i] = a.slot(min(first + i * groups, rank), first_rank);
   };
   load_slots(begin + group);
+  // first - group is the same in all groups: they leave together, because attend() shuffles with the whole warp.
   for (int first = begin + group; first - group < end; first += kBatch * groups) {
     Share<V, kPairs> keys[kBatch], values[kBatch];
 #pragma unroll
@@ -291,6 +295,7 @@ __global__ void __launch_bounds__(int(kFewRows) * kWarp)
   const int end = min(seen, rank + 1), group = lane / a.lanes, groups = kWarp / a.lanes;
   if (begin > 0 && begin >= end) return;
   Row<V, kPairs> row(a, place, warp, head, rank);
+  // As in cache_attention, all groups leave together.
   for (int first = begin + group; first - group < end; first += kBatch * groups) {
     const auto at = [&](int i) { return first + i * groups - begin; };
     row.attend(
@@ -315,6 +320,7 @@ __global__ void __launch_bounds__(kMostDim) merge_chunks(const __grid_constant__
   const int task = int(blockIdx.x), head = task / a.rows, row = task % a.rows, at = int(threadIdx.x);
   if (at >= a.dim) return;
   const int64_t first = int64_t(task) * a.chunks();
+  // 1 also where rows have no rank: -chunk < first_rank + row < 0 truncates to 0. That chunk's sums are 0.
   const int seen = (a.first_rank() + row) / a.chunk + 1;
   OnlineSoftmax softmax;
   float sum = 0;

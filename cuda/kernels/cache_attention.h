@@ -35,11 +35,11 @@ struct CacheAttentionArgs {
   // Where ranks are split: what each chunk of them has made, merged by merge_chunks.
   int chunk;             // ranks; all of them where there is one chunk
   float* sums;           // (heads, rows, chunks, dim): weighted values
-  SoftmaxState* states;  // (heads, rows, chunks)
+  SoftmaxState* states;  // (heads, rows, chunks); behind `sums`, at a multiple of 8 bytes because dim is even
 
   __device__ int chunks() const { return (ranks + chunk - 1) / chunk; }
-  // The rank of row 0. Where `length` is none that the tensors have room for, no row has a rank and sees anything:
-  // y is NaN then, and the caches stay as they are.
+  // The rank of row 0. Where `length` is none that the tensors have room for, -rows: no row has a rank that is not
+  // negative, or sees anything. The caches stay as they are, and y is NaN, because each kernel ends with 0 / 0.
   __device__ int first_rank() const {
     const int n = *length;
     return n < rows || n > ranks ? -rows : n - rows;

@@ -1,6 +1,6 @@
 // What of cuBLASLt's interface is used, by its names and numbers (NVIDIA cuBLAS documentation, "Using the cuBLASLt
-// API"; 12.x and 13.x). Declared here, because the program is built where no library of NVIDIA's is; tests/library
-// compares it with NVIDIA's header where that is.
+// API"; 12.x and 13.x). Declared here, because the program is built where no library of NVIDIA's is;
+// scripts/check_libraries compares it with NVIDIA's header where that is.
 #pragma once
 
 #include <cstddef>
