@@ -254,7 +254,8 @@ std::vector<PaperLaunch> launches_of(const AnyOp& op, const Card& card) {
 
 PaperTime launch_time(const PaperLaunch& launch, const KernelCounts& counts, const Card& card) {
   const int64_t waves = ceil_div(launch.blocks, card.multiprocessors);
-  const bool alone = waves == 1 || counts.resident == 1;
+  const bool has_100_kib = card.capability > 80 && card.capability < 90;
+  const bool alone = waves == 1 || (has_100_kib ? counts.resident_of_86 : counts.resident) <= 1;
   Need need = of_block(counts, launch.steps, alone, card);
   need.us *= double(waves) / card.clock() * 1e6;
   if (card.capability == 80) {
@@ -279,6 +280,7 @@ PaperTime paper_time(const AnyOp& op, const Card& card) {
     time.us += each.us;
     time.kernels += (time.kernels.empty() ? "" : ", ") + each.kernels;
   }
+  // The flops of softmax and activations are in the limit too, at the tensor cores' rate.
   const Cost cost = cost_of(op);
   const Need limit = std::max(Need{"memory", cost.bytes / (card.terabytes * 1e6)},
                               Need{"arithmetic", cost.flops / (card.teraflops * 1e6)}, less);
@@ -289,7 +291,9 @@ PaperTime paper_time(const AnyOp& op, const Card& card) {
 
 std::vector<PaperEntry> run_paper(const Card& card, const ModelDir& model, const Limits& limits,
                                   const PaperOptions& options) {
-  if (!arch_of(card)) fail_usage(fmt::format("--card {}: no kernel was counted for its architecture", card.name));
+  if (!arch_of(card))
+    fail_usage(fmt::format("--card {}: has compute capability {}.{}, kernels were counted for 8.0 to 9.0", card.name,
+                           card.capability / 10, card.capability % 10));
   CardRecording recording;
   Engine engine(recording, model, {.types = options.types});
   const StageOps stages = list_stages(recording, engine);

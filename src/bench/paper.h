@@ -24,8 +24,8 @@ struct Asked {
 struct KernelCounts {
   const char* arch;
   const char* kernel;
-  int resident;  // blocks of a multiprocessor at a time
-  Asked block;   // beside its steps
+  int resident, resident_of_86;  // blocks of a multiprocessor at a time; of one of 8.6 or 8.9, which has less memory
+  Asked block;                   // beside its steps
   Asked step;
 };
 

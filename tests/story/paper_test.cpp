@@ -14,8 +14,9 @@ namespace {
 constexpr Card kCard{"card", 1, 10.24, 1, 86, 10, 1024};
 
 PaperTime time_of(const Card& card, int resident, Asked block, Asked step, int64_t blocks, double steps) {
-  return launch_time({.kernel = "kernel", .variant = {}, .blocks = blocks, .steps = steps},
-                     {.arch = "", .kernel = "", .resident = resident, .block = block, .step = step}, card);
+  return launch_time(
+      {.kernel = "kernel", .variant = {}, .blocks = blocks, .steps = steps},
+      {.arch = "", .kernel = "", .resident = resident, .resident_of_86 = resident, .block = block, .step = step}, card);
 }
 
 Tensor f16(std::initializer_list<int64_t> dims) {
@@ -51,6 +52,21 @@ TEST_CASE("A block's beginning and end hide behind another block's steps, if the
   CHECK(time_of(kCard, 2, block, step, 20, 100).us == Approx(2 * 40.0));
   CHECK(time_of(kCard, 1, block, step, 20, 10).us == Approx(2 * (1.0 + 4.0)));
   CHECK(time_of(kCard, 2, block, step, 10, 10).us == Approx(1.0 + 4.0));  // one block each
+}
+
+TEST_CASE("A card of 8.6 or 8.9 has as many blocks at a time as fit into its 100 KiB") {
+  const KernelCounts counts{.arch = "",
+                            .kernel = "",
+                            .resident = 2,
+                            .resident_of_86 = 1,
+                            .block = {.mma = 0, .issued = 0, .exp = 0, .shared = 1000, .loaded = 0, .stored = 0},
+                            .step = {.mma = 100, .issued = 0, .exp = 0, .shared = 0, .loaded = 0, .stored = 0}};
+  Card card = kCard;
+  for (const auto& [capability, cycles] : {std::pair{80, 4000.0}, {86, 5000.0}, {89, 5000.0}}) {
+    card.capability = capability;
+    CHECK(launch_time({.kernel = "kernel", .variant = {}, .blocks = 20, .steps = 10}, counts, card).us ==
+          Approx(2 * cycles / 1e3));
+  }
 }
 
 TEST_CASE("An A100's L2 gives all multiprocessors together 5120 bytes a cycle, a Hopper's mma.sync 0.629 of its rate") {
@@ -116,7 +132,7 @@ TEST_CASE("A card whose architecture has no counts is refused") {
     FAIL("it was not");
   } catch (const Error& error) {
     CHECK(error.kind == ErrorKind::usage);
-    CHECK(std::string(error.what()) == "--card b200: no kernel was counted for its architecture");
+    CHECK(std::string(error.what()) == "--card b200: has compute capability 10.0, kernels were counted for 8.0 to 9.0");
   }
 }
 
