@@ -81,6 +81,8 @@ Entry read_entry(const JsonFields& fields) {
 }
 
 Report read_report(const JsonFields& fields, const std::string& file) {
+  if (fields.has("card") && !fields.has("machine"))
+    fail_input(file + ": was computed by bench --paper, expected a report that bench has measured");
   Report report{.file = one_line(file),
                 .build = text(fields, "build"),
                 .machine = text(fields, "machine"),
@@ -290,6 +292,7 @@ void print_json(const Comparison& c) {
 }  // namespace
 
 int bench_compare(const CompareFlags& flags) {
+  if (flags.a == "-" && flags.b == "-") fail_usage("A and B: - is standard input, which only one of them can be");
   std::vector<Report> reports = read_reports(flags);
   const Comparison comparison = compare(std::move(reports[0]), std::move(reports[1]));
   switch (flags.format) {

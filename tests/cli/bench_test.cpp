@@ -177,7 +177,7 @@ TEST_CASE("bench refuses what it cannot do") {
       {"--model nowhere", 3, "nowhere: no such model directory"},
       {"--paper", 2, "--paper: needs --card NAME"},
       {"--card a100", 2, "--card: only with --paper"},
-      {"--paper --card t4", 2, "--card t4: no kernel was counted for its architecture"},
+      {"--paper --card t4", 2, "--card t4: has compute capability 7.5, kernels were counted for 8.0 to 9.0"},
       {"--paper --card a100 --type q8", 2, "--type q8: not with --paper, whose kernels are those of f16 and bf16"},
       {"--paper --card a100 --filter warp", 2, "--filter warp: no entry has this in its name"},
       {"--paper --card a100 --model nowhere", 3, "nowhere: no such model directory"}};
@@ -397,6 +397,10 @@ TEST_CASE("bench compare says in one line what is wrong with a file") {
     one[key] = value;
     return report(nlohmann::json::array({one})).dump();
   };
+  refused("{\"card\": \"a100\"}", "was computed by bench --paper, expected a report that bench has measured");
+  const Run twice = desk.shell("seedstory bench compare - - <a.json");
+  CHECK(twice.code == 2);
+  CHECK_THAT(twice.err, Catch::StartsWith("seedstory: A and B: - is standard input, which only one of them can be"));
   refused("[1]", "[1] came, expected an object");
   refused("{}", "build: is missing");
   refused(with("build", 3), "build: 3 came, expected a string");
