@@ -200,6 +200,8 @@ std::string difference(const StoryRecord& record, const Json& stored) {
   if (asked["model"]["name"] != model.value("name", Json())) return "model differs";
   if (asked["model"]["weights"] != model.value("weights", Json())) return "model's weights differ";
   const Json request = stored.value("request", Json::object());
+  // Written where they are a library's alone.
+  if (asked["request"].value("kernels", Json()) != request.value("kernels", Json())) return "kernels differ";
   // What the story is about comes first: with another prompt nobody asks for its number of frames.
   std::vector<std::pair<std::string, Json>> fields;
   for (const auto& [key, given] : asked["request"].items()) fields.emplace_back(key, given);

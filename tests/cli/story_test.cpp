@@ -408,6 +408,12 @@ TEST_CASE("Another story in the folder is exit 3, and --force replaces it whole"
     CHECK(run.err == "seedstory: out: holds another story (its " + std::string(what) +
                          "); --force replaces it, -o DIR goes elsewhere\n");
   }
+  // Pictures of another's kernels are not gone on with.
+  REQUIRE(desk.generate("-p 'The fox' -o library").code == 0);
+  auto told = desk.json("library/story.json");
+  told["request"]["kernels"] = "library";
+  desk.write("library/story.json", told.dump());
+  CHECK_THAT(desk.generate("-o library -p 'The fox'").err, Catch::Contains("holds another story (its kernels differ)"));
   desk.write("out/notes.txt", "mine");
   const Run forced = desk.generate("-n 1 -p 'A fox' -o out --force");
   CHECK(forced.code == 0);
