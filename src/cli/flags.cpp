@@ -924,7 +924,10 @@ void Program::settle_story(CLI::App& command, StoryFlags& flags, Terminal& termi
   const bool has_window = command.count("--window") > 0;
   const bool has_tokens = &command == visualize_ && command.count("--max-tokens") > 0;
   if (&command == plan_ && plan_flags_.card) refuse_flags_of_here(command);
+  const bool has_kernels = command.count("--kernels") > 0;
   settings_.apply(command, sources_);
+  const bool has_card = flags.device.starts_with("cuda") && !(&command == plan_ && plan_flags_.card);
+  if (!has_kernels && !has_card) flags.kernels = Kernels::automatic;
   if (has_window && flags.policy == Policy::dense)
     fail_usage("--window: not with --policy dense, which forgets nothing");
   if (has_tokens && flags.policy != Policy::compat_vis)

@@ -399,6 +399,9 @@ TEST_CASE("A command refuses flags that it could only ignore") {
   CHECK(desk.json("short/story.json")["request"]["max_tokens"] == 500);
   // What is said once for all commands counts where it can.
   CHECK(desk.shell("seedstory plan --model model --config all.toml").code == 0);
+  CHECK(desk.shell("SEEDSTORY_KERNELS=library seedstory plan --model model").code == 0);
+  CHECK(desk.shell("SEEDSTORY_KERNELS=library SEEDSTORY_DEVICE=cuda seedstory plan --model model --device cpu").code ==
+        0);
   CHECK(desk.shell("SEEDSTORY_TEMP=2 seedstory visualize --model model --captions c.json --config all.toml -o out")
             .code == 0);
   CHECK(desk.json("out/story.json")["request"]["sampling"]["temp"] == 0.0);
