@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <map>
 #include <vector>
 
 #include "cli/flags.h"
@@ -40,11 +40,11 @@ struct Report {
   double load;    // of the cores' time, what went elsewhere
   double spread;  // the entries' median of IQR over median
   std::vector<Entry> entries;
+  std::map<std::pair<std::string, std::string>, size_t> places;  // of kind and name, in entries
 
   const Entry* find(const Entry& like) const {
-    const auto found = std::find_if(entries.begin(), entries.end(),
-                                    [&](const Entry& e) { return e.kind == like.kind && e.name == like.name; });
-    return found == entries.end() ? nullptr : &*found;
+    const auto place = places.find({like.kind, like.name});
+    return place == places.end() ? nullptr : &entries[place->second];
   }
 
   // The quartiles of some rounds are noisy themselves: at least what the report's entries usually have.
@@ -87,19 +87,19 @@ Report read_report(const JsonFields& fields, const std::string& file) {
                 .build = text(fields, "build"),
                 .machine = text(fields, "machine"),
                 .backend = text(fields, "backend"),
-                .kernels = text(fields, "kernels"),
+                .kernels = fields.has("kernels") ? text(fields, "kernels") : "ours",  // of before there were others
                 .type = text(fields, "type"),
                 .model = text(fields, "model"),
                 .rounds = int64_t(number(fields, "repeat", 1, kMostCalls)),
                 .busy = fields.need<bool>("busy"),
                 .load = number(fields, "others_share", 0, 1) + number(fields, "stolen_share", 0, 1),
                 .spread = number(fields, "iqr_over_median", 0, kMostUs),
-                .entries = {}};
+                .entries = {},
+                .places = {}};
   if (!fields.has("entries")) fields.wrong("entries", "is missing");
-  std::set<std::pair<std::string, std::string>> known;
   for (const JsonFields& item : fields.objects("entries")) {
     Entry entry = read_entry(item);
-    if (!known.emplace(entry.kind, entry.name).second)
+    if (!report.places.try_emplace({entry.kind, entry.name}, report.entries.size()).second)
       fail_input(fmt::format("{}: has the {} {} twice, expected once", file, entry.kind, entry.name));
     report.entries.push_back(std::move(entry));
   }

@@ -397,6 +397,10 @@ TEST_CASE("bench compare says in one line what is wrong with a file") {
     one[key] = value;
     return report(nlohmann::json::array({one})).dump();
   };
+  auto older = report(nlohmann::json::array());
+  older.erase("kernels");
+  desk.write("b.json", older.dump());
+  CHECK(desk.shell("seedstory bench compare a.json b.json").code == 0);
   refused("{\"card\": \"a100\"}", "was computed by bench --paper, expected a report that bench has measured");
   const Run twice = desk.shell("seedstory bench compare - - <a.json");
   CHECK(twice.code == 2);
