@@ -3,7 +3,8 @@
 
     against_paper.py PAPER.json MEASURED.json
 
-A card cannot be faster than the paper: where it is by more than 5 %, the paper has counted wrong, and the exit code is 1.
+A card cannot be faster than the paper: where an op is by more than 5 %, the paper has counted wrong, and the exit code is 1. A
+stage can: its ops find in L2 what the one before has left there, where bench times an op alone on cold operands.
 """
 import json
 import statistics
@@ -32,7 +33,7 @@ def main():
         if not on_paper:
             continue
         share = on_paper["least_us"] / entry["median_us"]
-        is_wrong = share > FASTER
+        is_wrong = entry["kind"] == "op" and share > FASTER
         wrong += is_wrong
         if entry["kind"] == "op":
             shares.append(share)

@@ -56,6 +56,10 @@ int64_t at_least(int64_t value, std::initializer_list<int64_t> list) {
   return 0;
 }
 
+bool have_16_byte_rows(std::initializer_list<Tensor> tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), has_16_byte_rows);
+}
+
 const char* variant_of(Activation act) {
   return act == Activation::none ? "" : act == Activation::gelu ? " gelu" : " silu";
 }
@@ -128,8 +132,7 @@ Launches launches(const Attention& op, const Card& card) {
   if (op.q.dtype == DType::f32) return {};
   const std::string type = name_of(op.q.dtype);
   const int64_t n = op.q.dim[0], queries = op.q.dim[1], heads = op.q.dim[2], keys = op.k.dim[1];
-  const bool aligned =
-      has_16_byte_rows(op.q) && has_16_byte_rows(op.k) && has_16_byte_rows(op.v) && has_16_byte_rows(op.y);
+  const bool aligned = have_16_byte_rows({op.q, op.k, op.v, op.y});
   const int64_t dim = aligned || op.q.dim[3] > 128 ? at_least(op.q.dim[3], {32, 64, 104, 128, 512}) : 128;
   const bool large = card.capability == 80 || card.capability == 90;  // has 146 KiB of shared memory for a block
   const int64_t rows = dim <= 104 ? 128 : dim == 128 || large ? 64 : 32;
@@ -145,9 +148,8 @@ Launches launches(const Attention& op, const Card& card) {
 // cuda/kernels/cache_attention.cu: one row, a full cache. More rows are not known here.
 Launches launches(const CacheAttention& op, const Card&) {
   const int64_t rows = op.q.dim[0], heads = op.q.dim[1], ranks = op.slots.dim[0], chunks = ceil_div(ranks, 64);
-  bool vectors = op.q.dim[2] % 16 == 0;
-  for (const Tensor* t : {&op.y, &op.q, &op.k, &op.v, &op.k_cache, &op.v_cache, &op.rope})
-    vectors = vectors && has_16_byte_rows(*t);
+  const bool vectors =
+      op.q.dim[2] % 16 == 0 && have_16_byte_rows({op.y, op.q, op.k, op.v, op.k_cache, op.v_cache, op.rope});
   if (rows > 1 || op.q.dtype == DType::f32 || !vectors) return {};
   const std::string type = name_of(op.q.dtype);
   Launches launches = {{.kernel = fmt::format("cache_attention<{0}, Vec<{0}, 8>, 1>", type),
@@ -163,7 +165,7 @@ Launches launches(const CacheAttention& op, const Card&) {
 // cuda/kernels/layer_norm.cu
 Launches launches(const LayerNorm& op, const Card&) {
   const int64_t dim = op.x.cols(), inner = op.x.rank < 2 ? 1 : op.x.dim[op.x.rank - 2], steps = ceil_div(dim, 256);
-  if (op.x.dtype == DType::f32 || dim % 8 != 0 || !has_16_byte_rows(op.x) || !has_16_byte_rows(op.y)) return {};
+  if (op.x.dtype == DType::f32 || dim % 8 != 0 || !have_16_byte_rows({op.x, op.y, op.w, op.b})) return {};
   return {
       {.kernel = fmt::format("layer_norm<{0}, Vec<{0}, 8>, {1}>", name_of(op.x.dtype), at_least(steps, {3, 5, 8, 16})),
        .variant = {},
@@ -174,7 +176,7 @@ Launches launches(const LayerNorm& op, const Card&) {
 // cuda/kernels/add_rms_norm.cu
 Launches launches(const AddRmsNorm& op, const Card&) {
   const int64_t dim = op.h.cols();
-  if (op.h.dtype == DType::f32 || dim % 8 != 0 || !has_16_byte_rows(op.h) || !has_16_byte_rows(op.y)) return {};
+  if (op.h.dtype == DType::f32 || dim % 8 != 0 || !have_16_byte_rows({op.h, op.y, op.r, op.w})) return {};
   return {{.kernel = fmt::format("add_rms_norm<{0}, Vec<{0}, 8>, {1}>", name_of(op.h.dtype),
                                  at_least(ceil_div(dim, 2048), {1, 2, 4, 8})),
            .variant = {},
@@ -185,9 +187,10 @@ Launches launches(const AddRmsNorm& op, const Card&) {
 // cuda/kernels/group_norm.cu. Of the pieces of a picture the second kernel merges more than were counted: a few KiB.
 Launches launches(const GroupNorm& op, const Card&) {
   const int64_t pixels = op.x.dim[1] * op.x.dim[2], channels = op.x.dim[3], width = channels / op.groups;
-  if (op.x.dtype == DType::f32 || channels % 8 != 0 || !has_16_byte_rows(op.x) || !has_16_byte_rows(op.y)) return {};
+  if (op.x.dtype == DType::f32 || channels % 8 != 0 || !have_16_byte_rows({op.x, op.y, op.w, op.b})) return {};
   int64_t slab = 1;  // groups
   while (slab < op.groups && (slab * width * 2 < 128 || slab * width * 2 % 32 != 0)) ++slab;
+  if (slab * width > 2048) return {};  // the backend refuses it
   const int64_t piece = std::max(int64_t(256), ceil_div(pixels, 256));
   Launches launches;
   for (const char* kernel : {"group_moments", "group_scale"})

@@ -97,6 +97,8 @@ TEST_CASE("What was not counted is named and has no time") {
     CHECK(paper_time(op, a100).kernels == what);
   };
   expect_named(Add{.y = f16({8, 8}), .a = f16({8, 8}), .b = f16({8, 8})}, "Add");
+  // A group of more channels than a block can take.
+  expect_named(GroupNorm{.y = f16({1, 4, 4, 2064}), .x = f16({1, 4, 4, 2064}), .groups = 1, .eps = 1e-5f}, "GroupNorm");
   // 12 bytes a row: element by element.
   expect_named(Linear{.y = f16({4, 64}), .x = f16({4, 6}), .w = f16({64, 6})}, "linear_gemv<f16, false, false>");
 }
