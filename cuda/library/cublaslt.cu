@@ -109,7 +109,8 @@ int64_t CublasLt::scratch_bytes(const GatedLinear& op) {
 }
 
 const CublasLt::Plan* CublasLt::plan_of(const Product& p) {
-  std::vector<int64_t> key = {p.y.dim[0], p.y.dim[1], p.x.dim[1], int64_t(p.x.dtype), int64_t(p.y.dtype), bool(p.bias)};
+  std::vector<int64_t> key = {p.y.dim[0],         p.y.dim[1],         p.x.dim[1],
+                              int64_t(p.x.dtype), int64_t(p.y.dtype), p.bias ? alignment(p.bias) : 0};
   for (const Tensor& t : {p.y, p.x, p.w, p.residual})
     for (const int64_t part : {t ? t.row_stride() : 0, t ? alignment(t) : 0}) key.push_back(part);
   const auto [at, is_new] = plans_.try_emplace(key);
