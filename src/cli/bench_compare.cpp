@@ -292,7 +292,7 @@ void print_json(const Comparison& c) {
 }  // namespace
 
 int bench_compare(const CompareFlags& flags) {
-  if (flags.a == "-" && flags.b == "-") fail_usage("A and B: - is standard input, which only one of them can be");
+  if (flags.a == "-" && flags.b == "-") fail_usage("A and B: - came twice, expected a file for one of them");
   std::vector<Report> reports = read_reports(flags);
   const Comparison comparison = compare(std::move(reports[0]), std::move(reports[1]));
   switch (flags.format) {

@@ -78,7 +78,7 @@ std::vector<Kernels> parse_kernels_list(const std::string& names) {
     end = std::min(names.find(',', begin), names.size());
     list.push_back(parse_choice("--kernels", names.substr(begin, end - begin), kKernels));
     if (std::count(list.begin(), list.end(), list.back()) > 1)
-      fail_usage(fmt::format("--kernels {}: has {} twice", names, name_of(kKernels, list.back())));
+      fail_usage(fmt::format("--kernels {}: has {} twice, expected it once", names, name_of(kKernels, list.back())));
   }
   if (list.size() > 2) fail_usage(fmt::format("--kernels {}: expected two at most", names));
   return list;

@@ -169,7 +169,7 @@ TEST_CASE("bench refuses what it cannot do") {
       {"--model model --format xml", 2, "--format xml: expected md, csv or json"},
       {"--model model --kernels cuda", 2, "--kernels cuda: expected auto, ours or library"},
       {"--model model --kernels ours,library", 2, "--kernels library: is for a card; expected --device cuda beside it"},
-      {"--model model --kernels ours,ours", 2, "--kernels ours,ours: has ours twice"},
+      {"--model model --kernels ours,ours", 2, "--kernels ours,ours: has ours twice, expected it once"},
       {"--model model --kernels ours,library,auto", 2, "--kernels ours,library,auto: expected two at most"},
       {"--model model --repeat 0", 2, "--repeat 0: expected 1 to 1000"},
       {"--model model --threads -1", 2, "--threads -1: expected 0 to 1024"},
@@ -404,7 +404,7 @@ TEST_CASE("bench compare says in one line what is wrong with a file") {
   refused("{\"card\": \"a100\"}", "was computed by bench --paper, expected a report that bench has measured");
   const Run twice = desk.shell("seedstory bench compare - - <a.json");
   CHECK(twice.code == 2);
-  CHECK_THAT(twice.err, Catch::StartsWith("seedstory: A and B: - is standard input, which only one of them can be"));
+  CHECK_THAT(twice.err, Catch::StartsWith("seedstory: A and B: - came twice, expected a file for one of them"));
   refused("[1]", "[1] came, expected an object");
   refused("{}", "build: is missing");
   refused(with("build", 3), "build: 3 came, expected a string");
