@@ -29,18 +29,26 @@ struct Epilogue {
   __device__ RowOffsets row(int64_t row) const { return {row * y_stride, row * residual_stride}; }
 };
 
-// bias and residual may be absent.
-inline Epilogue epilogue(const Tensor& y, const Tensor& bias, const Tensor& residual, Activation act) {
+// bias and residual may be absent. Of so many rows, which lie where the caller says.
+inline Epilogue epilogue(const Tensor& y, const Tensor& bias, const Tensor& residual, Activation act, int64_t rows) {
   return {.y = y.data,
           .bias = bias ? bias.as<float>() : nullptr,
           .residual = residual.data,
-          .y_stride = y.row_stride(),
-          .residual_stride = residual ? residual.row_stride() : 0,
-          .rows = y.rows(),
+          .y_stride = 0,
+          .residual_stride = 0,
+          .rows = rows,
           .cols = y.cols(),
           .act = act,
           .wide = y.dtype == DType::f32,
           .aligned = has_16_byte_rows(y) && has_16_byte_rows(bias) && has_16_byte_rows(residual)};
+}
+
+// Of the rows of a matrix.
+inline Epilogue epilogue(const Tensor& y, const Tensor& bias, const Tensor& residual, Activation act) {
+  Epilogue e = epilogue(y, bias, residual, act, y.rows());
+  e.y_stride = y.row_stride();
+  if (residual) e.residual_stride = residual.row_stride();
+  return e;
 }
 
 // bias[col, col + kSize); zero where there is none.

@@ -153,25 +153,17 @@ void launch_tensor_core(const Conv2d& op, const Queue& queue) {
   if ((patches.kh + kDepth) * (row + taps + patches.channels) >= int64_t(1) << 31)  // k may go on for a step
     fail("Conv2d: rows of " + op.x.str() + " lie further apart than the CUDA kernels count");
   const Tensor rows = conv_rows_of(op, queue);
-  const Args<T> args{
-      .x = static_cast<const T*>(op.x.data),
-      .w = static_cast<const T*>(rows.data),
-      .patches = patches,
-      .next_tap = int(patches.x_stride.pixel) - patches.channels,
-      .next_row = int(row - taps),
-      .w_part = rows.stride[0],
-      .w_stride = rows.stride[1],
-      .end = {.y = op.y.data,
-              .bias = op.bias ? op.bias.as<float>() : nullptr,
-              .residual = op.residual.data,
-              .rows = patches.pixels,
-              .cols = op.y.dim[3],
-              .act = Activation::none,
-              .wide = false,
-              .aligned = has_16_byte_rows(op.y) && has_16_byte_rows(op.bias) && has_16_byte_rows(op.residual)},
-      .y_stride = pixel_strides(op.y),
-      .residual_stride = pixel_strides(op.residual),
-      .in_line = !op.upsample2x && is_in_line(op.y) && is_in_line(op.residual)};
+  const Args<T> args{.x = static_cast<const T*>(op.x.data),
+                     .w = static_cast<const T*>(rows.data),
+                     .patches = patches,
+                     .next_tap = int(patches.x_stride.pixel) - patches.channels,
+                     .next_row = int(row - taps),
+                     .w_part = rows.stride[0],
+                     .w_stride = rows.stride[1],
+                     .end = epilogue(op.y, op.bias, op.residual, Activation::none, patches.pixels),
+                     .y_stride = pixel_strides(op.y),
+                     .residual_stride = pixel_strides(op.residual),
+                     .in_line = !op.upsample2x && is_in_line(op.y) && is_in_line(op.residual)};
   const auto start = [&]<class Tile, bool kAligned>() {
     const int64_t tiles = ceil_div(args.end.rows, Tile::rows) * ceil_div(args.end.cols, Tile::cols);
     launch<Shared<T, Tile>, conv2d<T, Tile, kAligned>>(dim3(unsigned(tiles), 1, unsigned(rows.dim[0])), Tile::threads,
