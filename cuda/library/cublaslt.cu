@@ -23,10 +23,8 @@ DataType data_type(DType type) {
   return type == DType::f32 ? kR32F : type == DType::f16 ? kR16F : kR16BF;
 }
 
-// Bytes that an address is a multiple of, as far as anybody asks.
 int64_t alignment(const Tensor& t) {
-  const auto address = reinterpret_cast<uintptr_t>(t.data);
-  return int64_t(std::min<uintptr_t>(256, address == 0 ? 256 : address & (~address + 1)));
+  return alignment_of(t, 256);
 }
 
 void need(Status status, const char* doing) {
@@ -65,10 +63,8 @@ struct CublasLt::Plan {
 };
 
 CublasLt::CublasLt() : library_({"libcublasLt.so.13", "libcublasLt.so.12"}) {
-  each(call_,
-       [&](const char* name, auto*& function) { library_.find((std::string("cublasLt") + name).c_str(), function); });
-  if (const Status status = call_.Create(&handle_); status != kSuccess)
-    fail_resource("--kernels library: " + library_.file() + " does not start: status " + std::to_string(status));
+  library_.find_all("cublasLt", call_);
+  library_.need_start(call_.Create(&handle_));
 }
 
 CublasLt::~CublasLt() {
@@ -77,9 +73,7 @@ CublasLt::~CublasLt() {
 }
 
 std::string CublasLt::name() const {
-  const size_t version = call_.GetVersion();  // 130002, before 12 another form that is not looked for
-  return "cuBLASLt " + std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
-         std::to_string(version % 100);
+  return "cuBLASLt " + version_text(call_.GetVersion());  // before 12 another form, which is not looked for
 }
 
 // Behind the workspace.

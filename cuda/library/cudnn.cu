@@ -30,10 +30,8 @@ DataType data_type(DType type) {
   return type == DType::f32 ? kFloat : type == DType::f16 ? kHalf : kBFloat16;
 }
 
-// Bytes that an address is a multiple of, as far as anybody asks.
 int64_t alignment(const Tensor& t) {
-  const auto address = reinterpret_cast<uintptr_t>(t.data);
-  return int64_t(std::min<uintptr_t>(16, address == 0 ? 16 : address & (~address + 1)));
+  return alignment_of(t, 16);
 }
 
 void need(Status status, const char* doing) {
@@ -240,10 +238,8 @@ bool Cudnn::Plan::take_engine(const Described& config, DType type, Handle handle
 }
 
 Cudnn::Cudnn(Stream stream) : library_({"libcudnn.so.9"}) {
-  each(call_,
-       [&](const char* name, auto*& function) { library_.find((std::string("cudnn") + name).c_str(), function); });
-  if (const Status status = call_.Create(&handle_); status != kSuccess)
-    fail_resource("--kernels library: " + library_.file() + " does not start: status " + std::to_string(status));
+  library_.find_all("cudnn", call_);
+  library_.need_start(call_.Create(&handle_));
   need(call_.SetStream(handle_, stream), "set the stream");
 }
 
@@ -253,9 +249,7 @@ Cudnn::~Cudnn() {
 }
 
 std::string Cudnn::name() const {
-  const size_t version = call_.GetVersion();  // 91900
-  return "cuDNN " + std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
-         std::to_string(version % 100);
+  return "cuDNN " + version_text(call_.GetVersion());
 }
 
 namespace {
