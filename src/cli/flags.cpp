@@ -562,9 +562,9 @@ class Settings {
   }
 
   // What is said once for every story yields where this one cannot use it: with -o - stdout is a stream, else it is
-  // not; and --json has it for itself.
-  static bool has_use(CLI::App& command, const std::string& name) {
-    const auto typed = [&](const char* flag) {
+  // not; --json has it for itself; and a library's kernels are a card's.
+  bool has_use(CLI::App& command, const std::string& name) const {
+    const auto typed = [&](const char* flag) -> std::string {
       const CLI::Option* option = command.get_option_no_throw(flag);
       return option && option->count() > 0 ? option->results().back() : "";
     };
@@ -572,6 +572,10 @@ class Settings {
     if (name == "stream") return streams;
     if (name == "show") return !streams && typed("--json").empty();
     if (name == "json") return !streams && typed("--show") != "on";
+    if (name == "kernels") {
+      const auto device = chosen_.find(command.get_option("--device"));
+      return (device == chosen_.end() ? typed("--device") : device->second.value).starts_with("cuda");
+    }
     return name != "sheet" || !streams;
   }
 
@@ -924,10 +928,7 @@ void Program::settle_story(CLI::App& command, StoryFlags& flags, Terminal& termi
   const bool has_window = command.count("--window") > 0;
   const bool has_tokens = &command == visualize_ && command.count("--max-tokens") > 0;
   if (&command == plan_ && plan_flags_.card) refuse_flags_of_here(command);
-  const bool has_kernels = command.count("--kernels") > 0;
   settings_.apply(command, sources_);
-  const bool has_card = flags.device.starts_with("cuda") && !(&command == plan_ && plan_flags_.card);
-  if (!has_kernels && !has_card) flags.kernels = Kernels::automatic;
   if (has_window && flags.policy == Policy::dense)
     fail_usage("--window: not with --policy dense, which forgets nothing");
   if (has_tokens && flags.policy != Policy::compat_vis)
