@@ -15,7 +15,7 @@ struct BenchEntry {
   bool stage = false;   // else an op
   std::string name;     // "UNet step", or op and shapes
   std::string kernels;  // of an op that was timed: whose ran it (Backend::kernels_of)
-  int64_t calls = 0;    // of an op in a whole frame; 0: only in the ViT's encoding of a picture
+  int64_t calls = 0;    // of an op in a whole frame; 0: only another stage has it
   std::vector<std::pair<std::string, int64_t>> calls_by_stage;  // of an op, in the stages that have it
   double us = 0, iqr_us = 0;                                    // median and distance of the quartiles
   Cost cost;                                                    // a call's, by the ops' own cost()

@@ -63,18 +63,14 @@ void print_markdown(const Report& r) {
 // One table; what md and json have above it stands in every line.
 void print_csv_head() {
   fmt::print(
-      "kind,name,kernels,calls,median_us,iqr_us,gflops,gbytes,limit_us,share_of_limit,flops,bytes,limit_gflops,limit_"
-      "gbytes,"
-      "limit_source,"
-      "type,model,backend,machine,build,busy,others_share,stolen_share,iqr_over_median\n");
+      "kind,name,kernels,calls,median_us,iqr_us,gflops,gbytes,limit_us,share_of_limit,flops,bytes,limit_gflops,"
+      "limit_gbytes,limit_source,type,model,backend,machine,build,busy,others_share,stolen_share,iqr_over_median\n");
 }
 void print_csv(const Report& r) {
   for (const BenchEntry& e : r.entries)
     fmt::print(
-        "{},{},{},{},{:.3f},{:.3f},{:.4f},{:.4f},{:.4f},{:.5f},{:.0f},{:.0f},{:.2f},{:.2f},{},{},{},{},{},{},{},{:.4f},"
-        "{:."
-        "4f}"
-        ",{:.4f}\n",
+        "{},{},{},{},{:.3f},{:.3f},{:.4f},{:.4f},{:.4f},{:.5f},{:.0f},{:.0f},{:.2f},{:.2f},{},{},{},{},{},{},{},"
+        "{:.4f},{:.4f},{:.4f}\n",
         e.stage ? "stage" : "op", csv_field(e.name), csv_field(e.kernels), e.calls, e.us, e.iqr_us, e.gflops(),
         e.gbytes(), e.limit_us, e.share(), e.cost.flops, e.cost.bytes, r.limits.flops / 1e9, r.limits.bytes / 1e9,
         csv_field(r.limits.source), r.type, csv_field(r.model), csv_field(r.backend), csv_field(r.machine),
@@ -145,10 +141,7 @@ std::string card_name(const std::string& backend) {
 // A data sheet gives the products of 16-bit numbers; of others, and of cards without one, it is what ours reach.
 Limits limits_of_card(Backend& backend, NumberTypes types) {
   const Card* card = types.activations == DType::f32 ? nullptr : known_card(card_name(backend.name()));
-  if (!card) return measure_limits(backend, types);
-  return {.flops = card->teraflops * 1e12,
-          .bytes = card->terabytes * 1e12,
-          .source = fmt::format("data sheet of the {}", card->name)};
+  return card ? limits_of(*card) : measure_limits(backend, types);
 }
 
 }  // namespace

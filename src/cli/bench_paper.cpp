@@ -100,9 +100,7 @@ int bench_paper(const BenchFlags& f) {
                 .card = card.name,
                 .type = name_of(type),
                 .model = one_line(model.config.name),
-                .limits = {.flops = card.teraflops * 1e12,
-                           .bytes = card.terabytes * 1e12,
-                           .source = fmt::format("data sheet of the {}", card.name)},
+                .limits = limits_of(card),
                 .entries = {}};
   report.entries = run_paper(card, model, report.limits,
                              {.ops = f.ops || !f.stages,

@@ -80,6 +80,12 @@ const Card& find_card(const std::string& name) {
       near == plain_names.end() ? "" : fmt::format("; did you mean {}?", known[size_t(near - plain_names.begin())])));
 }
 
+Limits limits_of(const Card& card) {
+  return {.flops = card.teraflops * 1e12,
+          .bytes = card.terabytes * 1e12,
+          .source = fmt::format("data sheet of the {}", card.name)};
+}
+
 std::string card_names() {
   std::string names;
   for (const Card& card : kCards) names += (names.empty() ? "" : "|") + std::string(card.name);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "bench/card.h"
+#include "bench/limits.h"
 
 namespace seedstory {
 
@@ -13,6 +14,9 @@ const Card& find_card(const std::string& name);
 
 // The same by the name that a driver gives a card; null where no data sheet of it is here.
 const Card* known_card(const std::string& name);
+
+// What its data sheet says of products in 16 bits, and of memory.
+Limits limits_of(const Card& card);
 
 // "h200|h100|...", for help and completion.
 std::string card_names();
