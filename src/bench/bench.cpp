@@ -239,6 +239,7 @@ std::vector<BenchEntry> run_bench(Backend& backend, const ModelDir& model, const
 std::vector<std::vector<BenchEntry>> run_bench(const std::vector<Backend*>& backends, const ModelDir& model,
                                                const Limits& limits, const BenchOptions& options) {
   std::vector<std::unique_ptr<Bench>> benches;
+  benches.reserve(backends.size());
   for (Backend* backend : backends) benches.push_back(std::make_unique<Bench>(*backend, model, limits, options));
   int64_t ops = 0;
   for (const auto& bench : benches) ops = options.ops ? bench->list_ops() : 0;  // the model's: the same on each
@@ -250,6 +251,7 @@ std::vector<std::vector<BenchEntry>> run_bench(const std::vector<Backend*>& back
   for (int64_t round = 0; round < options.repeat; ++round)
     for (const auto& bench : benches) bench->time_stages();
   std::vector<std::vector<BenchEntry>> entries;
+  entries.reserve(benches.size());
   for (const auto& bench : benches) entries.push_back(bench->entries());
   return entries;
 }
