@@ -64,15 +64,14 @@ void finish_product(const UnfinishedProduct& op, const Queue& queue) {
   if (rows * fours >= int64_t(1) << 31)
     fail("finish_product: y is " + op.y.str() + ", larger than the CUDA kernels count");
   with_float_type(op.y.dtype, "finish_product", [&]<class T>() {
-    const Args<T> args{
-        .product = static_cast<const T*>(op.product.data),
-        .is_aligned = cols % kSize == 0 && has_16_byte_rows(op.product),
-        .end = epilogue(op.y, op.bias, op.residual, op.act, rows),
-        .y_stride = strides_of(op.y),
-        .residual_stride = strides_of(op.residual),
-        .lines = op.y.rank == 4 ? int(op.y.dim[1]) : 1,
-        .columns = op.y.rank == 4 ? int(op.y.dim[2]) : int(rows),
-        .fours = int(fours)};
+    const Args<T> args{.product = static_cast<const T*>(op.product.data),
+                       .is_aligned = cols % kSize == 0 && has_16_byte_rows(op.product),
+                       .end = epilogue(op.y, op.bias, op.residual, op.act, rows),
+                       .y_stride = strides_of(op.y),
+                       .residual_stride = strides_of(op.residual),
+                       .lines = op.y.rank == 4 ? int(op.y.dim[1]) : 1,
+                       .columns = op.y.rank == 4 ? int(op.y.dim[2]) : int(rows),
+                       .fours = int(fours)};
     const dim3 grid(unsigned(ceil_div(rows * fours, kThreads)));
     if (op.has_gate)
       launch<NoShared, finish_rows<T, true>>(grid, kThreads, queue, args);
