@@ -99,7 +99,8 @@ class MatrixRows {
 };
 
 // sum += x wT over `steps` of kDepth. Who calls: the whole block. Who gets the sums: each thread its part of the
-// tile's. The ring may be used for something else after the caller's next __syncthreads().
+// tile's. The ring may be used for something else after the caller's next __syncthreads(): no copy is on its way any
+// more.
 template <class T, class Tile, class XSource, class WSource>
 __device__ void multiply(Sums<Tile>& sum, Ring<T, Tile>& ring, XSource& x, WSource& w, int steps) {
   const int lane = int(threadIdx.x) % kWarp;

@@ -29,7 +29,8 @@ struct Patches {
   int h, w, channels;  // of x
   int rows, columns;   // of y, or of a part of it
   int pixels;          // rows of the product: of all pictures
-  int kh, kw, stride, pad;
+  int kh, kw, stride;
+  int pad;  // before the first row and column; behind the last ones the size of y says it
   bool doubled;
   int k;  // taps * channels
 

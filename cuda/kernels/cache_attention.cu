@@ -1,5 +1,5 @@
-// CacheAttention (ops.h): causal attention over a cache of keys that are rotated by their rank as they are read.
-// docs/kernels/cache-attention.md tells the story.
+// CacheAttention (ops.h, which says what ranks, slots and the length are): causal attention over a cache of keys that
+// are rotated by their rank as they are read. docs/kernels/cache-attention.md tells the story.
 //
 // Work    A warp has a row of q, a head and a chunk of ranks. Lanes of a group share a key and its value; each group
 //         walks ranks of its own with a softmax of its own, and the groups become one at the end. A second launch
@@ -25,15 +25,15 @@
 namespace seedstory {
 namespace {
 
-// Four heads of a chunk in a block: a row of the RoPE table, as many bytes as a key and its value in 16 bits, comes
-// from L2 once for them.
+// Of a row alone, four heads of a chunk in a block: a row of the RoPE table, as many bytes as a key and its value in 16
+// bits, comes from L2 once for them.
 constexpr int kWarps = 4;
 constexpr int kBatch = 4;  // keys and values that a group has on their way: 8 KiB a warp
 constexpr int kMostDim = 128;
 
 // Ranks of a chunk. A row alone, in 32 heads of a cache of 1000 tokens, is 512 warps: one block an SM; what a chunk of
 // 64 leaves to be merged is 3 % of what it reads in 16 bits. The 65 rows of a picture are one block of each head and
-// chunk. More rows fill a card without.
+// chunk (of cache_attention_flash.cu, in 16 bits). More rows fill a card without.
 constexpr int64_t kFewRows = 8, kFewRowsChunk = 64;
 constexpr int64_t kSomeRows = 128, kSomeRowsChunk = 256;
 int64_t chunk_of(const CacheAttention& op) {
@@ -179,7 +179,8 @@ struct Row {
   }
 };
 
-// The weighted values of each group of a warp, to be added up.
+// The weighted values of each group of a warp, to be added up: head_dim of them one after the other, which are no more
+// than its lanes hold.
 template <class V, int kPairs>
 struct Shared {
   alignas(16) float sums[kWarps][kWarp * kPairs * 2 * V::size];
@@ -220,12 +221,14 @@ __global__ void __launch_bounds__(kWarps* kWarp) cache_attention(const __grid_co
   if (task >= a.rows * a.heads) return;
   const int head = task / a.rows, first_rank = a.first_rank(), rank = first_rank + task % a.rows;
   const int begin = int(blockIdx.y) * a.chunk, end = min(begin + a.chunk, rank + 1);
-  if (begin > 0 && begin >= end) return;
+  if (begin > 0 && begin >= end) return;  // not the first chunk's: merge_chunks reads it also where a row has no rank
   const int group = lane / a.lanes, groups = kWarp / a.lanes;
 
   Row<V, kPairs> row(a, {.lanes = a.lanes, .half = a.dim / 2, .first = lane % a.lanes * V::size}, task % a.rows, head,
                      rank);
   int slots[kBatch];
+  // Ranks behind the row's own are not attended. It stands in for them: slot() does not read `slots` for a new rank,
+  // which it is, nor for the negative one of a row that has none.
   const auto load_slots = [&](int first) {
     for (int i = 0; i < kBatch; ++i) slots[i] = a.slot(min(first + i * groups, rank), first_rank);
   };
@@ -360,6 +363,7 @@ CacheAttentionArgs<T> args_of(const CacheAttention& op, const Queue& queue) {
 
 template <class T, class V, int kPairs>
 void launch_rows(CacheAttentionArgs<T>& args, const Queue& queue) {
+  // At most a warp: half of kMostDim is 8 vectors of 16 bits, 16 of f32, or 64 elements, of which a lane has two.
   args.lanes = int(std::bit_ceil(unsigned(ceil_div(args.dim / 2, V::size * kPairs))));
   if (args.rows > 1 && args.rows <= kFewRows) {
     const dim3 grid(unsigned(args.heads), unsigned(ceil_div(args.ranks, args.chunk)));

@@ -6,11 +6,13 @@
 //         each pixel once for each tap.
 // Limits  Kernels of 16 x 16 taps and fewer. Channels of x that are whole vectors, 16-byte aligned, come by copy_async;
 //         others element by element.
-// Error   Against f64: the sum's f32 roundings, k of them at random, then the last place of T; where weights are not of
-//         T, or sums of taps, the last place of each as well. k is added in one order, taps outside, channels inside,
-//         16 by 16 from zero, whatever the tile: an element's bits depend on its patch and its row of w alone.
+// Error   Against f64: sqrt(k) roundings of the sum in f32, as its k go up and down at random, and the last place of T;
+//         where weights are not of T, or sums of taps, the last place of each as well. k is added in one order, taps
+//         outside, channels inside, an mma's 16 at a time to sums that begin at zero, whatever the tile: an element's
+//         bits depend on its patch and its row of w alone.
 #include "../device/epilogue.cuh"
 #include "../device/patches.cuh"
+#include "../gemm_tiles.h"
 #include "../launch_op.h"
 #include "conv2d_f32.h"
 #include "conv2d_weights.h"
@@ -20,14 +22,14 @@ namespace {
 
 constexpr int kMostTaps = 16;  // along each axis: bits of a mask
 
-// Channels of y that no wide tile is worth: conv_out.
+// Pixels and channels, of a block and of a warp: for so few channels of y that most of a wider tile would be zeros,
+// conv_out. Not one of GemmTiles, because Linear would be built for it as well.
 using Tall = Tile<128, 16, 16, 16>;
-constexpr int64_t kTallChannels = 16;
 
 template <class T>
 struct Args {
   const T* x;  // (n, h, w, in_c)
-  const T* w;  // (parts, out_c, w_stride)
+  const T* w;  // (parts, out_c, k), with zeros from k to w_stride
   Patches patches;
   int next_tap, next_row;    // elements of x from the end of a tap to the next, of a tap row to the next
   int64_t w_part, w_stride;  // elements from part to part, from row to row
@@ -62,6 +64,7 @@ class PatchRows {
       for (int i = 0; i < Mine::count; ++i)
         if (Mine::exists(i)) {
           const bool inside = is_inside(i);
+          // Also an address of which nothing is read is one that x has.
           copy_async(stage + Mine::at(i), inside ? from_[i] + at_ : a_.x, inside ? 16 : 0);
         }
       advance(kDepth);
@@ -86,6 +89,7 @@ class PatchRows {
     return begin < end ? (1u << end) - (1u << begin) : 0;
   }
 
+  // Behind the last tap, where the last step of k goes on, nothing is.
   __device__ bool is_inside(int i) const {
     return tap_row_ < a_.patches.kh && (inside_[i] >> tap_column_ & inside_[i] >> (kMostTaps + tap_row_) & 1);
   }
@@ -121,10 +125,11 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks) conv2d(const __gr
   auto& memory = shared<Shared<T, Tile>>();
   const Patches& p = a.patches;
   const int channel_tiles = int(ceil_div(a.end.cols, Tile::cols)), part = int(blockIdx.z);
-  // Blocks next to each other have the same pixels.
+  // Blocks next to each other, which run at the same time, have the same pixels: what they read of x is in L2.
   const int first_pixel = int(blockIdx.x) / channel_tiles * Tile::rows;
   const int first_channel = int(blockIdx.x) % channel_tiles * Tile::cols;
   PatchRows<T, Tile::rows, Tile::threads, kAligned> x(a, first_pixel, part);
+  // As long as its stride: rows are whole pieces then.
   MatrixRows<T, Tile::cols, Tile::threads, true> w(a.w + part * a.w_part, a.w_stride, a.w_stride, [&](int row) {
     return first_channel + row < a.end.cols ? int64_t(first_channel + row) : -1;
   });
@@ -150,7 +155,8 @@ void launch_tensor_core(const Conv2d& op, const Queue& queue) {
   if (patches.kh > kMostTaps || patches.kw > kMostTaps)
     fail("Conv2d: w is " + op.w.str() + ", the CUDA kernels have up to 16x16 taps");
   const int64_t row = patches.x_stride.row, taps = patches.kw * patches.x_stride.pixel;
-  if ((patches.kh + kDepth) * (row + taps + patches.channels) >= int64_t(1) << 31)  // k may go on for a step
+  // PatchRows counts elements in an int, and may go on for a step behind the last tap: kDepth rows of one.
+  if ((patches.kh + kDepth) * (row + taps + patches.channels) >= int64_t(1) << 31)
     fail("Conv2d: rows of " + op.x.str() + " lie further apart than the CUDA kernels count");
   const Tensor rows = conv_rows_of(op, queue);
   const Args<T> args{.x = static_cast<const T*>(op.x.data),
@@ -169,9 +175,10 @@ void launch_tensor_core(const Conv2d& op, const Queue& queue) {
     launch<Shared<T, Tile>, conv2d<T, Tile, kAligned>>(dim3(unsigned(tiles), 1, unsigned(rows.dim[0])), Tile::threads,
                                                        queue, args);
   };
+  // Element by element in one tile, whatever the size: only the first convolutions of a network, of 3 or 4 channels.
   if (!has_16_byte_rows(op.x) || patches.channels % Vec<T>::size != 0)
     start.template operator()<Narrow, false>();
-  else if (op.y.dim[3] <= kTallChannels)
+  else if (op.y.dim[3] <= Tall::cols)
     start.template operator()<Tall, true>();
   else
     GemmTiles::with(GemmTiles::best({.rows = patches.pixels, .cols = op.y.dim[3], .k = patches.k, .parts = rows.dim[0]},
