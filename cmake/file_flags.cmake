@@ -16,6 +16,15 @@ set_source_files_properties(
   ${avx512_files} PROPERTIES COMPILE_OPTIONS
                              "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mfma;-mf16c;-Wno-uninitialized;-Wno-maybe-uninitialized")
 
+# What multiplies integers: no other file may have these instructions, since not every AVX-512 processor does.
+file(GLOB avx512vnni_files CONFIGURE_DEPENDS src/cpu/simd/*_avx512vnni.cpp)
+set_source_files_properties(
+  ${avx512vnni_files}
+  PROPERTIES COMPILE_OPTIONS
+             "-mavx512f;-mavx512bw;-mavx512vl;-mavx512dq;-mavx512vnni;-mfma;-mf16c;-Wno-uninitialized;-Wno-maybe-uninitialized")
+file(GLOB avxvnni_files CONFIGURE_DEPENDS src/cpu/simd/*_avxvnni.cpp)
+set_source_files_properties(${avxvnni_files} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c;-mavxvnni")
+
 file(GLOB amx_files CONFIGURE_DEPENDS src/cpu/simd/*_amx.cpp src/bench/*_amx.cpp)
 set_source_files_properties(
   ${amx_files} PROPERTIES COMPILE_OPTIONS
@@ -24,7 +33,7 @@ set_source_files_properties(
 # Where memory is checked, the kernels' registers shall stay registers (a local's scope and the pointer to it are not
 # checked, every load and store is): tests of whole stories are ten times faster for it.
 if(SEEDSTORY_SANITIZE)
-  file(GLOB kernel_files CONFIGURE_DEPENDS src/cpu/simd/kernels_*.cpp)
+  file(GLOB kernel_files CONFIGURE_DEPENDS src/cpu/simd/kernels_*.cpp src/cpu/simd/int8_*.cpp)
   set_property(SOURCE ${kernel_files} APPEND PROPERTY COMPILE_OPTIONS -O2 -fno-sanitize-address-use-after-scope
                                                       -fno-sanitize=null,alignment)
 endif()
@@ -34,5 +43,5 @@ file(GLOB fma_files CONFIGURE_DEPENDS src/bench/fma_*.cpp)
 set_property(SOURCE ${fma_files} APPEND PROPERTY COMPILE_OPTIONS "-ffp-contract=fast")
 
 # Precompiled headers are of use only to files with the same flags.
-set_source_files_properties(${avx2_files} ${avx512_files} ${amx_files} ${fma_files} src/io/resize.cpp
+set_source_files_properties(${avx2_files} ${avx512_files} ${avx512vnni_files} ${avxvnni_files} ${amx_files} ${fma_files} src/io/resize.cpp
                             PROPERTIES SKIP_PRECOMPILE_HEADERS ON)

@@ -19,7 +19,7 @@ const FmaLoop& loop_of(CpuSet set, WeightFormat weight_format) {
   if (weight_format == WeightFormat::bf16 && set == CpuSet::amx) return kAmxFma;
   if (weight_format == WeightFormat::bf16 && set == CpuSet::avx512_bf16) return kAvx512Bf16Fma;
   if (set == CpuSet::amx || set == CpuSet::avx512_bf16 || set == CpuSet::avx512) return kAvx512Fma;
-  return set == CpuSet::avx2 ? kAvx2Fma : kPortableFma;
+  return set == CpuSet::avx2 || set == CpuSet::avx_vnni ? kAvx2Fma : kPortableFma;
 }
 
 double seconds_since(std::chrono::steady_clock::time_point begin) {

@@ -194,7 +194,7 @@ TEST_CASE("A slip in a command, a flag or a value is answered with what was mean
       {"generate --model model -p x --stream jsnol",
        "--stream jsnol: expected multipart or jsonl; did you mean jsonl?"},
       {"plan --model model --cpu avx21",
-       "--cpu avx21: expected auto, amx, avx512_bf16, avx512, avx2 or portable; did you mean avx2?"},
+       "--cpu avx21: expected auto, amx, avx512_bf16, avx512, avx_vnni, avx2 or portable; did you mean avx2?"},
       {"bench --model model --format jsn", "--format jsn: expected md, csv or json; did you mean json?"},
       {"completion", "bash|zsh|fish is required (see seedstory completion --help)"},
   };
@@ -489,7 +489,7 @@ TEST_CASE("The flag --cpu takes instructions that the processor has") {
   const Workdir desk;
   CHECK(desk.generate("-p fox -n 1 --cpu portable -o out").code == 0);
   CHECK(desk.shell("seedstory generate --model model -p fox -n 1 --cpu sse9 -o out").err ==
-        "seedstory: --cpu sse9: expected auto, amx, avx512_bf16, avx512, avx2 or portable\n");
+        "seedstory: --cpu sse9: expected auto, amx, avx512_bf16, avx512, avx_vnni, avx2 or portable\n");
   const nlohmann::json version = nlohmann::json::parse(desk.shell("seedstory version --json").out);
   const std::string cpu = version["backends"][0]["description"];
   if (cpu.find("amx") != std::string::npos) return;

@@ -57,7 +57,7 @@ Layout layout_of(const Weight& w, WeightUse use, const Kernels& kernels) {
   return out;
 }
 
-// The place of (k, row) in a panel: f32, halves and bytes as they are, or in pairs.
+// The place of (k, row) in a panel: numbers of 16 bits and more as they are, or in pairs.
 struct PanelOrder {
   bool bf16x2;
 
@@ -73,11 +73,20 @@ void write_panel(const T* rows, int64_t count, int64_t depth, PanelOrder place, 
     for (int64_t r = 0; r < kNR; ++r) panel[place(k, r)] = r < count ? rows[r * depth + k] : T{};
 }
 
-// Two k a byte, the first in the lower half.
-void write_panel_i4(const uint8_t* rows, int64_t count, int64_t depth, uint8_t* panel) {
-  for (int64_t k = 0; k < depth; k += 2, panel += kNR)
+// Of integers, in the order of Int8Kernels.
+void write_panel_q8(const uint8_t* rows, int64_t count, int64_t depth, uint8_t* panel) {
+  for (int64_t k = 0; k < depth; k += 4)
     for (int64_t r = 0; r < kNR; ++r)
-      panel[r] = r < count ? uint8_t(rows[r * depth + k] | rows[r * depth + k + 1] << 4) : uint8_t(0);
+      for (int64_t i = k; i < k + 4; ++i) *panel++ = uint8_t((r < count ? rows[r * depth + i] : 0) + kQ8Offset);
+}
+
+void write_panel_q4(const uint8_t* rows, int64_t count, int64_t depth, uint8_t* panel) {
+  for (int64_t k = 0; k < depth; k += 8)
+    for (int64_t r = 0; r < kNR; ++r)
+      for (int64_t i = k; i < k + 4; ++i) {
+        const auto nibble = [&](int64_t k) { return ((r < count ? rows[r * depth + k] : 0) + kQ4Offset) & 15; };
+        *panel++ = uint8_t(nibble(i) | nibble(i + 4) << 4);
+      }
 }
 
 // Stored rows of a weight that is not packed, one number an element, in the order of the sum.
@@ -119,11 +128,14 @@ void fill(const Tensor& from, const Panels& p, int64_t depth, T* to, ThreadPool&
   });
 }
 
-void fill_i4(const Tensor& from, const Panels& p, uint8_t* to, ThreadPool& pool) {
+// Integers of q8 or q4.
+void fill_integers(const Tensor& from, const Panels& p, uint8_t* to, ThreadPool& pool) {
+  const bool q8 = p.format == WeightFormat::q8;
+  const int64_t panel_bytes = kNR * p.depth * bits_of(from.dtype) / 8;
   for_panels(p, p.parts, pool, [&](int64_t panel, int64_t first, int64_t count) {
     std::vector<uint8_t> rows(size_t(kNR * p.depth));
     read_rows(from, first, count, rows.data());
-    write_panel_i4(rows.data(), count, p.depth, to + panel * kNR * p.depth / 2);
+    (q8 ? write_panel_q8 : write_panel_q4)(rows.data(), count, p.depth, to + panel * panel_bytes);
   });
 }
 
@@ -178,10 +190,8 @@ void fill(const Weight& from, const Layout& layout, void* to, uint16_t* scales, 
       fill(from.values, p, p.depth, static_cast<float*>(to), pool);
       break;
     case DType::i4:
-      fill_i4(from.values, p, static_cast<uint8_t*>(to), pool);
-      break;
     case DType::i8:
-      fill(from.values, p, p.depth, static_cast<uint8_t*>(to), pool);
+      fill_integers(from.values, p, static_cast<uint8_t*>(to), pool);
       break;
     default:
       fill(from.values, p, p.depth, static_cast<uint16_t*>(to), pool);
@@ -233,7 +243,7 @@ void Panels::widen(int64_t panel, int64_t k, int64_t count, float* to) const {
     case WeightFormat::f16:
       return kernels->widen_f16(count * kNR, halves, to);
     case WeightFormat::q8:
-      return kernels->widen_q8(count, static_cast<const int8_t*>(values) + at, block_scales, to);
+      return kernels->widen_q8(count, static_cast<const uint8_t*>(values) + at, block_scales, to);
     case WeightFormat::q4:
       return kernels->widen_q4(count, static_cast<const uint8_t*>(values) + at / 2, block_scales, to);
     case WeightFormat::bf16:

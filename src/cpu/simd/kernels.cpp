@@ -23,6 +23,15 @@ bool has_avx512() {
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 
+bool has_avx_vnni() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+}
+
+bool has_avx512_vnni() {
+  return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+
 bool has_avx512_bf16() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   return has_avx512() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 5 & 1);
@@ -51,17 +60,27 @@ Kernels with_pairs(Kernels kernels, CpuSet set, const Bf16Kernels& bf16x2) {
   return kernels;
 }
 
+Kernels with_int8(Kernels kernels, CpuSet set, const Int8Kernels& int8) {
+  kernels.set = set;
+  kernels.int8 = &int8;
+  return kernels;
+}
+
 }  // namespace
 
 const std::vector<const Kernels*>& kernel_sets() {
-  static const Kernels avx512_bf16 = with_pairs(kAvx512Kernels, CpuSet::avx512_bf16, kAvx512Bf16);
-  static const Kernels amx = with_pairs(kAvx512Kernels, CpuSet::amx, kAmxBf16);
+  static const Kernels avx512 =
+      has_avx512_vnni() ? with_int8(kAvx512Kernels, CpuSet::avx512, kAvx512VnniInt8) : kAvx512Kernels;
+  static const Kernels avx512_bf16 = with_pairs(avx512, CpuSet::avx512_bf16, kAvx512Bf16);
+  static const Kernels amx = with_pairs(avx512, CpuSet::amx, kAmxBf16);
+  static const Kernels avx_vnni = with_int8(kAvx2Kernels, CpuSet::avx_vnni, kAvxVnniInt8);
   static const auto sets = [] {
     std::vector<const Kernels*> list;
     if (has_avx512_bf16() && has_amx()) list.push_back(&amx);
     if (has_avx512_bf16() && !has_slow_pairs()) list.push_back(&avx512_bf16);
-    if (has_avx512()) list.push_back(&kAvx512Kernels);
+    if (has_avx512()) list.push_back(&avx512);
     if (has_avx512_bf16() && has_slow_pairs()) list.push_back(&avx512_bf16);
+    if (has_avx_vnni()) list.push_back(&avx_vnni);
     if (has_avx2()) list.push_back(&kAvx2Kernels);
     list.push_back(&kPortableKernels);
     return list;

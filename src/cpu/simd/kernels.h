@@ -98,9 +98,46 @@ struct Bf16Kernels {
   void (*multiply)(const GemmArgs<uint16_t, uint16_t>&);
 };
 
+// A panel of q8 or q4 is cut into blocks of 32 along k. A block of q8 is [k / 4][column][k % 4], each byte the integer
+// plus 128; of q4 it is [k / 8][column][k % 4], each byte the integers of k and, in its upper half, of k + 4, both plus
+// 8. So an instruction that multiplies bytes without a sign by bytes with one adds four products a column, and what it
+// has too much is the same for every column.
+constexpr int kQ8Offset = 128, kQ4Offset = 8;
+
+// Rows of numbers rounded to int8 in blocks of 32 along k: 127 stands for the largest size in a block.
+struct Int8Rows {
+  int8_t* values;
+  int64_t stride;  // from a row to the next
+  float* scales;
+  int32_t* starts;  // - the weight's offset times the sum of a block's integers
+  int64_t blocks;   // from a row's scales and starts to the next one's
+};
+
+// c (rows, 16 panels) <- or += a b. depth is a multiple of 32.
+struct Int8Args {
+  int64_t rows, panels, depth;
+  Int8Rows a;
+  const uint8_t* b;
+  int64_t panel_bytes;  // from a panel of b to the next
+  const uint16_t* b_scales;
+  int64_t panel_scales;
+  float* c;
+  int64_t c_stride;
+  bool accumulate = false;
+};
+
+// Products of integers. Of each block the sum is exact; then c <- fma(sum, scale of b * scale of a, c), block after
+// block. An element's bits therefore are the same in all of them, whatever the rows, panels and pieces of the depth.
+struct Int8Kernels {
+  const char* name;  // for people
+  void (*multiply_q8)(const Int8Args&);
+  void (*multiply_q4)(const Int8Args&);
+};
+
 struct Kernels {
   CpuSet set;
   const Bf16Kernels* bf16x2 = nullptr;  // where the instruction set has them
+  const Int8Kernels* int8 = nullptr;    // always there
 
   // Matrix products, see microkernel.h.
   // to[k * stride + j] <- rows[j][k] for sixteen rows.
@@ -115,10 +152,13 @@ struct Kernels {
   // `count` numbers in f32, a multiple of kNR.
   void (*widen_bf16)(int64_t count, const uint16_t* x, float* y);
   void (*widen_f16)(int64_t count, const uint16_t* x, float* y);
-  // y [k][16] <- a panel's numbers [k][16], each times its block's scale, f16 [k / 32][16]; exact. depth is a multiple
-  // of 32. Of q4 a byte holds k and k + 1.
-  void (*widen_q8)(int64_t depth, const int8_t* x, const uint16_t* scales, float* y);
+  // y [k][16] <- a panel's numbers, each times its block's scale, f16 [k / 32][16]; exact. depth is a multiple of 32.
+  void (*widen_q8)(int64_t depth, const uint8_t* x, const uint16_t* scales, float* y);
   void (*widen_q4)(int64_t depth, const uint8_t* x, const uint16_t* scales, float* y);
+  // values <- round half to even (x * (127 / the largest size in the block)), for blocks of 32; scale <- largest / 127;
+  // start <- -offset times the sum of the values. A block below 2^-100 is zeros; one with a number that is not finite
+  // has NaN for its scale, and so has all that comes of it.
+  void (*round_int8)(int64_t count, const float* x, int offset, int8_t* values, float* scales, int32_t* starts);
   void (*weighted_sum)(int64_t count, const float* weights, const float* const* rows, int64_t n, float* out);
   void (*epilogue)(const EpilogueArgs&);
   void (*epilogue_gated)(const GatedEpilogueArgs&);
@@ -145,5 +185,6 @@ const std::vector<const Kernels*>& kernel_sets();
 // For kernel_sets() and tests. Only call into one that the machine has.
 extern const Kernels kPortableKernels, kAvx2Kernels, kAvx512Kernels;
 extern const Bf16Kernels kAvx512Bf16, kAmxBf16;
+extern const Int8Kernels kPortableInt8, kAvx2Int8, kAvxVnniInt8, kAvx512VnniInt8;
 
 }  // namespace seedstory::cpu

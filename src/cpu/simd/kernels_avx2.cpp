@@ -4,6 +4,6 @@
 
 namespace seedstory::cpu {
 
-constinit const Kernels kAvx2Kernels = kernels_of<avx2::Lanes>(CpuSet::avx2);
+constinit const Kernels kAvx2Kernels = kernels_of<avx2::Lanes>(CpuSet::avx2, kAvx2Int8);
 
 }  // namespace seedstory::cpu

@@ -4,6 +4,6 @@
 
 namespace seedstory::cpu {
 
-constinit const Kernels kAvx512Kernels = kernels_of<avx512::Lanes>(CpuSet::avx512);
+constinit const Kernels kAvx512Kernels = kernels_of<avx512::Lanes>(CpuSet::avx512, kAvx2Int8);
 
 }  // namespace seedstory::cpu

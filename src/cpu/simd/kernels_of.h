@@ -1,6 +1,7 @@
 // The table of kernels.h over one kind of Lanes. Included by one file an instruction set.
 #pragma once
 
+#include "cpu/simd/int8_round.h"
 #include "cpu/simd/kernels.h"
 #include "cpu/simd/lane_rows.h"
 #include "cpu/simd/microkernel.h"
@@ -9,9 +10,10 @@
 namespace seedstory::cpu {
 
 template <class Lanes>
-constexpr Kernels kernels_of(CpuSet set) {
+constexpr Kernels kernels_of(CpuSet set, const Int8Kernels& int8) {
   return {.set = set,
           .bf16x2 = nullptr,
+          .int8 = &int8,
           .transpose = transpose<Lanes>,
           .pack_panel = pack_panel<Lanes>,
           .multiply = gemm_block<FmaMicrokernel<Lanes>>,
@@ -23,6 +25,7 @@ constexpr Kernels kernels_of(CpuSet set) {
           .widen_f16 = widen_f16<Lanes>,
           .widen_q8 = widen_q8<Lanes>,
           .widen_q4 = widen_q4<Lanes>,
+          .round_int8 = round_int8<Lanes>,
           .weighted_sum = weighted_sum<Lanes>,
           .epilogue = epilogue<Lanes>,
           .epilogue_gated = epilogue_gated<Lanes>,

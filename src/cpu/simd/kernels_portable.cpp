@@ -4,6 +4,6 @@
 
 namespace seedstory::cpu {
 
-constinit const Kernels kPortableKernels = kernels_of<portable::Lanes>(CpuSet::portable);
+constinit const Kernels kPortableKernels = kernels_of<portable::Lanes>(CpuSet::portable, kPortableInt8);
 
 }  // namespace seedstory::cpu

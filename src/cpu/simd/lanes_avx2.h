@@ -37,13 +37,13 @@ struct Lanes {
     const auto* at = reinterpret_cast<const __m128i*>(p);
     return {_mm256_cvtph_ps(_mm_loadu_si128(at)), _mm256_cvtph_ps(_mm_loadu_si128(at + 1))};
   }
-  static Lanes load_i8(const int8_t* p) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
-            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+  static Lanes load_bits(const uint8_t* p, int shift, int mask) {
+    const auto some = [&](const uint8_t* p) {
+      const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+      return _mm256_cvtepi32_ps(_mm256_and_si256(_mm256_srli_epi32(words, shift), _mm256_set1_epi32(mask)));
+    };
+    return {some(p), some(p + 32)};
   }
-  static Lanes load_low_i4(const uint8_t* p) { return load_i4<28>(p); }
-  static Lanes load_high_i4(const uint8_t* p) { return load_i4<24>(p); }
   static Lanes load(const float* p, int64_t count) {
     return {_mm256_maskload_ps(p, first(count)), _mm256_maskload_ps(p + 8, first(count - 8))};
   }
@@ -56,20 +56,20 @@ struct Lanes {
     _mm256_storeu_ps(p, lo);
     if (count > 8) _mm256_maskstore_ps(p + 8, first(count - 8), hi);  // some processors are slow at it
   }
+  void store_low_bytes(int8_t* p) const {
+    const __m256i lowest = _mm256_set1_epi32(255);
+    const __m256i a = _mm256_and_si256(_mm256_castps_si256(lo), lowest),
+                  b = _mm256_and_si256(_mm256_castps_si256(hi), lowest);
+    const __m256i halves = _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xd8);
+    const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+  }
   static void transpose(const float* const* rows, int64_t k, float* to, int64_t stride) {
     transpose_8x8(rows, k, to, stride);
     transpose_8x8(rows + 8, k, to + 8, stride);
   }
 
  private:
-  template <int kShift>
-  static Lanes load_i4(const uint8_t* p) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const auto wide = [](__m128i b) {
-      return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(_mm256_cvtepu8_epi32(b), kShift), 28));
-    };
-    return {wide(bytes), wide(_mm_srli_si128(bytes, 8))};
-  }
   static __m256i first(int64_t count) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
   }

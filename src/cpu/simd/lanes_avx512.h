@@ -33,25 +33,22 @@ struct Lanes {
   static Lanes load_f16(const uint16_t* p) {
     return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
   }
-  static Lanes load_i8(const int8_t* p) {
-    return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+  static Lanes load_bits(const uint8_t* p, int shift, int mask) {
+    const __m512i moved = _mm512_srli_epi32(_mm512_loadu_si512(p), unsigned(shift));
+    return {_mm512_cvtepi32_ps(_mm512_and_si512(moved, _mm512_set1_epi32(mask)))};
   }
-  static Lanes load_low_i4(const uint8_t* p) { return load_i4<28>(p); }
-  static Lanes load_high_i4(const uint8_t* p) { return load_i4<24>(p); }
   static Lanes load(const float* p, int64_t count) { return {_mm512_maskz_loadu_ps(first(count), p)}; }
   void store(float* p) const { _mm512_storeu_ps(p, v); }
   void store(float* p, int64_t count) const { _mm512_mask_storeu_ps(p, first(count), v); }
+  void store_low_bytes(int8_t* p) const {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_castps_si512(v)));
+  }
   static void transpose(const float* const* rows, int64_t k, float* to, int64_t stride) {
     transpose_8x8(rows, k, to, stride);
     transpose_8x8(rows + 8, k, to + 8, stride);
   }
 
  private:
-  template <int kShift>
-  static Lanes load_i4(const uint8_t* p) {
-    const __m512i wide = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-    return {_mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(wide, kShift), 28))};
-  }
   static __mmask16 first(int64_t count) {
     return count >= kCount ? __mmask16(0xffff) : count <= 0 ? __mmask16(0) : __mmask16((1 << count) - 1);
   }

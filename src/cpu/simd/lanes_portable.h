@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "seedstory/float16.h"
 
@@ -59,15 +60,13 @@ struct Lanes {
   static Lanes load_f16(const uint16_t* p) {
     return each([&](int i) { return f16_to_f32(p[i]); });
   }
-  static Lanes load_i8(const int8_t* p) {
-    return each([&](int i) { return float(p[i]); });
-  }
-  // Two's complement in half a byte: the lower or the higher half of sixteen bytes.
-  static Lanes load_low_i4(const uint8_t* p) {
-    return each([&](int i) { return float((p[i] & 15) - (p[i] << 1 & 16)); });
-  }
-  static Lanes load_high_i4(const uint8_t* p) {
-    return each([&](int i) { return float((p[i] >> 4) - (p[i] >> 3 & 16)); });
+  // Some bits of sixteen words of 32: those of `mask` from bit `shift` on.
+  static Lanes load_bits(const uint8_t* p, int shift, int mask) {
+    return each([&](int i) {
+      uint32_t word;
+      std::memcpy(&word, p + 4 * i, sizeof word);
+      return float(word >> shift & uint32_t(mask));
+    });
   }
   // The first `count` of them; the others are 0 and their memory is not touched.
   static Lanes load(const float* p, int64_t count) {
@@ -78,6 +77,10 @@ struct Lanes {
   }
   void store(float* p, int64_t count) const {
     for (int i = 0; i < kCount && i < count; ++i) p[i] = v[i];
+  }
+  // The lowest byte of each number's pattern.
+  void store_low_bytes(int8_t* p) const {
+    for (int i = 0; i < kCount; ++i) p[i] = int8_t(std::bit_cast<uint32_t>(v[i]) & 255);
   }
   // to[i * stride + j] <- rows[j][k + i] for i below 8, j below 16.
   static void transpose(const float* const* rows, int64_t k, float* to, int64_t stride) {

@@ -164,18 +164,21 @@ void widen_f16(int64_t count, const uint16_t* x, float* y) {
 
 // An integer of 8 bits times 11 bits fits f32's 24.
 template <class Lanes>
-void widen_q8(int64_t depth, const int8_t* x, const uint16_t* scales, float* y) {
-  for (int64_t k = 0; k < depth; ++k, x += kNR, y += kNR)
-    (Lanes::load_i8(x) * Lanes::load_f16(scales + k / kWeightBlock * kNR)).store(y);
+void widen_q8(int64_t depth, const uint8_t* x, const uint16_t* scales, float* y) {
+  const Lanes middle = Lanes::all(kQ8Offset);
+  for (int64_t k = 0; k < depth; k += 4, x += 4 * kNR)
+    for (int byte = 0; byte < 4; ++byte, y += kNR)
+      ((Lanes::load_bits(x, 8 * byte, 255) - middle) * Lanes::load_f16(scales + k / kWeightBlock * kNR)).store(y);
 }
 
 template <class Lanes>
 void widen_q4(int64_t depth, const uint8_t* x, const uint16_t* scales, float* y) {
-  for (int64_t k = 0; k < depth; k += 2, x += kNR, y += 2 * kNR) {
-    const Lanes scale = Lanes::load_f16(scales + k / kWeightBlock * kNR);
-    (Lanes::load_low_i4(x) * scale).store(y);
-    (Lanes::load_high_i4(x) * scale).store(y + kNR);
-  }
+  const Lanes middle = Lanes::all(kQ4Offset);
+  for (int64_t k = 0; k < depth; k += 8, x += 4 * kNR)
+    for (int half = 0; half < 2; ++half)
+      for (int byte = 0; byte < 4; ++byte, y += kNR)
+        ((Lanes::load_bits(x, 8 * byte + 4 * half, 15) - middle) * Lanes::load_f16(scales + k / kWeightBlock * kNR))
+            .store(y);
 }
 
 // out[c] <- out[c] + sum over r of weights[r] rows[r][c]: one row of a product with a matrix that is not packed, with
