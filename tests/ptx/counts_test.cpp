@@ -179,19 +179,19 @@ struct ConvTile {
   int64_t columns, out_c;
   uint64_t warps;
 };
-constexpr ConvTile kConvTiles[] = {{"conv2d<f16, Tile<128, 160, 64, 40>, true>", 16, 160, 8},
-                                   {"conv2d<f16, Tile<80, 160, 80, 40>, true>", 10, 160, 4},
-                                   {"conv2d<f16, Tile<128, 128, 64, 32>, true>", 16, 128, 8}};
+constexpr ConvTile kConvTiles[] = {
+    {"conv2d<f16, Tile<128, 160, 64, 40>, true>", 16, 160, 8}, {"conv2d<f16, Tile<80, 160, 80, 40>, true>", 10, 160, 4},
+    {"conv2d<f16, Tile<128, 128, 64, 32>, true>", 16, 128, 8}, {"conv2d<f16, Tile<112, 64, 112, 16>, true>", 14, 64, 4},
+    {"conv2d<f16, Tile<80, 64, 80, 16>, true>", 10, 64, 4},    {"conv2d<f16, Tile<16, 64, 16, 16>, true>", 2, 64, 4}};
 
 TEST_CASE("Conv2d's main loop executes what its schedule says", "[ptx]") {
   struct {
     ConvTile tile;
     uint64_t mma, ldmatrix;  // of a warp for 32 of k
     double instructions;     // a mma at most
-  } cases[] = {{kConvTiles[0], 40, 13, 4.0},
-               {kConvTiles[1], 50, 15, 4.0},
-               {kConvTiles[2], 32, 12, 4.0},
-               {{kTallConv2d, 16, 16, 8}, 4, 4, 20}};
+  } cases[] = {{kConvTiles[0], 40, 13, 4.0},        {kConvTiles[1], 50, 15, 4.0}, {kConvTiles[2], 32, 12, 4.0},
+               {kConvTiles[3], 28, 16, 6.6},        {kConvTiles[4], 20, 12, 7.0}, {kConvTiles[5], 4, 4, 16.2},
+               {{kTallConv2d, 16, 16, 8}, 4, 4, 19}};
   for (const auto& [tile, mma, ldmatrix, instructions] : cases) {
     const auto& [kernel, columns, out_c, warps] = tile;
     INFO(kernel);
@@ -237,6 +237,67 @@ TEST_CASE("Conv2d's tiles are without bank conflicts, its pixels whole sectors",
       CHECK(traffic(kernel, Space::global, false, 16).requests ==
             uint64_t(8 * columns + out_c) * k / 8 / 32 + products * warps - outside);
     }
+}
+
+TEST_CASE("Conv2d to few channels is without bank conflicts but for one, and says what its stores take", "[ptx]") {
+  struct {
+    int64_t out_c;
+    uint64_t back, stored;  // of the sums' way back, of y: times the least
+    const char* why;
+  } cases[] = {
+      {16, 2, 1, "8 lanes' sums are two rows, 24 floats apart: half of a row meets the other one in its banks"},
+      {8, 1, 1, "of two rows only the first halves"},
+      {4, 1, 4, "8 bytes of a pixel are no 16: numbers of 2 bytes, one by one, beside 9 taps of x"},
+      {3, 1, 4, "the same, 6 bytes"},
+  };
+  for (const auto& [out_c, back, stored, why] : cases) {
+    INFO(out_c << " channels: " << why);
+    Inputs in(1);
+    Conv2d op = unpadded_conv2d(in, DType::f16, 8, 16, 64, out_c);
+    op.bias = in.normal(DType::f32, {out_c}), op.residual = in.normal(DType::f16, {1, 8, 16, out_c});
+    counts_of(kTallConv2d, op);
+    const char* const sums_back = "ld.shared.v4";
+    const ptx::Traffic read = traffic(kTallConv2d, Space::shared, false, 16, sums_back);
+    CHECK(read.requests == 8 * 16 * 4 / 32);
+    CHECK(read.took == back * read.least);
+    CHECK(takes_the_least(kTallConv2d, Space::shared, 16, sums_back));  // copies and ldmatrix
+    CHECK(takes_the_least(kTallConv2d, Space::shared, 8));              // sums on their way to shared memory
+    CHECK(takes_the_least(kTallConv2d, Space::global, 16));             // x and w, bias
+    const ptx::Traffic y = traffic(kTallConv2d, Space::global, true, stored == 1 ? 8 : 2);
+    CHECK(y.took == stored * uint64_t(op.y.bytes() / 32));
+  }
+}
+
+// The UNet's first convolution in small: 4 channels, with more taps, so that k grows by whole steps.
+TEST_CASE("Conv2d of few channels brings each number by itself, and the rest as the other tiles", "[ptx]") {
+  const std::string kernel = "conv2d<f16, Tile<16, 64, 16, 16>, false>";
+  Inputs in(1);
+  const auto of_taps = [&](int64_t kh) {
+    return counts_of(kernel, Conv2d{.y = in.uninitialized(DType::f16, {1, 4, 4, 64}),
+                                    .x = in.normal(DType::f16, {1, kh + 3, 11, 4}),
+                                    .w = in.normal(DType::f16, {64, 4, kh, 8}),
+                                    .bias = in.normal(DType::f32, {64})});
+  };
+  const ptx::Counts less = of_taps(8), more = of_taps(16);
+  const auto grown = [&](Class c) { return more[c] - less[c]; };
+  const uint64_t steps = 8 * 8 * 4 / 32, pieces = 2;  // of x, in a step: two warps have one a lane
+  CHECK(grown(Class::mma) == 4 * 4 * steps);
+  CHECK(grown(Class::ldmatrix) == 4 * 4 * steps);
+  CHECK(grown(Class::copy) == 64 * 4 / 32 * steps);
+  CHECK(grown(Class::global) + grown(Class::shared) == (8 + 1) * pieces * steps);  // 8 numbers, then their piece
+  const double each = double(more.total - less.total) / double(grown(Class::mma));
+  WARN(kernel << ": " << each << " PTX instructions a mma");
+  CHECK(each <= 78);  // addresses and masks of x, a number at a time: issue slots are the limit of this tile
+
+  CHECK(takes_the_least(kernel, Space::shared, 16));  // pieces and copies, ldmatrix, the sums' way back
+  CHECK(takes_the_least(kernel, Space::shared, 8));
+  CHECK(takes_the_least(kernel, Space::global, 16));  // w, bias
+  CHECK(traffic(kernel, Space::global, true, 8).took == 4 * 4 * 64 * 2 / 32);
+  // 32 lanes' numbers lie 16 bytes apart, in 6 sectors: two lines of 4 pixels, 88 bytes each. The other loads of a
+  // piece find them in L1.
+  const ptx::Traffic x = traffic(kernel, Space::global, false, 2);
+  CHECK(x.requests == 8 * pieces * 2 * steps);
+  CHECK(x.took == 6 * x.requests);
 }
 
 TEST_CASE("Conv2d in f32 reads its tiles without bank conflicts and writes them with two", "[ptx]") {
