@@ -16,11 +16,14 @@ std::string lower(std::string text) {
   return text;
 }
 
+// What is watched several times on end is listed once.
 class OpLog : public StageObserver {
  public:
   explicit OpLog(RecordingBackend& recording) : recording_(recording) {}
   void begin() override { recording_.take_ops(); }
-  void end(const std::string& stage) override { stages.emplace_back(stage, recording_.take_ops()); }
+  void end(const std::string& stage) override {
+    if (stages.empty() || stages.back().first != stage) stages.emplace_back(stage, recording_.take_ops());
+  }
 
   StageOps stages;
 

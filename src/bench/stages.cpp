@@ -1,13 +1,17 @@
 // The pieces of a story, one after another.
 #include "bench/stages.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "language/session.h"
 #include "load/default_request.h"
 
 namespace seedstory {
 namespace {
+
+// More than the tokens that are taken at a depth, warm ones and watched ones.
+constexpr int64_t kRoom = 16;
 
 // The second step of two, and what comes behind the last: the first step shares its time with the adapter. Of one
 // frame.
@@ -46,6 +50,7 @@ int64_t Stages::positions() const {
 void Stages::run(StageObserver& watch) {
   encode_picture(watch);
   language(watch);
+  for (const int64_t depth : depths()) tokens(watch, depth);
   paint(watch);
   whole_frame(watch);
 }
@@ -61,7 +66,7 @@ void Stages::encode_picture(StageObserver& watch) {
 }
 
 void Stages::language(StageObserver& watch) {
-  if (!wanted_("LLM prefill") && !wanted_("LLM token") && !wanted_("LLM picture")) return;
+  if (!wanted_("LLM prefill") && !wanted_("LLM picture")) return;
   Session session(engine_.language, positions());
   StageObserver nobody;
   for (int64_t i = 0; i <= warm_; ++i) {
@@ -71,15 +76,41 @@ void Stages::language(StageObserver& watch) {
     session.append(context_);
     observer.end("LLM prefill");
 
-    const int word = context_[0];
-    observer.begin();
-    session.append({&word, 1});
-    session.pick({});
-    observer.end("LLM token");
-
     observer.begin();
     session.embed_image(session.decode_image_tokens(picture_));
     observer.end("LLM picture");
+  }
+}
+
+// Of the cache before a token: a frame's, four times as many, and as many as the model has positions.
+std::vector<int64_t> Stages::depths() const {
+  const int64_t deepest = engine_.config.llm.max_positions - kRoom;
+  std::vector<int64_t> depths;
+  for (const int64_t depth : {int64_t(context_.size()), 4 * kContext})
+    if (depth < deepest) depths.push_back(depth);
+  if (deepest > 0) depths.push_back(deepest);
+  return depths;
+}
+
+// As a story's: each is what was picked behind the one before it.
+void Stages::tokens(StageObserver& watch, int64_t depth) {
+  const std::string stage = fmt::format("LLM token at {}", depth);
+  if (!wanted_(stage)) return;
+  std::unique_ptr<Session>& session = deep_[depth];
+  if (!session) {
+    session = std::make_unique<Session>(engine_.language, depth + kRoom);
+    for (int64_t at = 0; at < depth; at += int64_t(context_.size()))
+      session->append(std::span(context_).first(size_t(std::min(int64_t(context_.size()), depth - at))));
+  }
+  session->truncate(depth);
+  StageObserver nobody;
+  int word = context_[0];
+  for (int64_t i = -warm_ - 1; i < kTokens; ++i) {
+    StageObserver& observer = i < 0 ? nobody : watch;
+    observer.begin();
+    session->append({&word, 1});
+    word = session->pick({});
+    observer.end(stage);
   }
 }
 
