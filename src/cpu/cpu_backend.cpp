@@ -33,6 +33,7 @@ class CpuBackend final : public Backend {
   void* allocate(int64_t bytes) override {
     void* memory = cpu::allocate(bytes);
     if (!memory && bytes > 0) fail_resource(fmt::format("cpu: no memory for {} bytes", bytes));
+    if (bytes >= cpu::kLargeBlock) touch(static_cast<char*>(memory), bytes);
     return memory;
   }
   void release(void* memory) override { cpu::release(memory); }
@@ -68,6 +69,15 @@ class CpuBackend final : public Backend {
   }
 
  private:
+  // The system clears a page where it is first written. A token would wait for that, in each layer whose cache comes to
+  // its next large page: here all threads do it.
+  void touch(char* memory, int64_t bytes) {
+    constexpr int64_t kPage = 4 << 10, kPagesAtOnce = 2048;
+    cpu::parallel(context_.pool, cpu::ceil_div(bytes, kPage), kPagesAtOnce, [&](int64_t begin, int64_t end) {
+      for (int64_t page = begin; page < end; ++page) memory[page * kPage] = 0;
+    });
+  }
+
   static void need_contiguous(const char* what, const Tensor& t) {
     if (!t.contiguous()) fail(fmt::format("cpu: {} of {}, which is not contiguous", what, t.str()));
   }

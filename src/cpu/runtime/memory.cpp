@@ -43,8 +43,8 @@ void release(void* memory) {
 }
 
 void* allocate(int64_t bytes) {
-  constexpr int64_t kLargePage = 2 << 20, kLarge = 256 << 20;
-  const bool large = bytes >= kLarge;
+  constexpr int64_t kLargePage = 2 << 20;
+  const bool large = bytes >= kLargeBlock;
   const int64_t align = large ? kLargePage : kAlign;
   void* memory = std::aligned_alloc(size_t(align), size_t((bytes + align - 1) / align * align));
   if (large && memory) (void)::madvise(memory, size_t(bytes), MADV_HUGEPAGE);  // advice: without it all works too

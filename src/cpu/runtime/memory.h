@@ -9,8 +9,10 @@ namespace seedstory::cpu {
 // /proc/meminfo's MemAvailable and what its groups leave. The largest int64_t where neither says.
 int64_t free_memory();
 
-// At a multiple of kAlign (seedstory/weight.h), contents undefined; null where there is none. Large ones lie on large
-// pages if the system has some: a model's weights are millions of small ones.
+// Bytes of a block that lies on large pages if the system has some: a model's weights are millions of small ones.
+constexpr int64_t kLargeBlock = 256 << 20;
+
+// At a multiple of kAlign (seedstory/weight.h), contents undefined; null where there is none.
 void* allocate(int64_t bytes);
 void release(void* memory);
 
