@@ -149,6 +149,7 @@ Limits limits_of_card(Backend& backend, NumberTypes types) {
 int bench(const BenchFlags& f, const Backends& backends) {
   const Device device = parse_device(f.device);
   for (const Kernels kernels : f.compared) need_card_for(kernels, device);
+  need_cpu_for(f.products, device);
   const WeightFormat weights = weight_format(f, device, backends);
   const StageTypes types = stage_types(device, weights);
   const ModelDir model = open_model(find_model(f));

@@ -123,6 +123,7 @@ std::string build(const Json& story, const std::filesystem::path& folder, const 
     line += flag("--max-tokens", request.at("max_tokens"));
   if (command == "generate") line += sampling_flags(request.at("sampling"));
   return line + flag("--type", request.at("type")) + flag("--device", request.at("backend")) +
+         (request.contains("products") ? flag("--products", request.at("products")) : "") +
          (request.contains("kernels") ? flag("--kernels", request.at("kernels")) : "") +
          model_flags(story.at("model").at("flags")) + " --no-settings -o " + output;
 }

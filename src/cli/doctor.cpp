@@ -104,7 +104,7 @@ class Doctor {
       : flags_(flags),
         config_problem_(config_problem),
         backends_(backends),
-        cpu_(backends.cpu(0, CpuSet::automatic)),
+        cpu_(backends.cpu(0, CpuSet::automatic, Products::int8)),
         device_(parse_device(flags.device)) {}
 
   int run() {
@@ -124,6 +124,7 @@ class Doctor {
          machine_.instructions.empty() ? "none beyond x86-64: expect a tenth of the speed" : machine_.instructions});
     add({"machine", "memory", "ok", memory_text(cpu_->free_bytes()) + " free"});
     add({"machine", "backend", "ok", cpu_->name()});
+    add({"machine", "products", "ok", "of q8 and q4 on the CPU: int8, the same numbers on every processor"});
     add({"machine", "libraries", "ok", kBuildInfo.libraries});
   }
 

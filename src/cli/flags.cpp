@@ -212,6 +212,13 @@ CLI::Option* add_cpu(CLI::App& app, CpuSet& cpu) {
   return add_choice(app, "--cpu", cpu, kCpuSets, "Instructions of the CPU's kernels: auto is the best that it has");
 }
 
+CLI::Option* add_products(CLI::App& app, Products& products) {
+  return add_choice(
+      app, "--products", products, kProducts,
+      "How the CPU multiplies by weights in q8 and q4: int8 rounds each row in blocks of 32, and is fast; "
+      "f32 widens the weights, as a reference");
+}
+
 CLI::Option* add_type(CLI::App& app, std::string& type) {
   return app
       .add_option("--type", type,
@@ -239,6 +246,7 @@ void add_machine_flags(CLI::App& app, StoryFlags& f) {
   add_type(app, f.type)->group(group);
   add_threads(app, f.threads)->group(group);
   add_cpu(app, f.cpu)->group(group);
+  add_products(app, f.products)->group(group);
   add_kernels(app, f.kernels)->group(group);
   app.add_flag("--cuda-sync", f.cuda_sync, "Wait after each op on a card, so that an error names the op that failed")
       ->group(group);
@@ -364,6 +372,7 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   add_device(*sub, f.device);
   add_threads(*sub, f.threads);
   add_cpu(*sub, f.cpu);
+  add_products(*sub, f.products);
   add_compared_kernels(*sub, f.compared);
   add_type(*sub, f.type);
   add_model_flags(*sub, f);
@@ -730,7 +739,8 @@ FlagDoc describe(const CLI::Option& option, bool has_variable) {
       for (const auto& row : table) doc.choices.emplace_back(row.name, row.about);
   };
   explain(kPolicies), explain(kNoiseSources), explain(kSamplingMethods), explain(kSigmaSchedules);
-  explain(kStreamFormats), explain(kOrders), explain(kDevices), explain(kCpuSets), explain(kKernels);
+  explain(kStreamFormats), explain(kOrders), explain(kDevices), explain(kCpuSets), explain(kProducts),
+      explain(kKernels);
   return doc;
 }
 

@@ -22,6 +22,7 @@ struct ModelFlags {
 struct MachineFlags {
   std::string type = "auto", device = "auto";
   CpuSet cpu = CpuSet::automatic;
+  Products products = Products::int8;
   int64_t threads = 0;
   bool cuda_sync = false;
   Kernels kernels = Kernels::automatic;  // not of bench

@@ -142,6 +142,7 @@ int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backen
          const std::vector<std::string>& captions) {
   const Device device = asked.card ? Device{.kind = DeviceKind::cuda} : parse_device(flags.device);
   need_card_for(flags.kernels, device);
+  need_cpu_for(flags.products, device);
   const WeightFormat type = weight_format(flags, device, backends);
   const StageTypes types = stage_types(device, type);
   const ModelDir model = open_model_or_sizes(flags);

@@ -89,9 +89,14 @@ void need_card_for(Kernels kernels, const Device& device) {
     fail_usage("--kernels library: is for a card; expected --device cuda beside it");
 }
 
+void need_cpu_for(Products products, const Device& device) {
+  if (products == Products::f32 && device.kind == DeviceKind::cuda)
+    fail_usage("--products f32: is for the CPU; expected --device cpu beside it");
+}
+
 std::unique_ptr<Backend> make_backend(const Device& device, const MachineFlags& flags, const Backends& backends) {
   return device.kind == DeviceKind::cuda ? backends.cuda(device.index, flags.cuda_sync, flags.kernels)
-                                         : backends.cpu(int(flags.threads), flags.cpu);
+                                         : backends.cpu(int(flags.threads), flags.cpu, flags.products);
 }
 
 WeightFormat parse_type(const std::string& name, WeightFormat of_auto) {

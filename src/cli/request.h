@@ -22,6 +22,7 @@ struct Device {
 Device parse_device(const std::string& name);                       // one of kDevices, or cuda:N
 std::vector<Kernels> parse_kernels_list(const std::string& names);  // "ours,library"
 void need_card_for(Kernels kernels, const Device& device);          // ErrorKind::usage: a library's are a card's
+void need_cpu_for(Products products, const Device& device);         // ErrorKind::usage: a card has no choice
 std::unique_ptr<Backend> make_backend(const Device& device, const MachineFlags& flags, const Backends& backends);
 WeightFormat parse_type(const std::string& name, WeightFormat of_auto);  // auto, or one of kWeightFormats
 WeightFormat weight_format(const MachineFlags& flags, const Device& device, const Backends& backends);  // of --type

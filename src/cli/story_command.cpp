@@ -177,6 +177,8 @@ StoryRecord make_record(const StoryFlags& flags, const std::string& command, Sto
   record.model_flags = given_model_flags(flags);
   record.type = name_of(type);
   record.backend = name_of(kDevices, parse_device(flags.device).kind);
+  if (record.backend == name_of(kDevices, DeviceKind::cpu) && row_of(type).block > 0)
+    record.products = name_of(kProducts, flags.products);
   if (flags.kernels == Kernels::library) record.kernels = name_of(kKernels, flags.kernels);
   record.request = std::move(request);
   record.counts_frames =
@@ -272,6 +274,7 @@ std::vector<std::string> unknown_words(std::string_view text, const std::vector<
 int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backends, Terminal& terminal) {
   const Device device = parse_device(flags.device);
   need_card_for(flags.kernels, device);
+  need_cpu_for(flags.products, device);
   const WeightFormat type = weight_format(flags, device, backends);
   const bool is_stream = flags.output == "-";
   const bool show = !is_stream && !flags.json && shows_pictures(flags.show);

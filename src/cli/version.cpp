@@ -32,7 +32,7 @@ int version(bool as_json, const Backends& backends) {
                      {"build_type", kBuildInfo.build_type},
                      {"types", names_in(kWeightFormats)},
                      {"backends",
-                      {describe("cpu", [&] { return backends.cpu(0, CpuSet::automatic); }),
+                      {describe("cpu", [&] { return backends.cpu(0, CpuSet::automatic, Products::int8); }),
                        describe("cuda", [&] { return backends.cuda(0, false, Kernels::ours); })}}};
   if (as_json) {
     fmt::print("{}\n", json_text(json, 1));
@@ -44,7 +44,7 @@ int version(bool as_json, const Backends& backends) {
 }
 
 int list_devices(const Backends& backends) {
-  fmt::print("cpu     {}\n", backends.cpu(0, CpuSet::automatic)->name());
+  fmt::print("cpu     {}\n", backends.cpu(0, CpuSet::automatic, Products::int8)->name());
   try {
     int index = 0;
     for (const std::string& card : backends.cuda_devices()) fmt::print("cuda:{}  {}\n", index++, card);

@@ -19,11 +19,12 @@ namespace {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const cpu::Kernels& set, int threads) : context_(set, threads) {}
+  CpuBackend(const cpu::Kernels& set, int threads, Products products) : context_(set, threads, products) {}
 
   std::string name() const override {
     const int threads = context_.pool.threads();
-    return fmt::format("cpu ({}, {} thread{})", context_.kernels.name(), threads, threads == 1 ? "" : "s");
+    return fmt::format("cpu ({}, {} thread{}{})", context_.kernels.name(), threads, threads == 1 ? "" : "s",
+                       context_.products == Products::f32 ? ", q8 and q4 in f32" : "");
   }
 
   int64_t free_bytes() const override { return cpu::free_memory(); }
@@ -120,13 +121,13 @@ WeightFormat cpu_product_type(CpuSet set) {
   return find_set(set).bf16x2 ? WeightFormat::bf16 : WeightFormat::f32;
 }
 
-std::unique_ptr<Backend> cpu::make_backend(int threads, const Kernels& set) {
+std::unique_ptr<Backend> cpu::make_backend(int threads, const Kernels& set, Products products) {
   if (threads < 0) fail_usage(fmt::format("--threads {}: at least 1, or 0 for one a core", threads));
-  return std::make_unique<CpuBackend>(set, threads == 0 ? cpu_cores() : threads);
+  return std::make_unique<CpuBackend>(set, threads == 0 ? cpu_cores() : threads, products);
 }
 
-std::unique_ptr<Backend> make_cpu_backend(int threads, CpuSet set) {
-  return cpu::make_backend(threads, find_set(set));
+std::unique_ptr<Backend> make_cpu_backend(int threads, CpuSet set, Products products) {
+  return cpu::make_backend(threads, find_set(set), products);
 }
 
 }  // namespace seedstory

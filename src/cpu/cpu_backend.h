@@ -12,14 +12,15 @@ namespace seedstory {
 //
 // ErrorKind::resource for a set that the processor does not have. A weight is packed for the set of its backend;
 // another backend of that set may read it.
-std::unique_ptr<Backend> make_cpu_backend(int threads = 0, CpuSet set = CpuSet::automatic);
+std::unique_ptr<Backend> make_cpu_backend(int threads = 0, CpuSet set = CpuSet::automatic,
+                                          Products products = Products::int8);
 
 namespace cpu {
 
 struct Kernels;  // cpu/simd/kernels.h
 
 // The same with a set of the caller's, which must outlive it.
-std::unique_ptr<Backend> make_backend(int threads, const Kernels& set);
+std::unique_ptr<Backend> make_backend(int threads, const Kernels& set, Products products = Products::int8);
 
 }  // namespace cpu
 

@@ -65,6 +65,7 @@ Json request_json(const StoryRecord& record) {
   json["sampling"] = sampling_json(r.sampling);
   json["type"] = record.type;
   json["backend"] = record.backend;
+  if (!record.products.empty()) json["products"] = record.products;
   if (!record.kernels.empty()) json["kernels"] = record.kernels;
   return json;
 }

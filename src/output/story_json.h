@@ -26,6 +26,7 @@ struct StoryRecord {
   Names model_flags;              // "--model" to what was given, where it was: to ask again, not to compare
   std::string type;               // f32
   std::string backend;            // cpu or cuda
+  std::string products;           // of q8 and q4 on the CPU: int8 or f32; else empty
   std::string kernels;            // library; empty: this program's alone
   std::string start_fingerprint;  // fingerprint of the start picture; empty: there is none
   StoryRequest request;

@@ -214,6 +214,10 @@ TEST_CASE("A stranger's frame prints a command that only tells its story") {
     CHECK(desk.json("again/story.json")["request"]["prompt"] == story["request"]["prompt"]);
   }
   CHECK_THAT(run.out, !Catch::Contains("--kernels"));
+  CHECK_THAT(run.out, !Catch::Contains("--products"));
+  story["request"]["products"] = "f32";
+  CHECK_THAT(inspect(story).out, Catch::Contains(" --device cpu --products f32 "));
+  story["request"].erase("products");
   story["request"]["backend"] = "cuda", story["request"]["kernels"] = "library";
   CHECK_THAT(inspect(story).out, Catch::Contains(" --device cuda --kernels library "));
   story["model"]["flags"] = nlohmann::ordered_json::object();

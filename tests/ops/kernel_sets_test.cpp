@@ -61,6 +61,14 @@ TEST_CASE("Backends with different sets of kernels live in one process", "[kerne
                             .v = f32({1, 70, 2, 32}),
                             .scale = 0.2f};
   expect_own_bits(sets, attention, chain(256), true);
+  for (const WeightFormat format : {WeightFormat::q8, WeightFormat::q4}) {
+    INFO("in integers");
+    for (int64_t rows : {1, 40}) {
+      Linear op{.y = output({rows, 72}), .x = f32({rows, 160}), .w = in.weight(format, {72, 160})};
+      oracle::write(op.x, oracle::rounded_to_int8(op.x));  // what is rounded stays as it is
+      expect_own_bits(sets, op, chain(160), true);
+    }
+  }
   INFO("in bf16, which some of them multiply");
   const Linear bf16{.y = output({33, 72}), .x = f32({33, 160}), .w = in.normal(DType::bf16, {72, 160})};
   Tolerance tolerance = chain(160);

@@ -85,11 +85,12 @@ TEST_CASE("Linear takes weights of every format beside f32", "[ops]") {
       INFO(format.name << ": " << why);
       Inputs in(1);
       // An integer times its scale is exact in f32.
-      expect_matches_oracle(Linear{.y = in.uninitialized(DType::f32, {rows, n}),
-                                   .x = in.normal(DType::f32, {rows, k}),
-                                   .w = in.weight(format.value, {n, k}),
-                                   .bias = in.normal(DType::f32, {n})},
-                            linear_tolerance(DType::f32, k));
+      expect_product(best_set(),
+                     Linear{.y = in.uninitialized(DType::f32, {rows, n}),
+                            .x = in.normal(DType::f32, {rows, k}),
+                            .w = in.weight(format.value, {n, k}),
+                            .bias = in.normal(DType::f32, {n})},
+                     linear_tolerance(DType::f32, k));
     }
   }
 }
@@ -194,14 +195,20 @@ TEST_CASE("Linear gives a row the same bits whatever the rows and threads", "[op
 }
 
 TEST_CASE("A product is cut so that its threads finish together", "[kernels]") {
+  struct Kind {
+    const char* name;
+    bool bf16x2, int8;
+  };
   for (int threads : {1, 2, 3, 4, 8, 16, 64})
     for (int64_t rows : {1, 17, 32, 128, 512, 1000, 4096})
       for (int64_t panels : {1, 3, 4, 6, 10, 40, 129})
-        for (bool bf16x2 : {false, true}) {
-          INFO(rows << " rows, " << panels << " panels, " << threads << " threads, " << (bf16x2 ? "bf16" : "f32"));
-          const cpu::TileSizes to = cpu::choose_tiles(rows, panels, 1, bf16x2, threads);
+        for (const auto& [name, bf16x2, int8] :
+             {Kind{"f32", false, false}, {"bf16", true, false}, {"q8", false, true}}) {
+          INFO(rows << " rows, " << panels << " panels, " << threads << " threads, " << name);
+          const cpu::TileSizes step = cpu::tile_step({.bf16x2 = bf16x2, .int8 = int8});
+          const cpu::TileSizes to = cpu::choose_tiles(rows, panels, 1, step, threads);
           REQUIRE((to.rows >= 1 && to.rows <= cpu::kMC));
-          REQUIRE((to.panels >= 1 && to.panels <= (bf16x2 ? cpu::kBf16NC : cpu::kNC)));
+          REQUIRE((to.panels >= 1 && to.panels <= step.panels));
           const int64_t down = cpu::ceil_div(rows, to.rows), across = cpu::ceil_div(panels, to.panels);
           // What the busiest thread does, next to an even share of everything.
           const double most = double(cpu::ceil_div(down * across, threads) * to.rows * to.panels);

@@ -123,6 +123,18 @@ std::vector<double> read(const Tensor& t) {
   return out;
 }
 
+std::vector<double> rounded_to_int8(const Tensor& x) {
+  std::vector<double> numbers = read(x);
+  for (size_t begin = 0; begin < numbers.size(); begin += 32) {
+    double largest = 0;
+    for (size_t i = begin; i < begin + 32; ++i) largest = std::max(largest, std::fabs(numbers[i]));
+    const float factor = 127 / float(largest), scale = float(largest) / 127;
+    for (size_t i = begin; i < begin + 32; ++i)
+      numbers[i] = largest < 0x1p-100 ? 0 : double(float(std::nearbyint(numbers[i] * double(factor)) * double(scale)));
+  }
+  return numbers;
+}
+
 void write(const Tensor& t, const std::vector<double>& values) {
   for_elements(t, [&](int64_t i, char* at) { put(t.dtype, at, values[size_t(i)]); });
 }

@@ -38,6 +38,10 @@ void put(DType type, void* to, double value);
 std::vector<double> read(const Tensor& t);
 std::vector<double> read(const Weight& w);
 
+// Of rows that are rounded to int8 in blocks of 32 along the last axis what they then stand for: integers, half to
+// even, times the largest size in the block over 127. Below 2^-100 that is 0. The product of the two is rounded to f32.
+std::vector<double> rounded_to_int8(const Tensor& x);
+
 // The other way, each rounded to the tensor's type.
 void write(const Tensor& t, const std::vector<double>& values);
 
@@ -151,12 +155,13 @@ std::vector<double> result(Backend& backend, const Op& op, const std::string& fi
   return out;
 }
 
-// Empty, or what is wrong: an output off by more than the tolerance, or a write outside the outputs.
+// Empty, or what is wrong: an output off by more than the tolerance, or a write outside the outputs. `exact` is the op
+// that is compared with.
 template <class Op>
-std::string mismatch(Backend& backend, const Op& op, Tolerance tolerance, Weights weights = Weights::as_they_are) {
+std::string mismatch(Backend& backend, const Op& op, Tolerance tolerance, Weights weights, const Op& exact) {
   std::string wrong;
   run_copy(backend, op, weights, [&](const Transfer& transfer) {
-    const Expected expected = oracle(op);
+    const Expected expected = oracle(exact);
     std::vector<Tensor> outputs;
     op.each([&](const char* field, const Tensor& t, Access access) {
       if (!t || access == Access::in) return;
@@ -167,6 +172,11 @@ std::string mismatch(Backend& backend, const Op& op, Tolerance tolerance, Weight
   });
   if (!wrong.empty()) wrong = std::string(Op::name) + " on " + backend.name() + ": " + wrong;
   return wrong;
+}
+
+template <class Op>
+std::string mismatch(Backend& backend, const Op& op, Tolerance tolerance, Weights weights = Weights::as_they_are) {
+  return mismatch(backend, op, tolerance, weights, op);
 }
 
 }  // namespace seedstory::oracle

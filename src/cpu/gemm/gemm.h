@@ -17,7 +17,10 @@ namespace seedstory::cpu {
 constexpr int64_t kMC = 96;            // a multiple of every tile's rows; 96 x 256 numbers are 96 KiB
 constexpr int64_t kNC = 8;             // 128 columns: the sums of a task are 48 KiB
 constexpr int64_t kBf16NC = 32;        // in bf16, where rows are rounded anew for each task; 192 KiB of 2 MiB of L2
+constexpr int64_t kInt8NC = 16;        // of integers: rows take a quarter of the room, and their sums 96 KiB
 constexpr int64_t kKC = 256;           // a panel of it is 16 KiB, half of L1
+constexpr int64_t kInt8KC = 512;       // of two panels of q8 16 KiB
+constexpr int64_t kInt8FewRows = 8;    // up to here a panel is read from end to end, for all rows at once
 constexpr int64_t kRowsToWiden = 12;   // from here on a widened panel is cheaper than a bf16 one
 constexpr int64_t kPanelsToWiden = 3;  // at a time: as many as the widest tile takes, 48 KiB
 // Of scratch beside the sums: widened panels, or the rows of a piece as one or two numbers in bf16.
@@ -41,12 +44,11 @@ struct PanelRange {
   int64_t first, count, parts, step;
 };
 
-// sums <- or += a times panels of every part of w, at depths [k, k + depth).
+// sums <- or += rows times panels of every part of w, at depths [k, k + depth).
 struct PieceArgs {
   const Panels& w;
   PanelRange range;
   int64_t k, depth;
-  TileA a;
   int64_t rows;
   DType compute_type;
   TileC sums;
@@ -55,13 +57,13 @@ struct PieceArgs {
 
 // The panels of w are in pairs. Where the op does not say that its input may be multiplied as bf16, each number of the
 // piece is split into the sum of two, which together have 16 of its 24 bits.
-inline void gemm_panels_bf16x2(const PieceArgs& args) {
+inline void gemm_panels_bf16x2(const PieceArgs& args, TileA a) {
   const Bf16Kernels& run = *args.w.kernels->bf16x2;
   const Panels& w = args.w;
   auto* high = reinterpret_cast<uint16_t*>(args.buffer);
   uint16_t* low = args.compute_type == DType::bf16 ? nullptr : high + kMC * kKC;
   for (int64_t row = 0; row < args.rows; ++row)
-    run.split(args.depth, args.a.data + row * args.a.stride, high + row * kKC, low ? low + row * kKC : nullptr);
+    run.split(args.depth, a.data + row * a.stride, high + row * kKC, low ? low + row * kKC : nullptr);
   for (int64_t part = 0; part < args.range.parts; ++part) {
     const int64_t first = args.range.first + part * args.range.step;
     GemmArgs<uint16_t, uint16_t> product{.rows = args.rows,
@@ -83,7 +85,7 @@ inline void gemm_panels_bf16x2(const PieceArgs& args) {
 
 // `count` panels of w from `first` on, which are not in pairs, to `sums`. What is not f32 is widened into the buffer, a
 // few panels at a time; bf16 only where enough rows come to pay for it, else as it is read: the same bits.
-inline void gemm_whole_panels(const PieceArgs& args, int64_t first, int64_t count, float* sums) {
+inline void gemm_whole_panels(const PieceArgs& args, TileA a, int64_t first, int64_t count, float* sums) {
   const Kernels& run = *args.w.kernels;
   const Panels& w = args.w;
   const int64_t stride = w.depth * kNR, at = first * stride + args.k * kNR;
@@ -91,8 +93,8 @@ inline void gemm_whole_panels(const PieceArgs& args, int64_t first, int64_t coun
     return GemmArgs<float, B>{.rows = args.rows,
                               .panels = count,
                               .depth = args.depth,
-                              .a = args.a.data,
-                              .a_stride = args.a.stride,
+                              .a = a.data,
+                              .a_stride = a.stride,
                               .b = b,
                               .panel_stride = panel_stride,
                               .c = sums,
@@ -111,9 +113,9 @@ inline void gemm_whole_panels(const PieceArgs& args, int64_t first, int64_t coun
   }
 }
 
-inline void gemm_panels(const PieceArgs& args) {
+inline void gemm_panels(const PieceArgs& args, TileA a) {
   const Panels& w = args.w;
-  if (w.bf16x2) return gemm_panels_bf16x2(args);
+  if (w.bf16x2) return gemm_panels_bf16x2(args, a);
   // A last panel that is half empty takes half the time.
   const int64_t last_rows = w.rows % kNR;
   const bool ends_in_half =
@@ -121,13 +123,13 @@ inline void gemm_panels(const PieceArgs& args) {
   for (int64_t part = 0; part < args.range.parts; ++part) {
     const int64_t first = args.range.first + part * args.range.step, whole = args.range.count - ends_in_half;
     float* sums = args.sums.data + part * args.sums.part_stride;
-    gemm_whole_panels(args, first, whole, sums);
+    gemm_whole_panels(args, a, first, whole, sums);
     if (ends_in_half)
       w.kernels->gemm_half_width({.rows = args.rows,
                                   .panels = 1,
                                   .depth = args.depth,
-                                  .a = args.a.data,
-                                  .a_stride = args.a.stride,
+                                  .a = a.data,
+                                  .a_stride = a.stride,
                                   .b = w.in_f32(first + whole, args.k, args.depth, args.buffer),
                                   .panel_stride = 0,
                                   .c = sums + whole * kNR,
@@ -136,16 +138,43 @@ inline void gemm_panels(const PieceArgs& args) {
   }
 }
 
+// Of integers, for rows that are rounded.
+inline void gemm_panels(const PieceArgs& args, const Int8Rows& a) {
+  const Panels& w = args.w;
+  const bool q8 = w.format == WeightFormat::q8;
+  const auto multiply = q8 ? w.kernels->int8->multiply_q8 : w.kernels->int8->multiply_q4;
+  for (int64_t part = 0; part < args.range.parts; ++part) {
+    const int64_t at = ((args.range.first + part * args.range.step) * w.depth + args.k) * kNR;
+    multiply({.rows = args.rows,
+              .panels = args.range.count,
+              .depth = args.depth,
+              .a = a,
+              .b = static_cast<const uint8_t*>(w.values) + (q8 ? at : at / 2),
+              .panel_bytes = w.depth * kNR / (q8 ? 1 : 2),
+              .b_scales = w.scales + at / kWeightBlock,
+              .panel_scales = w.depth / kWeightBlock * kNR,
+              .c = args.sums.data + part * args.sums.part_stride,
+              .c_stride = args.sums.stride,
+              .accumulate = args.k > 0});
+  }
+}
+
 // Rows of a task and its panels of each part, the last ones smaller.
 struct TileSizes {
   int64_t rows, panels;
 };
 
+// The rows of a tile, and the most panels of a task.
+inline TileSizes tile_step(const Panels& w) {
+  if (w.int8) return {.rows = 12, .panels = kInt8NC};
+  return w.bf16x2 ? TileSizes{.rows = 32, .panels = kBf16NC} : TileSizes{.rows = 8, .panels = kNC};
+}
+
 // Tasks of whole tiles that all threads finish at the same time, and large ones: a row is gathered, and rounded, for
 // each task that it is in, which takes as long as half a panel more; a panel comes from further away at the first rows
 // of each task that it is in, which takes as long as eight rows more.
-inline TileSizes choose_tiles(int64_t rows, int64_t panels, int64_t parts, bool bf16x2, int threads) {
-  const int64_t most_panels = (bf16x2 ? kBf16NC : kNC) / parts, tile_rows = bf16x2 ? 32 : 8;
+inline TileSizes choose_tiles(int64_t rows, int64_t panels, int64_t parts, TileSizes step, int threads) {
+  const int64_t most_panels = step.panels / parts, tile_rows = step.rows;
   const int64_t fewest_down = ceil_div(rows, kMC), fewest_across = ceil_div(panels, most_panels);
   TileSizes best{};
   int64_t least = std::numeric_limits<int64_t>::max();
@@ -169,6 +198,26 @@ struct GemmProblem {
   Panels w;
   DType compute_type;
   bool gathers;  // rows are written to scratch, piece by piece
+  Tensor x;      // in integers: what is rounded, row by row
+};
+
+// Rounded rows in scratch: the integers, the scales, the starts. In numbers of 32 bits, as rows of a picture are
+// gathered.
+struct Int8Layout {
+  int64_t rows, values, blocks;
+
+  explicit Int8Layout(const Tensor& x) : Int8Layout(x.rows(), x.dim[x.rank - 1]) {}
+  Int8Layout(int64_t rows, int64_t depth) : rows(rows), values(depth / 4), blocks(depth / kWeightBlock) {}
+
+  int64_t floats() const { return rows * (values + 2 * blocks); }
+  Int8Rows in(float* room) const {
+    float* scales = room + rows * values;
+    return {.values = reinterpret_cast<int8_t*>(room),
+            .stride = 4 * values,
+            .scales = scales,
+            .starts = reinterpret_cast<int32_t*>(scales + rows * blocks),
+            .blocks = blocks};
+  }
 };
 
 // The tasks of a product, and the scratch of each thread: sums, a buffer, and the rows of a piece where they are
@@ -176,20 +225,40 @@ struct GemmProblem {
 struct GemmTasks {
   TileSizes size;
   int threads;
-  int64_t sums_floats, task_floats;
+  int64_t piece;  // of the depth
+  int64_t sums_floats, task_floats, rounded_floats;
 
   GemmTasks(const GemmProblem& problem, int most_threads) {
     const Panels& w = problem.w;
     threads = threads_for(double(problem.rows) * double(w.depth) * double(w.rows) * double(w.parts), most_threads);
-    size = choose_tiles(problem.rows, w.part_panels(), w.parts, w.bf16x2, threads);
+    size = choose_tiles(problem.rows, w.part_panels(), w.parts, tile_step(w), threads);
     sums_floats = kMC * w.parts * size.panels * kNR;
     task_floats = sums_floats + kBufferFloats + (problem.gathers ? kMC * kKC : 0);
+    piece = !w.int8 ? kKC : problem.rows <= kInt8FewRows && !problem.gathers ? w.depth : kInt8KC;
+    rounded_floats = w.int8 ? Int8Layout(problem.x).floats() : 0;
   }
-  int64_t scratch_floats() const { return threads * task_floats; }
+  int64_t scratch_floats() const { return threads * task_floats + rounded_floats; }
 };
 
-// load_a(first_row, rows, k, depth, room) -> TileA, in `room` where it gathers, else null; epilogue(Block, TileC) for a
-// task.
+// problem.x rounded, once for all tasks, where gemm() leaves it.
+inline Int8Rows round_rows(const GemmProblem& problem, ExecContext& context) {
+  const GemmTasks tasks(problem, context.pool.threads());
+  const Tensor& x = problem.x;
+  const Int8Rows to =
+      Int8Layout(x).in(context.scratch.floats(tasks.scratch_floats()) + tasks.threads * tasks.task_floats);
+  const int64_t count = x.dim[x.rank - 1];
+  parallel_rows(context.pool, x.rows(), count, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      const Int8Rows at = to.from(row, 0);
+      context.kernels.round_int8(count, row_of(x, row), problem.w.format == WeightFormat::q8 ? kQ8Offset : kQ4Offset,
+                                 at.values, at.scales, at.starts);
+    }
+  });
+  return to;
+}
+
+// load_a(first_row, rows, k, depth, room) -> TileA, or Int8Rows for panels of integers, in `room` where it gathers,
+// else null; epilogue(Block, TileC) for a task.
 template <class LoadA, class Epilogue>
 void gemm(const GemmProblem& problem, ExecContext& context, LoadA&& load_a, Epilogue&& epilogue) {
   const Panels& w = problem.w;
@@ -208,17 +277,17 @@ void gemm(const GemmProblem& problem, ExecContext& context, LoadA&& load_a, Epil
         float* room = problem.gathers ? buffer + kBufferFloats : nullptr;
         const PanelRange panels{
             .first = first_col / kNR, .count = ceil_div(cols, kNR), .parts = w.parts, .step = w.part_panels()};
-        for (int64_t k = 0; k < w.depth || k == 0; k += kKC) {
-          const int64_t depth = std::min(kKC, w.depth - k);
+        for (int64_t k = 0; k < w.depth || k == 0; k += tasks.piece) {
+          const int64_t depth = std::min(tasks.piece, w.depth - k);
           gemm_panels({.w = w,
                        .range = panels,
                        .k = k,
                        .depth = depth,
-                       .a = load_a(first_row, rows, k, depth, room),
                        .rows = rows,
                        .compute_type = problem.compute_type,
                        .sums = sums,
-                       .buffer = buffer});
+                       .buffer = buffer},
+                      load_a(first_row, rows, k, depth, room));
         }
         epilogue(Block{.row = first_row, .rows = rows, .column = first_col, .columns = cols}, sums);
       });

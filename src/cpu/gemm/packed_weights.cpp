@@ -217,6 +217,10 @@ std::vector<char> copied(Tensor& t) {
   return bytes;
 }
 
+bool multiplies_int8(const Panels& p, const ExecContext& context) {
+  return row_of(p.format).block > 0 && context.products == Products::int8;
+}
+
 struct CpuPackedWeight final : PackedWeight {
   Panels panels;
 };
@@ -293,8 +297,10 @@ std::unique_ptr<PackedWeight> pack_weight(const Weight& weight, WeightUse use, E
   return made;
 }
 
-Panels panel_shape(const Weight& weight, WeightUse use, const Kernels& kernels) {
-  return layout_of(weight, use, kernels).panels;
+Panels panel_shape(const Weight& weight, WeightUse use, const ExecContext& context) {
+  Panels out = layout_of(weight, use, context.kernels).panels;
+  out.int8 = multiplies_int8(out, context);
+  return out;
 }
 
 int64_t room_bytes(const Weight& weight, WeightUse use, const Kernels& kernels) {
@@ -304,9 +310,12 @@ int64_t room_bytes(const Weight& weight, WeightUse use, const Kernels& kernels) 
 Panels panels_of(const Weight& weight, WeightUse use, Scratch& room, ExecContext& context) {
   if (!weight.packed) {
     const Layout layout = layout_of(weight, use, context.kernels);
-    return filled(weight, layout, room.bytes(layout.bytes()), context.pool);
+    Panels out = filled(weight, layout, room.bytes(layout.bytes()), context.pool);
+    out.int8 = multiplies_int8(out, context);
+    return out;
   }
   Panels out = static_cast<const CpuPackedWeight*>(weight.packed)->panels;
+  out.int8 = multiplies_int8(out, context);
   if (out.kernels != &context.kernels)
     fail("cpu: " + weight.str() + " is packed for " + out.kernels->name() + ", expected " + context.kernels.name());
   const int64_t rows = weight.values.dim[0], all = out.rows * (use == WeightUse::gated_linear ? 2 : 1);

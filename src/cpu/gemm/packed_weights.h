@@ -17,6 +17,7 @@ struct Panels {
   const Kernels* kernels = nullptr;  // that read them: their order depends on the set
   WeightFormat format = WeightFormat::f32;
   bool bf16x2 = false;  // bf16 in the order of Bf16Kernels
+  bool int8 = false;    // multiplied in integers: q8 and q4, where the backend does
   const void* values = nullptr;
   const uint16_t* scales = nullptr;  // f16 [panel][block of k][16], for q8 and q4
   int64_t rows = 0, parts = 1, depth = 0;
@@ -61,7 +62,7 @@ Panels panels_of(const Weight& weight, WeightUse use, Scratch& room, ExecContext
 Panels parity_panels(const Panels& upsample, int parity);
 
 // Without their memory, and the room that they take.
-Panels panel_shape(const Weight& weight, WeightUse use, const Kernels& kernels);
+Panels panel_shape(const Weight& weight, WeightUse use, const ExecContext& context);
 int64_t room_bytes(const Weight& weight, WeightUse use, const Kernels& kernels);
 
 }  // namespace seedstory::cpu

@@ -2,7 +2,8 @@
 //
 // Work    By rows or by lines (convolution.h), whichever fills the lanes. Over a doubled x an output pixel sees 2x2
 //         pixels of x, one of four sums of taps for each of the four places that it can have in its pair of rows and
-//         columns: four convolutions of 4 taps instead of one of 9 over a picture four times as large.
+//         columns: four convolutions of 4 taps instead of one of 9 over a picture four times as large. In integers
+//         (Int8Kernels) it is the one of 9: a sum of taps whose scales differ is no integer.
 // Error   Against f64, of the sum of magnitudes: a chain of `taps x channels` roundings, as Linear's; a sum of taps is
 //         one rounding more.
 // Bits    An element is one chain: docs/decisions/0005-own-convolution.md
@@ -16,7 +17,7 @@ namespace {
 bool in_pixels(const Convolution& conv) {
   const int64_t columns = conv.y.dim[3];
   const bool few = columns < 2 * kNR && columns % kNR != 0;
-  return few && conv.stride == 1 && conv.y.dim[2] >= kNR;
+  return few && !conv.w.int8 && conv.stride == 1 && conv.y.dim[2] >= kNR;
 }
 
 // Every second row and column of t, from the given ones on.
@@ -47,6 +48,11 @@ Convolutions convolutions(const Conv2d& op, const Panels& panels) {
                          .stride = op.stride,
                          .above = op.pad_begin,
                          .left = op.pad_begin};
+  if (op.upsample2x && panels.int8) {
+    Convolutions whole{.all = {conv}, .count = 1};
+    whole.all[0].doubled = true;
+    return whole;
+  }
   if (!op.upsample2x) return {.all = {conv}, .count = 1};
   Convolutions parts{.all = {}, .count = 4};
   for (int parity = 0; parity < 4; ++parity) {
@@ -70,7 +76,7 @@ Convolutions convolutions(const Conv2d& op, const Panels& panels) {
 template <>
 int64_t scratch_bytes(const Conv2d& op, const ExecContext& context) {
   if (op.y.numel() == 0) return 0;
-  const Convolutions made = convolutions(op, panel_shape(op.w, op.weight_use(), context.kernels));
+  const Convolutions made = convolutions(op, panel_shape(op.w, op.weight_use(), context));
   const std::span<const Convolution> convs = made;
   int64_t floats = 0;
   if (in_pixels(convs[0]))

@@ -14,6 +14,7 @@ struct Convolution {
   Panels w;                     // depth: kernel rows, kernel columns, channels
   int64_t kernel_h = 0, kernel_w = 0, stride = 0;
   int64_t above = 0, left = 0;  // rows and columns of zeros before the picture
+  bool doubled = false;         // every pixel of x is read as 2x2
 };
 
 // conv_im2col.cpp: output channels in lanes, a row of numbers gathered for each output pixel.

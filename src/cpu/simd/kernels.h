@@ -111,6 +111,12 @@ struct Int8Rows {
   float* scales;
   int32_t* starts;  // - the weight's offset times the sum of a block's integers
   int64_t blocks;   // from a row's scales and starts to the next one's
+
+  // From a row and from a multiple of 32 along k on.
+  Int8Rows from(int64_t row, int64_t k) const {
+    const int64_t block = row * blocks + k / kWeightBlock;
+    return {values + row * stride + k, stride, scales + block, starts + block, blocks};
+  }
 };
 
 // c (rows, 16 panels) <- or += a b. depth is a multiple of 32.
