@@ -21,6 +21,7 @@ namespace seedstory {
 namespace {
 
 constexpr int kMostTaps = 16;  // along each axis: bits of a mask
+constexpr uint32_t kTapColumns = (1u << kMostTaps) - 1;
 
 // Pixels and channels, of a block and of a warp: for so few channels of y that most of a wider tile would be zeros,
 // conv_out. Not one of GemmTiles, because Linear would be built for it as well.
@@ -89,9 +90,10 @@ class PatchRows {
     return begin < end ? (1u << end) - (1u << begin) : 0;
   }
 
-  // Behind the last tap, where the last step of k goes on, nothing is.
+  // Behind the last tap, where the last step of k goes on, nothing is: the bit of the row is one that no pixel has, or
+  // has left the mask.
   __device__ bool is_inside(int i) const {
-    return tap_row_ < a_.patches.kh && (inside_[i] >> tap_column_ & inside_[i] >> (kMostTaps + tap_row_) & 1);
+    return tap_ > kTapColumns && (inside_[i] & tap_) == tap_;
   }
 
   // k goes on.
@@ -100,18 +102,22 @@ class PatchRows {
     while (channel_ >= a_.patches.channels) {
       channel_ -= a_.patches.channels;
       at_ += a_.next_tap;
-      if (++tap_column_ < a_.patches.kw) continue;
-      tap_column_ = 0;
-      ++tap_row_;
+      const uint32_t column = tap_ << 1 & kTapColumns;
+      if (column != (1u << a_.patches.kw & kTapColumns)) {
+        tap_ = (tap_ & ~kTapColumns) | column;
+        continue;
+      }
+      tap_ = (tap_ & ~kTapColumns) << 1 | 1;
       at_ += a_.next_row;
     }
   }
 
   const Args<T>& a_;
-  const T* from_[Mine::count];                      // the pixel of x under the first tap, which may lie outside
-  uint32_t inside_[Mine::count];                    // a bit for each column of taps, then for each row
-  int at_ = 0;                                      // elements from there to the next of k
-  int channel_ = 0, tap_row_ = 0, tap_column_ = 0;  // of it
+  const T* from_[Mine::count];          // the pixel of x under the first tap, which may lie outside
+  uint32_t inside_[Mine::count];        // a bit for each column of taps, then for each row
+  int at_ = 0;                          // elements from there to the next of k
+  int channel_ = 0;                     // of it
+  uint32_t tap_ = 1u << kMostTaps | 1;  // its bits in `inside_`: in one number ptxas spills nothing on sm_86
 };
 
 template <class T, class Tile>

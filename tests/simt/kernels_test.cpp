@@ -447,6 +447,7 @@ TEST_CASE("Conv2d's kernels take more pixels and channels than a tile has", "[si
       {1, 6, 16, 72, 3, 1, 1, 1, false, 4, "the same at odd addresses"},
       {1, 5, 6, 70, 3, 1, 1, 1, true, 0, "the same doubled"},
       {1, 3, 8, 8, 16, 1, 9, 12, false, 0, "the most taps"},
+      {1, 3, 1, 8, 15, 1, 9, 12, false, 0, "k ends in a step that goes on for two rows of taps"},
   };
   for (DType type : kFloatTypes)
     for (const auto& c : cases) {
