@@ -65,6 +65,30 @@ TEST_CASE("CacheAttention gives a query the same bits in any chunk", "[ops]") {
   }
 }
 
+// Heads share a thread and its buffers: the last thread's are fewer.
+TEST_CASE("CacheAttention gives a head the same bits alone and among others", "[ops]") {
+  for (const int64_t rows : {1, 3, 7})
+    for (const int64_t heads : {5, 9}) {
+      constexpr int64_t kLength = 300, kDim = 40;
+      Inputs in(1);
+      const CacheAttention all = attention(in, rows, kLength, heads, kDim);
+      for (const auto& backend : backends()) {
+        const auto expected = oracle::result(*backend, all);
+        for (int64_t head = 0; head < heads; ++head) {
+          INFO(rows << " rows, head " << head << " of " << heads << " on " << backend->name());
+          CacheAttention one = all;
+          one.each([&](const char*, const Tensor& t, Access) {
+            if (t.rank == 3) const_cast<Tensor&>(t) = t.slice(1, head, head + 1);
+          });
+          const auto alone = oracle::result(*backend, one);
+          for (int64_t row = 0; row < rows; ++row)
+            CHECK(std::equal(alone.begin() + row * kDim, alone.begin() + (row + 1) * kDim,
+                             expected.begin() + (row * heads + head) * kDim));
+        }
+      }
+    }
+}
+
 TEST_CASE("CacheAttention lets no token see a later one", "[ops]") {
   Inputs in(1);
   const CacheAttention op = attention(in, 150, 150, 1, 32);

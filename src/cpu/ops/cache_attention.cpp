@@ -1,8 +1,10 @@
 // CacheAttention (ops.h): causal attention over a cache whose keys are rotated by rank as they are read.
 //
-// Work   A thread takes a head: it writes the head's part of the new keys and values to the cache, rotates its queries,
-//        and goes over the tiles of kKeyTile ranks: a tile's keys are rotated and packed once, its values packed if
-//        several queries want them, then each block of queries takes it into its softmax (attend.h).
+// Work   A thread takes one head, or some where few queries come: it writes the heads' part of the new keys and values
+// to
+//        the cache, rotates their queries, and goes over the tiles of kKeyTile ranks, head by head: a tile's keys are
+//        rotated and packed once, its values packed if several queries want them, then each block of queries takes it
+//        into its softmax (attend.h).
 // Error  Against f64, of the weighted magnitude of v times (1 + the magnitude of the scores): the chains over head_dim
 //        and ranks, 2^-23 (sqrt(head_dim) + sqrt(length) + 6).
 // Bits   Tiles begin at multiples of kKeyTile ranks, and a row's sums run over ranks in order: a query gives the same
@@ -22,6 +24,13 @@ namespace {
 
 constexpr int64_t kPackValuesFrom = 4;       // queries
 constexpr int64_t kWorthAThread = 8 * 1024;  // elements of the keys: some 4 us
+
+// Heads that take a tile of keys in turn. A token reads each key once, and the angles of a tile with it: for the next
+// head they are still in L2. Many queries have no such need, and more buffers.
+int64_t heads_at_once(const CacheAttention& op, int threads) {
+  constexpr int64_t kMost = 4, kGroupsAThread = 2;
+  return op.q.dim[0] < kPackValuesFrom ? std::clamp<int64_t>(op.q.dim[1] / (threads * kGroupsAThread), 1, kMost) : 1;
+}
 
 // One thread's part of the scratch memory.
 struct Buffers {
@@ -59,24 +68,6 @@ void write_cache(const CacheAttention& op, int64_t head, int64_t first) {
   }
 }
 
-void pack_keys(const Kernels& kernels, const CacheAttention& op, int64_t head, int64_t first, int64_t keys,
-               const Buffers& to) {
-  const int64_t dim = op.q.dim[2];
-  const auto* slots = op.slots.as<int32_t>();
-  const auto* rope = op.rope.as<float>();
-  for (int64_t key = 0; key < keys; key += kNR) {
-    const int64_t count = std::min(kNR, keys - key);
-    const float* rows[kNR];
-    for (int64_t j = 0; j < count; ++j) {
-      const int64_t rank = first + key + j;
-      rows[j] = to.rotated + j * dim;
-      kernels.apply_rope(dim / 2, vector_of(op.k_cache, slots[rank], head), rope + rank * op.rope.stride[0],
-                         to.rotated + j * dim);
-    }
-    kernels.pack_panel(rows, count, dim, to.k + key * dim);
-  }
-}
-
 void pack_values(const float* const* rows, int64_t keys, int64_t dim, int64_t padded_dim, const Buffers& to) {
   for (int64_t key = 0; key < keys; ++key)
     for (int64_t c = 0; c < padded_dim; c += kNR) {
@@ -87,12 +78,110 @@ void pack_values(const float* const* rows, int64_t keys, int64_t dim, int64_t pa
     }
 }
 
+// One call on one thread.
+class Heads {
+ public:
+  // `at` holds the rows of some heads, one behind the other.
+  Heads(const CacheAttention& op, const Kernels& kernels, int64_t length, const Buffers& at)
+      : op_(op), kernels_(kernels), length_(length), at_(at) {}
+
+  // Everything of heads from `begin` to `end`.
+  void attend_to_cache(int64_t begin, int64_t end) const {
+    for (int64_t head = begin; head < end; ++head) start(head, (head - begin) * rows_);
+    for (int64_t first = 0; first < length_; first += kKeyTile)
+      for (int64_t head = begin; head < end; ++head) take_tile(head, first, (head - begin) * rows_);
+    for (int64_t head = begin; head < end; ++head)
+      for (int64_t row = 0; row < rows_; ++row) {
+        const int64_t place = (head - begin) * rows_ + row;
+        kernels_.divide(dim_, at_.out + place * padded_dim_, at_.row_sum[place], vector_of(op_.y, row, head));
+      }
+  }
+
+ private:
+  // `place` is the head's first row in the buffers.
+  Queries queries(int64_t place, int64_t count) const {
+    return {.kernels = kernels_,
+            .rows = count,
+            .q = at_.q + place * dim_,
+            .q_stride = dim_,
+            .scale = op_.scale,
+            .out = at_.out + place * padded_dim_,
+            .row_max = at_.row_max + place,
+            .row_sum = at_.row_sum + place,
+            .scores = at_.scores};
+  }
+
+  void start(int64_t head, int64_t place) const {
+    const int64_t before = length_ - rows_;
+    write_cache(op_, head, before);
+    for (int64_t row = 0; row < rows_; ++row)
+      kernels_.apply_rope(dim_ / 2, vector_of(op_.q, row, head),
+                          op_.rope.as<float>() + (before + row) * op_.rope.stride[0], at_.q + (place + row) * dim_);
+    begin(queries(place, rows_), padded_dim_);
+  }
+
+  // A row of the cache begins another page, where the processor foresees nothing: what is read kNR ranks later is asked
+  // for here.
+  void pack_keys(int64_t head, int64_t first, int64_t keys) const {
+    constexpr int64_t kLine = 16;  // numbers
+    const auto* slots = op_.slots.as<int32_t>();
+    for (int64_t key = 0; key < keys; key += kNR) {
+      const int64_t count = std::min(kNR, keys - key);
+      const float* rows[kNR];
+      for (int64_t j = 0; j < count; ++j) {
+        const int64_t rank = first + key + j;
+        float* rotated = at_.rotated + j * dim_;
+        rows[j] = rotated;
+        if (rank + kNR < length_)
+          for (int64_t i = 0; i < dim_; i += kLine)
+            __builtin_prefetch(vector_of(op_.k_cache, slots[rank + kNR], head) + i);
+        kernels_.apply_rope(dim_ / 2, vector_of(op_.k_cache, slots[rank], head),
+                            op_.rope.as<float>() + rank * op_.rope.stride[0], rotated);
+      }
+      kernels_.pack_panel(rows, count, dim_, at_.k + key * dim_);
+    }
+  }
+
+  // The keys from rank `first` on into the softmax of a head's queries.
+  void take_tile(int64_t head, int64_t first, int64_t place) const {
+    const float* v_rows[kKeyTile];
+    const bool pack = rows_ >= kPackValuesFrom;
+    const KeyTile tile{.keys = std::min(kKeyTile, length_ - first),
+                       .k = at_.k,
+                       .v = pack ? at_.v : nullptr,
+                       .v_panel_stride = kKeyTile * kNR,
+                       .v_rows = v_rows,
+                       .dim = dim_,
+                       .padded_dim = padded_dim_};
+    pack_keys(head, first, tile.keys);
+    for (int64_t key = 0; key < tile.keys; ++key)
+      v_rows[key] = vector_of(op_.v_cache, op_.slots.as<int32_t>()[first + key], head);
+    if (pack) pack_values(v_rows, tile.keys, dim_, padded_dim_, at_);
+    for (int64_t row = 0; row < rows_; row += kQueryBlock) {
+      const int64_t visible_keys = length_ - rows_ + row + 1 - first;  // by the first query of the block
+      attend(queries(place + row, std::min(kQueryBlock, rows_ - row)), tile, visible_keys, true);
+    }
+  }
+
+  const CacheAttention& op_;
+  const Kernels& kernels_;
+  const int64_t length_;
+  const Buffers& at_;
+  const int64_t rows_ = op_.q.dim[0], dim_ = op_.q.dim[2], padded_dim_ = ceil_div(dim_, kNR) * kNR;
+};
+
+// Floats of a thread.
+int64_t buffer_size(const CacheAttention& op, int threads) {
+  const int64_t dim = op.q.dim[2];
+  return Buffers::size(heads_at_once(op, threads) * op.q.dim[0], dim, ceil_div(dim, kNR) * kNR);
+}
+
 }  // namespace
 
 template <>
 int64_t scratch_bytes(const CacheAttention& op, const ExecContext& context) {
-  const int64_t dim = op.q.dim[2], padded_dim = ceil_div(dim, kNR) * kNR;
-  return context.pool.threads() * Buffers::size(op.q.dim[0], dim, padded_dim) * int64_t(sizeof(float));
+  const int threads = context.pool.threads();
+  return threads * buffer_size(op, threads) * int64_t(sizeof(float));
 }
 
 template <>
@@ -100,52 +189,13 @@ void execute(const CacheAttention& op, ExecContext& context) {
   const int64_t rows = op.q.dim[0], heads = op.q.dim[1], dim = op.q.dim[2], length = *op.length.as<int32_t>();
   if (length < rows || length > op.slots.dim[0])
     fail(fmt::format("CacheAttention: length is {}, expected {} to {}", length, rows, op.slots.dim[0]));
-  const int64_t padded_dim = ceil_div(dim, kNR) * kNR;
   if (op.q.numel() == 0) return;
-  const int64_t buffer_size = Buffers::size(rows, dim, padded_dim);
-  float* scratch = context.scratch.floats(context.pool.threads() * buffer_size);
-  const auto* slots = op.slots.as<int32_t>();
-  const auto* rope = op.rope.as<float>();
-  const bool pack = rows >= kPackValuesFrom;
+  const int64_t at_once = heads_at_once(op, context.pool.threads()), size = buffer_size(op, context.pool.threads());
+  float* scratch = context.scratch.floats(context.pool.threads() * size);
   const int threads = length * heads * dim < kWorthAThread ? 1 : context.pool.threads();
-
-  context.pool.run(heads, threads, [&](int64_t head, int thread) {
-    const float* v_rows[kKeyTile];
-    const Buffers at(scratch + thread * buffer_size, rows, dim, padded_dim);
-    const auto queries_from = [&](int64_t row, int64_t count) {
-      return Queries{.kernels = context.kernels,
-                     .rows = count,
-                     .q = at.q + row * dim,
-                     .q_stride = dim,
-                     .scale = op.scale,
-                     .out = at.out + row * padded_dim,
-                     .row_max = at.row_max + row,
-                     .row_sum = at.row_sum + row,
-                     .scores = at.scores};
-    };
-    write_cache(op, head, length - rows);
-    for (int64_t row = 0; row < rows; ++row)
-      context.kernels.apply_rope(dim / 2, vector_of(op.q, row, head), rope + (length - rows + row) * op.rope.stride[0],
-                                 at.q + row * dim);
-    begin(queries_from(0, rows), padded_dim);
-    for (int64_t first = 0; first < length; first += kKeyTile) {
-      const KeyTile tile{.keys = std::min(kKeyTile, length - first),
-                         .k = at.k,
-                         .v = pack ? at.v : nullptr,
-                         .v_panel_stride = kKeyTile * kNR,
-                         .v_rows = v_rows,
-                         .dim = dim,
-                         .padded_dim = padded_dim};
-      pack_keys(context.kernels, op, head, first, tile.keys, at);
-      for (int64_t key = 0; key < tile.keys; ++key) v_rows[key] = vector_of(op.v_cache, slots[first + key], head);
-      if (pack) pack_values(v_rows, tile.keys, dim, padded_dim, at);
-      for (int64_t row = 0; row < rows; row += kQueryBlock) {
-        const int64_t visible_keys = length - rows + row + 1 - first;  // by the first query of the block
-        attend(queries_from(row, std::min(kQueryBlock, rows - row)), tile, visible_keys, true);
-      }
-    }
-    for (int64_t row = 0; row < rows; ++row)
-      context.kernels.divide(dim, at.out + row * padded_dim, at.row_sum[row], vector_of(op.y, row, head));
+  context.pool.run(ceil_div(heads, at_once), threads, [&](int64_t group, int thread) {
+    const Buffers at(scratch + thread * size, at_once * rows, dim, ceil_div(dim, kNR) * kNR);
+    Heads(op, context.kernels, length, at).attend_to_cache(group * at_once, std::min(heads, (group + 1) * at_once));
   });
 }
 
