@@ -2,20 +2,26 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "seedstory/tensor.h"
+#include "seedstory/weight.h"
 
 namespace seedstory {
 
-// A tensor as a file holds it: f32, f16, bf16, or i8 in blocks of 32 consecutive values with one f16 scale each. The
-// bytes belong to the source (usually a mapped file) and are never written.
+// A tensor as a file holds it: f32, f16, bf16, a weight in q8 or q4, or i8 in blocks of 32 consecutive values with one
+// f16 scale each. The bytes belong to the source (usually a mapped file) and are never written.
 struct StoredTensor {
-  Tensor values;     // host memory; strides as stored
-  Tensor scale;      // f16 (ceil(numel / 32)) for i8, else absent
-  std::string file;  // for error messages
+  Tensor values;                         // host memory; strides as stored
+  Tensor scale;                          // f16: Weight::scales, or (ceil(numel / 32)) for i8 of consecutive values
+  std::string file;                      // for error messages
+  std::optional<double> rms_error = {};  // of q8 and q4, over what was rounded; absent: the file does not say
+
+  // q8 or q4: what a Weight of that format is.
+  bool has_blocks() const { return scale.rank > 1; }
+  Weight weight() const { return {values, scale}; }
 };
 
 // A tensor of a type, or with a number of axes, that no weight has. Its numbers are not read.

@@ -1,14 +1,19 @@
 // safetensors: 8 bytes of header length, a JSON header {name: {dtype, shape, data_offsets}}, the data.
 //
 // The reader accepts what the format's own library accepts: the tensors tile the data exactly, in any order. On top of
-// it, an I8 tensor NAME has NAME.scale, F16 of one value for 32 consecutive ones: that is our own w8 form.
+// it, a weight in q8 or q4 is NAME, I8 or U8 with two numbers a byte, NAME.scale, F16, and a line NAME of the metadata
+// (weights_file.h). An I8 tensor without that line has NAME.scale, F16 of one value for 32 consecutive ones.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <numeric>
 
 #include "io/json.h"
 #include "io/mapped_source.h"
+#include "io/safetensors_stream.h"
 #include "io/weights_file.h"
 
 namespace seedstory {
@@ -16,6 +21,8 @@ namespace {
 
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // as in the format's own library
 constexpr int64_t kScaleBlock = 32;
+
+constexpr const char *kBlocksOf = ", blocks of ", *kRmsError = ", relative RMS error ";
 
 struct Type {
   const char* name;
@@ -127,11 +134,69 @@ void check_metadata(const Json& value, const std::string& file) {
   if (!strings) fail_input(file + ": __metadata__ is not an object of strings");
 }
 
+struct Blocks {
+  WeightFormat format;
+  std::optional<double> rms_error;
+};
+
+// Nothing: words of somebody else's.
+std::optional<Blocks> parse_blocks(const std::string& words, const std::string& what) {
+  for (const auto& row : kWeightFormats) {
+    if (row.block == 0 || !words.starts_with(std::string(row.name) + kBlocksOf)) continue;
+    const std::string plain = blocks_text(row.value);
+    if (words == plain) return Blocks{.format = row.value, .rms_error = {}};
+    const std::string before = plain + kRmsError, number = words.substr(std::min(before.size(), words.size()));
+    char* end = nullptr;
+    const double rms_error = std::strtod(number.c_str(), &end);
+    if (words.starts_with(before) && !number.empty() && *end == 0 && rms_error >= 0 && std::isfinite(rms_error))
+      return Blocks{.format = row.value, .rms_error = rms_error};
+    fail_input(fmt::format("{}: metadata \"{}\", expected \"{}\"", what, words, blocks_text(row.value, 0)));
+  }
+  return std::nullopt;
+}
+
+// The shape that the weight has, of the one that its bytes have.
+Tensor unpacked(Tensor t, WeightFormat format) {
+  if (format == WeightFormat::q4) t.dim[1] *= 2;
+  return Tensor(t.data, row_of(format).values, t.dim, size_t(t.rank));
+}
+
+// What Weight::scales is of integers (n, k) or (n, k, kh, kw).
+Tensor scales_of(Tensor values) {
+  values.dim[1] /= kWeightBlock;
+  return Tensor(nullptr, DType::f16, values.dim, size_t(values.rank));
+}
+
+// Moves NAME.scale out of sight and into the weight NAME.
+void attach_blocks(MappedSource& source, const std::string& name, const Blocks& blocks) {
+  const std::string what = source.path() + ": " + name, scale_name = name + ".scale";
+  const char* format = name_of(blocks.format);
+  const auto tensor = source.tensors.find(name), scale = source.tensors.find(scale_name);
+  if (tensor == source.tensors.end())
+    fail_input(fmt::format("{} is {} by the metadata, and is not there", what, format));
+  Tensor& values = tensor->second.values;
+  const DType stored = blocks.format == WeightFormat::q4 ? DType::u8 : DType::i8;
+  if (values.dtype != stored || values.rank < 2 || values.numel() == 0)
+    fail_input(
+        fmt::format("{} is {}, expected {} of two axes or more for {}", what, values.str(), name_of(stored), format));
+  values = unpacked(values, blocks.format);
+  if (values.dim[1] % kWeightBlock != 0)
+    fail_input(fmt::format("{} is {}, expected a multiple of {} in axis 1", what, values.str(), kWeightBlock));
+  if (scale == source.tensors.end()) fail_input(fmt::format("{} is {} without {}", what, values.str(), scale_name));
+  const Tensor expected = scales_of(values), found = scale->second.values;
+  if (found.str() != expected.str())
+    fail_input(fmt::format("{}: {} is {}, expected {}", source.path(), scale_name, found.str(), expected.str()));
+  tensor->second.scale = found;
+  tensor->second.rms_error = blocks.rms_error;
+  source.tensors.erase(scale);
+  source.scales.insert(scale_name);
+}
+
 // Moves NAME.scale out of sight and into the i8 tensor NAME. Without it NAME is no weight.
 void attach_scales(MappedSource& source) {
   std::vector<std::string> taken, bare;
   for (auto& [name, tensor] : source.tensors) {
-    if (tensor.values.dtype != DType::i8) continue;
+    if (tensor.values.dtype != DType::i8 || tensor.has_blocks()) continue;
     const std::string scale_name = name + ".scale";
     const StoredTensor* scale = source.find(scale_name);
     if (!scale) {
@@ -174,7 +239,61 @@ std::string_view header_of(std::span<const uint8_t> bytes, const std::string& fi
   return {reinterpret_cast<const char*>(bytes.data()) + 8, size_t(length)};
 }
 
+int64_t numel_of(const SafetensorsEntry& entry) {
+  return std::accumulate(entry.shape.begin(), entry.shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+// The file's begin, up to the data, which is at a multiple of 8.
+std::string header_text(const std::vector<SafetensorsEntry>& entries, const SafetensorsWriter::Metadata& metadata) {
+  std::map<std::string, Json> header;
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  int64_t offset = 0;
+  for (const SafetensorsEntry& entry : entries) {
+    const auto type = std::find_if(std::begin(kTypes), std::end(kTypes),
+                                   [dtype = int(entry.type)](const Type& t) { return t.dtype == dtype; });
+    const int64_t end = offset + numel_of(entry) * size_of(entry.type);
+    header[entry.name] = {{"data_offsets", {offset, end}}, {"dtype", type->name}, {"shape", entry.shape}};
+    offset = end;
+  }
+  std::string text;
+  try {
+    text = Json(header).dump();
+  } catch (const JsonError&) {
+    fail("safetensors: a tensor's name is not UTF-8");
+  }
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  const uint64_t length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), 8) + text;
+}
+
 }  // namespace
+
+SafetensorsStream::SafetensorsStream(const std::filesystem::path& path, const std::vector<SafetensorsEntry>& entries,
+                                     const SafetensorsWriter::Metadata& metadata)
+    : entries_(entries), header_(header_text(entries, metadata)), file_(path) {
+  file_.write(header_);
+}
+
+void SafetensorsStream::write(std::string_view bytes) {
+  file_.write(bytes);
+  written_ += int64_t(bytes.size());
+}
+
+void SafetensorsStream::finish(const SafetensorsWriter::Metadata& metadata) {
+  const std::string header = header_text(entries_, metadata);
+  int64_t expected = 0;
+  for (const SafetensorsEntry& entry : entries_) expected += numel_of(entry) * size_of(entry.type);
+  if (header.size() != header_.size() || written_ != expected)
+    fail(fmt::format("SafetensorsStream: {} bytes behind a header of {}, expected {} behind {}", written_,
+                     header.size(), expected, header_.size()));
+  file_.overwrite(0, header);
+  file_.finish();
+}
+
+std::string blocks_text(WeightFormat format, std::optional<double> rms_error) {
+  std::string text = name_of(format) + (kBlocksOf + std::to_string(row_of(format).block));
+  return rms_error ? text + kRmsError + fmt::format("{:.3e}", *rms_error) : text;
+}
 
 std::unique_ptr<MappedSource> read_safetensors(std::unique_ptr<MappedFile> mapped) {
   auto source = std::make_unique<MappedSource>(std::move(mapped));
@@ -204,6 +323,10 @@ std::unique_ptr<MappedSource> read_safetensors(std::unique_ptr<MappedFile> mappe
     const Tensor values = view(entry, source->aligned(own, entry.type->bits / 8));
     source->tensors[entry.name] = {.values = values, .scale = {}, .file = file};
   }
+  if (header.contains("__metadata__"))
+    for (const auto& [name, words] : header["__metadata__"].items())
+      if (const auto blocks = parse_blocks(words.get<std::string>(), file + ": " + name))
+        attach_blocks(*source, name, *blocks);
   attach_scales(*source);
   return source;
 }
@@ -231,29 +354,11 @@ void SafetensorsWriter::write(const std::filesystem::path& path, const std::opti
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return size_of(a.second.dtype) > size_of(b.second.dtype); });
 
-  std::map<std::string, Json> header;
-  if (!metadata.empty()) header["__metadata__"] = metadata;
-  size_t offset = 0;
-  for (const auto& [name, tensor] : order) {
-    const auto type = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                   [dtype = int(tensor.dtype)](const Type& t) { return t.dtype == dtype; });
-    const size_t end = offset + size_t(tensor.bytes());
-    const std::vector<int64_t> shape(tensor.dim, tensor.dim + tensor.rank);
-    header[name] = {{"data_offsets", {offset, end}}, {"dtype", type->name}, {"shape", shape}};
-    offset = end;
-  }
-  std::string text;
-  try {
-    text = Json(header).dump();
-  } catch (const JsonError&) {
-    fail("SafetensorsWriter: a tensor's name is not UTF-8");
-  }
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // the data begins at a multiple of 8
-
+  std::vector<SafetensorsEntry> entries;
+  for (const auto& [name, tensor] : order)
+    entries.push_back({.name = name, .type = tensor.dtype, .shape = {tensor.dim, tensor.dim + tensor.rank}});
   AtomicFile file(path, expected);
-  const uint64_t length = text.size();
-  file.write({reinterpret_cast<const char*>(&length), 8});
-  file.write(text);
+  file.write(header_text(entries, metadata));
   for (const auto& [name, tensor] : order) file.write({static_cast<const char*>(tensor.data), size_t(tensor.bytes())});
   file.commit();
 }

@@ -36,6 +36,12 @@ std::unique_ptr<TensorSource> overlay(std::shared_ptr<const TensorSource> above,
 std::unique_ptr<TensorSource> renamed(std::shared_ptr<const TensorSource> inner,
                                       const std::function<std::string(const std::string&)>& rename);
 
+// What the metadata of a safetensors file says of a weight NAME that is held in q8 or q4. The file has its integers as
+// NAME, I8 in the weight's shape, or U8 with half of axis 1, where byte i has the numbers 2i, in its lower half, and
+// 2i + 1 of the weight in row-major order; and its scales as NAME.scale, F16 in the shape of Weight::scales. Always
+// of the same length.
+std::string blocks_text(WeightFormat format, std::optional<double> rms_error = {});
+
 // One of the words in a safetensors file's header about the file itself. Nothing: it has none, or is none.
 std::optional<std::string> safetensors_metadata(const MappedFile& file, const std::string& key);
 

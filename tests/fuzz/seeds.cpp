@@ -49,6 +49,14 @@ void add_safetensors(const Seeds& seeds) {
       R"({"__metadata__":{"format":"pt"},"w":{"dtype":"I8","shape":[2,16],"data_offsets":[0,32]},)"
       R"("w.scale":{"dtype":"F16","shape":[1],"data_offsets":[32,34]},)"
       R"("n":{"dtype":"I64","shape":[],"data_offsets":[34,42]}})";
+  for (const WeightFormat format : {WeightFormat::q8, WeightFormat::q4}) {
+    SafetensorsWriter writer;
+    const DType stored = format == WeightFormat::q4 ? DType::u8 : DType::i8;
+    writer.add("w", Tensor(numbers.data(), stored, {1, format == WeightFormat::q4 ? 16 : 32, 1, 2}));
+    writer.add("w.scale", Tensor(numbers.data(), DType::f16, {1, 1, 1, 2}));
+    writer.write(dir / "m", {}, {{"w", blocks_text(format, 0.01)}});
+    seeds.add("safetensors", name_of(format), read_text_file(dir / "m"));
+  }
   seeds.add("safetensors", "scaled", little_endian(uint64_t(header.size())) + header + std::string(42, '\1'));
 }
 

@@ -114,7 +114,7 @@ TEST_CASE("The writer says what it cannot write", "[io]") {
   writer.add("\xFF", Tensor(f, DType::f32, {6}));
   const TempFolder folder;
   CHECK(error_of(ErrorKind::failed, [&] { writer.write(folder / "w"); }) ==
-        "SafetensorsWriter: a tensor's name is not UTF-8");
+        "safetensors: a tensor's name is not UTF-8");
 }
 
 TEST_CASE("Types that no op reads are read past, scalars have one axis", "[io]") {
@@ -226,6 +226,70 @@ TEST_CASE("The scale of an i8 tensor must fit it", "[io]") {
   CHECK(error("," + tensor("q.scale", "F16", "[1]", "[33,35]"), 2) == "x: q.scale is f16(1), expected f16(2)");
   CHECK(error("," + tensor("q.scale", "F32", "[2]", "[33,41]"), 8) == "x: q.scale is f32(2), expected f16(2)");
   CHECK(error("," + tensor("q.scale", "F16", "[2]", "[33,37]"), 4) == "no error");
+}
+
+TEST_CASE("Weights in blocks are what the metadata says they are", "[io]") {
+  const TempFolder folder;
+  std::vector<int8_t> q8(2 * 64 * 3, 5);
+  std::vector<uint8_t> q4(2 * 16, 0x8f);
+  std::vector<uint16_t> scales(12, 0x3C00);
+  SafetensorsWriter writer;
+  writer.add("a", Tensor(q8.data(), DType::i8, {2, 64, 1, 3}));
+  writer.add("a.scale", Tensor(scales.data(), DType::f16, {2, 2, 1, 3}));
+  writer.add("b", Tensor(q4.data(), DType::u8, {2, 16}));
+  writer.add("b.scale", Tensor(scales.data(), DType::f16, {2, 1}));
+  writer.write(folder / "w", {},
+               {{"a", blocks_text(WeightFormat::q8)}, {"b", blocks_text(WeightFormat::q4, 0.0481)}, {"format", "pt"}});
+  CHECK(blocks_text(WeightFormat::q4, 0.0481) == "q4, blocks of 32, relative RMS error 4.810e-02");
+  const auto source = open_weights(folder / "w");
+  CHECK(source->names() == std::vector<std::string>{"a", "b"});
+  CHECK(source->find("a")->weight().str() == "q8(2, 64, 1, 3)");
+  CHECK(source->find("a")->scale.str() == "f16(2, 2, 1, 3)");
+  CHECK(!source->find("a")->rms_error);
+  CHECK(source->find("b")->weight().str() == "q4(2, 32)");
+  CHECK(source->find("b")->rms_error == 0.0481);
+  CHECK(source->find("b")->has_blocks());
+}
+
+TEST_CASE("Blocks that do not fit their weight are an error with its name", "[io]") {
+  // Of a weight "q" and of its scale, each with its type, its shape and its bytes.
+  struct Part {
+    std::string type, shape;
+    int64_t bytes;
+  };
+  const auto error = [](const std::string& words, const Part& q, const Part& scale) {
+    std::string header = "{\"__metadata__\":{\"q\":\"" + words + "\"}";
+    int64_t end = 0;
+    for (const auto& [name, part] : {std::pair("q", q), {"q.scale", scale}})
+      if (!part.type.empty()) {
+        header += "," + tensor(name, part.type, part.shape, fmt::format("[{},{}]", end, end + part.bytes));
+        end += part.bytes;
+      }
+    return header_error(header + "}", size_t(end));
+  };
+  const std::string q8 = "q8, blocks of 32", q4 = "q4, blocks of 32";
+  const Part bytes{"I8", "[2,64]", 128}, halves{"U8", "[2,32]", 64}, scale{"F16", "[2,2]", 8}, none{};
+  CHECK(error(q8, bytes, scale) == "no error");
+  CHECK(error(q4, halves, scale) == "no error");
+  CHECK(error(q8, bytes, none) == "x: q is i8(2, 64) without q.scale");
+  CHECK(error(q4, halves, none) == "x: q is i4(2, 64) without q.scale");
+  CHECK(error(q8, none, scale) == "x: q is q8 by the metadata, and is not there");
+  CHECK(error(q4, bytes, scale) == "x: q is i8(2, 64), expected u8 of two axes or more for q4");
+  CHECK(error(q8, halves, scale) == "x: q is u8(2, 32), expected i8 of two axes or more for q8");
+  CHECK(error(q8, {"I8", "[64]", 64}, scale) == "x: q is i8(64), expected i8 of two axes or more for q8");
+  CHECK(error(q8, {"I8", "[0,64]", 0}, none) == "x: q is i8(0, 64), expected i8 of two axes or more for q8");
+  CHECK(error(q8, {"I8", "[2,48]", 96}, scale) == "x: q is i8(2, 48), expected a multiple of 32 in axis 1");
+  CHECK(error(q4, {"U8", "[2,24]", 48}, scale) == "x: q is i4(2, 48), expected a multiple of 32 in axis 1");
+  CHECK(error(q8, bytes, {"F16", "[2,1]", 4}) == "x: q.scale is f16(2, 1), expected f16(2, 2)");
+  CHECK(error(q8, bytes, {"F16", "[4]", 8}) == "x: q.scale is f16(4), expected f16(2, 2)");
+  CHECK(error(q8, bytes, {"F32", "[2,2]", 16}) == "x: q.scale is f32(2, 2), expected f16(2, 2)");
+  CHECK(error(q8, {"F8_E4M3", "[2,64]", 128}, scale) == "x: q is q8 by the metadata, and is not there");
+  CHECK(error("q8 of somebody else", {"F32", "[2]", 8}, none) == "no error");
+  const char* expected = "expected \"q8, blocks of 32, relative RMS error 0.000e+00\"";
+  for (const std::string words : {"q8, blocks of 64", "q8, blocks of 32, relative RMS error ", "q8, blocks of 32, more",
+                                  "q8, blocks of 32, relative RMS error -1", "q8, blocks of 32, relative RMS error 1x",
+                                  "q8, blocks of 32, relative RMS error inf", "q8, blocks of "})
+    CHECK(error(words, bytes, scale) == fmt::format("x: q: metadata \"{}\", {}", words, expected));
 }
 
 TEST_CASE("A cut-off file is noticed wherever it is cut", "[io]") {
