@@ -2,18 +2,29 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "seedstory/weight.h"
 
 namespace seedstory {
 
+// How q4 takes a block's scale. (q8 has 16 times as many steps: there the largest size decides.)
+enum class ScaleRule { largest, least_error };
+inline constexpr Choice<ScaleRule> kScaleRules[] = {
+    {ScaleRule::largest, "largest", "the number of the largest size over -8, as llama.cpp's Q4_0"},
+    {ScaleRule::least_error, "least-error", "the least squared error of a block, of some scales that are tried"},
+};
+
 // Rounds rows (n, k) or (n, k, kh, kw) of f32, which lie as `to` has them, into host memory: values, and scales where
-// the format has blocks. To the nearest, half to even; q8 by the largest size in a block over 127, q4 as llama.cpp's
-// Q4_0 by the number of the largest size over -8. Scales are f16, and numbers are divided by what is left of them
-// there.
+// the format has blocks. To the nearest, half to even; q8 by the largest size in a block over 127, q4 as the rule says.
+// Scales are f16, and numbers are divided by what is left of them there.
 //
 // Returns what the format cannot hold, empty if nothing: "a number that is not finite", "100000, more than f16 holds".
-std::string round_weight(const float* numbers, const Weight& to);
+std::string round_weight(const float* numbers, const Weight& to, ScaleRule rule = ScaleRule::largest);
+
+// What a weight in blocks that a file holds has and round_weight never writes: a scale that is not finite, or a -128.
+// Empty: nothing.
+std::string wrong_in_blocks(const Weight& weight);
 
 // Of a part's weights those that stay in 16 bits where the others are q8 or q4: they are few, or k is no multiple
 // of 32.
@@ -26,8 +37,12 @@ inline constexpr struct {
                 {"unet", "conv_out.weight", "4 rows: nothing to gain"},
                 {"vae", "", "a hundredth of the weights, and all of a picture's detail"}};
 
-// The format of a weight of that name, where the others of the part are in `format`. 16 bits are those of the
-// activations, f16 beside f32.
-WeightFormat format_of(WeightFormat format, DType activations, const std::string& part, const std::string& name);
+// Whether one of the patterns of a shell is a weight's name with its part in front: "llm.lm_head.weight", "unet.*".
+bool is_kept(const std::vector<std::string>& keep, const std::string& part, const std::string& name);
+
+// The format of a weight of that name, where the others of the part are in `format`; in blocks kStays16 and what is
+// kept stay in 16 bits. These are those of the activations, f16 beside f32.
+WeightFormat format_of(WeightFormat format, DType activations, const std::string& part, const std::string& name,
+                       const std::vector<std::string>& keep = {});
 
 }  // namespace seedstory

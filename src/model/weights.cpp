@@ -24,7 +24,6 @@ int64_t numel_of(const std::vector<int64_t>& shape) {
 }
 
 constexpr int64_t kPiece = 1 << 18;  // numbers that are read at once: they stay in a thread's cache
-constexpr int64_t kBlock = 32;       // numbers in i8 that share a scale
 
 // A mapped file's values may lie at any address.
 template <class T>
@@ -32,6 +31,23 @@ T load_at(const void* base, int64_t i) {
   T v;
   std::memcpy(&v, static_cast<const char*>(base) + i * int64_t(sizeof(T)), sizeof(T));
   return v;
+}
+
+// From one number of a block to the next. Blocks run along axis 1, or over all numbers in their order.
+int64_t block_step(const StoredTensor& t) {
+  int64_t step = 1;
+  for (int axis = 2; t.has_blocks() && axis < t.values.rank; ++axis) step *= t.values.dim[axis];
+  return step;
+}
+
+float scale_at(const StoredTensor& t, int64_t i, int64_t step) {
+  return f16_to_f32(load_at<uint16_t>(t.scale.data, i / (kWeightBlock * step) * step + i % step));
+}
+
+float integer_at(const StoredTensor& t, int64_t i) {
+  if (t.values.dtype == DType::i8) return load_at<int8_t>(t.values.data, i);
+  const int bits = load_at<uint8_t>(t.values.data, i / 2) >> (i % 2 * 4) & 15;
+  return float(bits < 8 ? bits : bits - 16);
 }
 
 float value_at(const StoredTensor& t, int64_t i) {
@@ -44,7 +60,8 @@ float value_at(const StoredTensor& t, int64_t i) {
     case DType::bf16:
       return bf16_to_f32(load_at<uint16_t>(base, i));
     case DType::i8:
-      return float(load_at<int8_t>(base, i)) * f16_to_f32(load_at<uint16_t>(t.scale.data, i / kBlock));
+    case DType::i4:
+      return integer_at(t, i) * scale_at(t, i, block_step(t));
     default:
       fail_input(fmt::format("{}: a weight cannot be {}", t.file, t.values.str()));
   }
@@ -64,10 +81,11 @@ void contiguous_to_f32(const StoredTensor& t, int64_t first, int64_t count, floa
       for (int64_t i = 0; i < count; ++i) out[i] = f16_to_f32(load_at<uint16_t>(base, first + i));
       return;
     case DType::i8:
-      for (int64_t i = first; i < first + count;) {
-        const float scale = f16_to_f32(load_at<uint16_t>(t.scale.data, i / kBlock));
-        for (const int64_t end = std::min(first + count, (i / kBlock + 1) * kBlock); i < end; ++i)
-          *out++ = float(load_at<int8_t>(base, i)) * scale;
+    case DType::i4:
+      for (int64_t i = first, step = block_step(t); i < first + count;) {
+        const float scale = scale_at(t, i, step);
+        const int64_t block_end = step == 1 ? (i / kWeightBlock + 1) * kWeightBlock : i + 1;
+        for (const int64_t end = std::min(first + count, block_end); i < end; ++i) *out++ = integer_at(t, i) * scale;
       }
       return;
     default:
@@ -99,9 +117,12 @@ std::string storage_problem(const StoredTensor& t) {
       return "";
     case DType::i8:
       if (!t.values.contiguous()) return "is i8 with strides";
-      if (t.scale.dtype != DType::f16 || t.scale.numel() != (t.values.numel() + kBlock - 1) / kBlock)
-        return fmt::format("has scale {}, expected f16({})", t.scale.str(), (t.values.numel() + kBlock - 1) / kBlock);
+      if (const int64_t blocks = (t.values.numel() + kWeightBlock - 1) / kWeightBlock;
+          t.scale.dtype != DType::f16 || t.scale.numel() != blocks)
+        return fmt::format("has scale {}, expected f16({})", t.scale.str(), blocks);
       return "";
+    case DType::i4:
+      return t.has_blocks() ? "" : "is i4 without scales";
     default:
       return fmt::format("is {}, expected f32, f16, bf16 or i8", t.values.str());
   }
@@ -245,6 +266,22 @@ const StoredTensor* WeightLoader::find(const Stored& stored) const {
   return t || stored.other_name.empty() ? t : source_.find(stored.other_name);
 }
 
+// A weight in q8 or q4 is taken as it is, or widened to f32, which is exact.
+std::string WeightLoader::block_problem(const WeightTable::Entry& entry, const Stored& stored) const {
+  const StoredTensor* t = find(stored);
+  if (!t || !t->has_blocks()) return "";
+  const char* format = name_of(t->weight().format());
+  if (!entry.weight || stored.transposed) return fmt::format("is {}, expected f32, f16 or bf16", format);
+  if (has_factors(stored)) return fmt::format("is {} and has LoRA factors, which must be merged before", format);
+  const WeightFormat wanted = format_of(entry);
+  if (wanted == t->weight().format() || wanted == WeightFormat::f32) return "";
+  return fmt::format("is {}, which {} would round once more; expected {} or f32", format, name_of(wanted), format);
+}
+
+bool WeightLoader::has_factors(const Stored& stored) const {
+  return options_.lora_alpha && !lora_factors(source_, stored).empty();
+}
+
 void WeightLoader::check(const Stored& stored, bool is_linear, Report& report) const {
   report.known.insert({stored.name, stored.other_name});
   const StoredTensor* t = find(stored);
@@ -278,6 +315,8 @@ void WeightLoader::check(const WeightTable& table, const Ignored& ignored) const
   for (const auto& entry : table.entries()) {
     for (const Stored& part : entry.parts) {
       check(part, is_linear(entry), report);
+      if (const std::string problem = block_problem(entry, part); !problem.empty())
+        report.wrong.push_back(part.name + " " + problem);
       if (options_.lora_alpha)
         for (const Stored& factor : lora_factors(source_, part)) check(factor, false, report);
     }
@@ -292,7 +331,6 @@ void WeightLoader::check(const WeightTable& table, const Ignored& ignored) const
   report.throw_if_bad(part_);
 }
 
-// Of the rows that `stored` names, as the op wants them.
 void WeightLoader::read(const Stored& stored, int64_t first, int64_t count, float* out) const {
   const StoredTensor& t = *find(stored);
   const int64_t row = t.values.dim[0] == 0 ? 0 : t.values.numel() / t.values.dim[0];
@@ -310,7 +348,13 @@ void WeightLoader::read(const Stored& stored, int64_t first, int64_t count, floa
 }
 
 WeightFormat WeightLoader::format_of(const WeightTable::Entry& entry) const {
-  return seedstory::format_of(options_.types.weights, options_.types.activations, part_, entry.parts[0].name);
+  // What is stacked is one weight.
+  for (const Stored& part : entry.parts)
+    if (const WeightFormat format =
+            seedstory::format_of(options_.types.weights, options_.types.activations, part_, part.name, options_.keep);
+        format != options_.types.weights)
+      return format;
+  return options_.types.weights;
 }
 
 DType WeightLoader::type_of(const WeightTable::Entry& entry) const {
@@ -353,8 +397,24 @@ std::vector<WeightLoader::Piece> WeightLoader::pieces(const WeightTable::Entry& 
   return all;
 }
 
+// The file's own integers and scales.
+Weight WeightLoader::blocks(const Piece& piece) const {
+  const int64_t begin = piece.stored->begin + piece.first;
+  const Weight rows = find(*piece.stored)->weight().rows(begin, begin + piece.count);
+  if (const std::string wrong = wrong_in_blocks(rows); !wrong.empty())
+    fail_input(fmt::format("{}: {} has {}", part_, piece.stored->name, wrong));
+  return rows;
+}
+
 void WeightLoader::load(const Piece& piece) const {
   if (piece.host) return read(*piece.stored, piece.first, piece.count, piece.host);
+  if (find(*piece.stored)->has_blocks()) {
+    const Weight rows = blocks(piece);
+    if (piece.to.scales) {
+      backend_.upload(piece.to.values, rows.values.data);
+      return backend_.upload(piece.to.scales, rows.scales.data);
+    }
+  }
   std::vector<float> numbers(static_cast<size_t>(piece.to.values.numel()));
   read(*piece.stored, piece.first, piece.count, numbers.data());
   if (const std::string wrong = upload_rounded(backend_, piece.to, numbers.data()); !wrong.empty())

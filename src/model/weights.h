@@ -98,7 +98,8 @@ struct NumberTypes {
 
 struct LoadOptions {
   NumberTypes types;
-  std::optional<double> lora_alpha;  // merge lora_A and lora_B (see lora.h)
+  std::optional<double> lora_alpha;    // merge lora_A and lora_B (see lora.h)
+  std::vector<std::string> keep = {};  // weights that stay in 16 bits beside q8 and q4 (format_of in quantize.h)
 };
 
 // Puts the tensors of one file, or of one part of it, on a backend. What is missing, misshapen or unexpected is
@@ -112,6 +113,13 @@ class WeightLoader {
   using Ignored = std::function<bool(std::string_view)>;
   WeightBlock load(const WeightTable& table, const Ignored& ignored = {}) const;
 
+  // For who writes the tensors on instead of loading them. Nothing is checked: load() on a DryBackend does that.
+  const StoredTensor* find(const Stored& stored) const;  // null: not there
+  bool has_factors(const Stored& stored) const;          // of LoRA, which read() merges
+  WeightFormat format_of(const WeightTable::Entry& entry) const;
+  // Rows of those that `stored` names, as the op wants them.
+  void read(const Stored& stored, int64_t first, int64_t count, float* out) const;
+
   Backend& backend() const { return backend_; }
   DType activations() const { return options_.types.activations; }
 
@@ -119,8 +127,8 @@ class WeightLoader {
   struct Report;
   void check(const Stored& stored, bool is_linear, Report& report) const;
   void check_blocks(const WeightTable::Entry& entry, Report& report) const;
+  std::string block_problem(const WeightTable::Entry& entry, const Stored& stored) const;
   void check(const WeightTable& table, const Ignored& ignored) const;
-  const StoredTensor* find(const Stored& stored) const;
   // Some rows of what a file holds, and where they go: `to` on the backend, or the host's.
   struct Piece {
     const Stored* stored;
@@ -129,9 +137,8 @@ class WeightLoader {
     float* host;
   };
   std::vector<Piece> pieces(const WeightTable::Entry& entry, WeightBlock& block) const;
-  void read(const Stored& stored, int64_t first, int64_t count, float* out) const;
   void load(const Piece& piece) const;
-  WeightFormat format_of(const WeightTable::Entry& entry) const;
+  Weight blocks(const Piece& piece) const;
   DType type_of(const WeightTable::Entry& entry) const;
   int64_t bytes_of(const WeightTable::Entry& entry) const;
 

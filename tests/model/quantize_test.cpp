@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "catch.h"
 #include "cpu/cpu_backend.h"
@@ -19,9 +20,10 @@ namespace {
 
 // A weight in host memory.
 struct Rounded {
-  Rounded(WeightFormat format, std::vector<int64_t> shape, const std::vector<float>& numbers)
+  Rounded(WeightFormat format, std::vector<int64_t> shape, const std::vector<float>& numbers,
+          ScaleRule rule = ScaleRule::largest)
       : memory(4096 + numbers.size() * 4), weight(memory.data(), format, shape.data(), shape.size()) {
-    wrong = round_weight(numbers.data(), weight);
+    wrong = round_weight(numbers.data(), weight, rule);
   }
   int integer(int64_t i) const {
     const auto* bytes = static_cast<const int8_t*>(weight.values.data);
@@ -110,6 +112,47 @@ TEST_CASE("A rounded weight is off by at most half a step, along k at each place
           REQUIRE(std::fabs(numbers[size_t(i)] - float(w.integer(i)) * scale) <= most);
         }
   }
+}
+
+TEST_CASE("A scale of least error is never worse than the largest number's, and no tried one is better", "[model]") {
+  const std::vector<float> numbers = made_values(64 * 32, 3);
+  const Rounded plain(WeightFormat::q4, {64, 32}, numbers);
+  const Rounded better(WeightFormat::q4, {64, 32}, numbers, ScaleRule::least_error);
+  REQUIRE(better.wrong.empty());
+  const auto error_of = [&](const Rounded& w, int64_t row) {
+    double sum = 0;
+    for (int64_t i = row * 32; i < row * 32 + 32; ++i)
+      sum += std::pow(double(numbers[size_t(i)]) - double(w.integer(i)) * double(w.scale(row)), 2);
+    return sum;
+  };
+  double plain_sum = 0, better_sum = 0, least_sum = 0;
+  for (int64_t row = 0; row < 64; ++row) {
+    // A fine grid of scales of both signs, each with its nearest integers.
+    double least = INFINITY;
+    for (int step = -400; step <= 400; ++step) {
+      const double scale = step / 1000.0;
+      double sum = 0;
+      for (int64_t i = row * 32; i < row * 32 + 32 && step != 0; ++i) {
+        const double x = double(numbers[size_t(i)]);
+        sum += std::pow(x - scale * std::nearbyint(std::clamp(x / scale, -8.0, 7.0)), 2);
+      }
+      if (step != 0) least = std::min(least, sum);
+    }
+    CHECK(error_of(better, row) <= error_of(plain, row) * (1 + 1e-5));
+    plain_sum += error_of(plain, row), better_sum += error_of(better, row), least_sum += least;
+  }
+  INFO("largest " << plain_sum << ", least error " << better_sum << ", of the grid " << least_sum);
+  CHECK(better_sum < 0.9 * plain_sum);
+  CHECK(better_sum < 1.05 * least_sum);
+
+  INFO("what cannot be held is the same");
+  std::vector<float> wrong(32, 1.0f);
+  wrong[9] = NAN;
+  CHECK(Rounded(WeightFormat::q4, {1, 32}, wrong, ScaleRule::least_error).wrong == "a number that is not finite");
+  wrong[9] = -1e9f;
+  CHECK(Rounded(WeightFormat::q4, {1, 32}, wrong, ScaleRule::least_error).wrong == "-1000000000, more than q4 holds");
+  const Rounded zeros(WeightFormat::q4, {1, 32}, std::vector<float>(32), ScaleRule::least_error);
+  for (int i = 0; i < 32; ++i) CHECK(zeros.integer(i) == 0);
 }
 
 TEST_CASE("What a format cannot hold is said", "[model]") {
@@ -210,4 +253,107 @@ TEST_CASE("A k that is no multiple of 32 is no weight in blocks", "[model]") {
   CHECK_THROWS_WITH(
       WeightLoader(*be, large, "llm", {.types = {.weights = WeightFormat::q8}, .lora_alpha = {}}).load(one),
       "llm: w has 1000000000, more than q8 holds");
+}
+
+namespace {
+
+// A weight as a file holds it, beside the numbers that it was rounded from.
+struct InBlocks {
+  InBlocks(WeightFormat format, std::vector<int64_t> shape, int64_t count)
+      : numbers(made_values(count, 9)), rounded(format, std::move(shape), numbers) {}
+  StoredTensor stored() const {
+    return {.values = rounded.weight.values, .scale = rounded.weight.scales, .file = "made"};
+  }
+  std::vector<float> numbers;
+  Rounded rounded;
+};
+
+std::string load_error(const StoredTensor& stored, Stored part, LoadOptions options) {
+  oracle::OracleBackend be;
+  MapSource source;
+  source.add("w.weight", stored);
+  float factor[128] = {};
+  if (options.lora_alpha) {
+    source.add("w.lora_A.default.weight", {.values = Tensor(factor, DType::f32, {1, 64}), .scale = {}, .file = "made"});
+    source.add("w.lora_B.default.weight", {.values = Tensor(factor, DType::f32, {5, 1}), .scale = {}, .file = "made"});
+  }
+  Weight w;
+  WeightTable table;
+  table.add(w, std::move(part), WeightUse::linear);
+  const auto ignored = [](std::string_view name) { return name.find("lora") != std::string_view::npos; };
+  try {
+    WeightLoader(be, source, "llm", options).load(table, ignored);
+  } catch (const Error& error) {
+    CHECK(error.kind == ErrorKind::input);
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("Integers and scales of a file come to the weight as they are", "[model]") {
+  for (const WeightFormat format : {WeightFormat::q8, WeightFormat::q4})
+    for (const bool conv : {false, true}) {
+      INFO(name_of(format) << (conv ? " of a convolution" : ""));
+      const std::vector<int64_t> shape = conv ? std::vector<int64_t>{5, 64, 3, 3} : std::vector<int64_t>{5, 64};
+      const int64_t taps = conv ? 9 : 1;
+      const InBlocks made(format, shape, 5 * 64 * taps);
+      MapSource source;
+      source.add("a", made.stored());
+      source.add("b", shape, made.numbers);
+      oracle::OracleBackend be;
+      // Beside numbers that the loader rounds, and with the first row left out.
+      Weight w;
+      WeightTable table;
+      table.add(w, {{.name = "a", .shape = shape, .begin = 1}, {.name = "b", .shape = shape}},
+                conv ? WeightUse::conv : WeightUse::linear);
+      const WeightBlock block =
+          WeightLoader(be, source, "llm", {.types = {.weights = format}, .lora_alpha = {}}).load(table);
+      const auto same = [](const Tensor& a, const Tensor& b) {
+        return std::memcmp(a.data, b.data, size_t(b.bytes())) == 0;
+      };
+      const Weight expected = made.rounded.weight;
+      CHECK(same(w.rows(0, 4).values, expected.rows(1, 5).values));
+      CHECK(same(w.rows(0, 4).scales, expected.rows(1, 5).scales));
+      CHECK(same(w.rows(4, 9).values, expected.values));
+      CHECK(same(w.rows(4, 9).scales, expected.scales));
+
+      INFO("in f32 they are the same numbers");
+      Weight wide;
+      WeightTable again;
+      again.add(wide, {.name = "a", .shape = shape}, conv ? WeightUse::conv : WeightUse::linear);
+      const auto ignored = [](std::string_view name) { return name == "b"; };
+      const WeightBlock wide_block = WeightLoader(be, source, "llm").load(again, ignored);
+      CHECK(oracle::read(wide) == oracle::read(expected));
+    }
+}
+
+TEST_CASE("What a file in blocks cannot become is said with the tensor's name", "[model]") {
+  const InBlocks q8(WeightFormat::q8, {5, 64}, 5 * 64), q4(WeightFormat::q4, {5, 64}, 5 * 64);
+  const Stored part{.name = "w.weight", .shape = {5, 64}};
+  const auto types = [](WeightFormat format) { return LoadOptions{.types = {.weights = format}, .lora_alpha = {}}; };
+  const std::string begin = "llm: tensors of made: 1 wrong: w.weight is ";
+  CHECK(load_error(q8.stored(), part, types(WeightFormat::q8)) == "no error");
+  CHECK(load_error(q8.stored(), part, types(WeightFormat::f32)) == "no error");
+  CHECK(load_error(q8.stored(), part, types(WeightFormat::q4)) ==
+        begin + "q8, which q4 would round once more; expected q8 or f32");
+  CHECK(load_error(q4.stored(), part, types(WeightFormat::bf16)) ==
+        begin + "q4, which bf16 would round once more; expected q4 or f32");
+  CHECK(load_error(q4.stored(), {.name = "w.weight", .shape = {5, 128}}, types(WeightFormat::q4)) ==
+        begin + "i4(5, 64), expected (5, 128)");
+  CHECK(load_error(q8.stored(), {.name = "w.weight", .shape = {5, 64}, .transposed = true}, types(WeightFormat::f32)) ==
+        begin + "q8, expected f32, f16 or bf16");
+  LoadOptions merging = types(WeightFormat::q8);
+  merging.lora_alpha = 1.0;
+  CHECK(load_error(q8.stored(), part, merging) == begin + "q8 and has LoRA factors, which must be merged before");
+
+  INFO("numbers that nothing here writes");
+  for (const WeightFormat format : {WeightFormat::q8, WeightFormat::f32}) {
+    InBlocks broken(WeightFormat::q8, {5, 64}, 5 * 64);
+    static_cast<int8_t*>(broken.rounded.weight.values.data)[100] = -128;
+    CHECK(load_error(broken.stored(), part, types(format)) == "llm: w.weight has a -128, expected -127 to 127");
+    static_cast<uint16_t*>(broken.rounded.weight.scales.data)[3] = 0x7c00;
+    CHECK(load_error(broken.stored(), part, types(format)) == "llm: w.weight has a scale that is not finite");
+  }
 }
