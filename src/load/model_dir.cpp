@@ -107,6 +107,16 @@ fs::path inside(const fs::path& dir, const JsonFields& fields, const std::string
   return dir / clean;
 }
 
+// How convert left the weights, and the rules that it went by.
+void read_weights(const JsonFields& json, ModelDir& model) {
+  if (!json.has("type")) return;
+  WeightFormat type{};
+  json.get("type", type, kWeightFormats);
+  if (row_of(type).block == 0) json.wrong("type", fmt::format("\"{}\" came, expected q8 or q4", name_of(type)));
+  model.weights = type;
+  json.get("keep", model.keep);
+}
+
 void read_our_config(const JsonFields& json, ModelDir& model) {
   ModelConfig& c = model.config;
   json.get("name", c.name);
@@ -121,6 +131,7 @@ void read_our_config(const JsonFields& json, ModelDir& model) {
   read_vae_config(json.object("vae"), c.vae);
   read_scheduler_config(json.object("scheduler"), c.scheduler);
   read_defaults(json.object("defaults"), c.defaults);
+  read_weights(json.object("weights"), model);
   json.get("call_ends", c.call_ends, kCallEnds);
   json.get("call_prefix", c.call_prefix);
   std::vector<int64_t> spans = {4, 8, 8, 4};

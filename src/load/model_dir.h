@@ -3,11 +3,13 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/model_config.h"
 #include "seedstory/source.h"
+#include "seedstory/weight.h"
 
 namespace seedstory {
 
@@ -27,6 +29,8 @@ struct ModelDir {
   bool legacy = false;                                  // the tokeniser's prefix rule
   std::vector<std::string> words;                       // the words the model was trained on, sorted; empty: unknown
   double lora_alpha = 32;                               // of LoRA factors that are not merged yet
+  std::optional<WeightFormat> weights;                  // what products' weights are held in: q8 or q4
+  std::vector<std::string> keep;                        // and those that are not (quantize.h)
   std::shared_ptr<const TensorSource> vit, llm, input_resampler, output_resampler, adapter, unet, vae;
 };
 

@@ -65,7 +65,7 @@ void Engine::load(Stage stage) {
   const auto part = [&]<class Network, class... Args>(
                         std::unique_ptr<Network>& to, const char* name, const NumberTypes& types,
                         const std::shared_ptr<const TensorSource>& source, const Args&... args) {
-    LoadOptions options{.types = types, .lora_alpha = {}};
+    LoadOptions options{.types = types, .lora_alpha = {}, .keep = model_.keep};
     if (std::string_view(name) == "llm") options.lora_alpha = model_.lora_alpha;
     if (to) return;
     to = std::make_unique<Network>(args..., WeightLoader(backend, *source, name, options));
