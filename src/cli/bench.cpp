@@ -150,9 +150,9 @@ int bench(const BenchFlags& f, const Backends& backends) {
   const Device device = parse_device(f.device);
   for (const Kernels kernels : f.compared) need_card_for(kernels, device);
   need_cpu_for(f.products, device);
-  const WeightFormat weights = weight_format(f, device, backends);
-  const StageTypes types = stage_types(device, weights);
   const ModelDir model = open_model(find_model(f));
+  const WeightFormat weights = weight_format(f, device, backends, model);
+  const StageTypes types = stage_types(device, weights);
   const Machine machine = this_machine();
   const int cores = backends.cpu_cores(), threads = f.threads == 0 ? cores : int(f.threads);
 

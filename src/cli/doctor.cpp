@@ -266,7 +266,7 @@ class Doctor {
     try {
       Backend& teller = teller_ ? *teller_ : *cpu_;
       const Device device = teller_ ? device_ : Device{};
-      const WeightFormat type = weight_format({}, device, backends_);
+      const WeightFormat type = weight_format({}, device, backends_, model);
       const StageTypes types = stage_types(device, type);
       const StoryRequest request = default_request(model.config);
       const Plan plan = make_plan(model, request, types, &teller, measure_rates(teller, types.language));

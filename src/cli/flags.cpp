@@ -84,14 +84,9 @@ CLI::Option* add_choice(CLI::App& app, const std::string& flag, Field& field, co
   return app.add_option_function<std::string>(flag, take, about)->type_name(alternatives(names_in(table)));
 }
 
-void add_model_flags(CLI::App& app, ModelFlags& f) {
-  const char* group = "Model";
-  CLI::Option* dir = app.add_option("-m,--model", f.model,
-                                    "Model directory, ours or the published layout (default: the nano that ships)");
-  dir->type_name("DIR")->group(group);
-  add_hf_repo(app, f.hf_repo)->excludes(dir)->group(group);
+void add_part_flags(CLI::App& app, ModelFlags& f) {
   const auto part = [&](const char* name, std::optional<std::string>& path, const char* what) {
-    app.add_option(name, path, what)->type_name("FILE")->group(group);
+    app.add_option(name, path, what)->type_name("FILE")->group("Model");
   };
   part("--vit", f.vit, "Use this file for the image encoder");
   part("--llm", f.llm, "Use this file for the language model and its resamplers");
@@ -99,6 +94,15 @@ void add_model_flags(CLI::App& app, ModelFlags& f) {
   part("--unet", f.unet, "Use this file for the UNet");
   part("--vae", f.vae, "Use this file for the VAE");
   part("--tokenizer", f.tokenizer, "Use this tokenizer.model");
+}
+
+void add_model_flags(CLI::App& app, ModelFlags& f) {
+  const char* group = "Model";
+  CLI::Option* dir = app.add_option("-m,--model", f.model,
+                                    "Model directory, ours or the published layout (default: the nano that ships)");
+  dir->type_name("DIR")->group(group);
+  add_hf_repo(app, f.hf_repo)->excludes(dir)->group(group);
+  add_part_flags(app, f);
 }
 
 void add_seed_flags(CLI::App& app, StoryFlags& f) {
@@ -343,6 +347,33 @@ CLI::App* add_inspect(CLI::App& app, InspectFlags& f) {
   add_hf_repo(*sub, f.hf_repo)->excludes(path);
   sub->add_flag("--json", f.json, "Print JSON");
   sub->add_flag("--command", f.command, "Print only the command that makes the frame or story again");
+  return sub;
+}
+
+// What may be asked of quantize.
+constexpr WeightFormatChoice kBlockFormats[] = {row_of(WeightFormat::q8), row_of(WeightFormat::q4)};
+
+// quantize and convert are one command: the first must be given a type.
+template <class Table>
+CLI::App* add_convert(CLI::App& app, const char* name, const char* about, ConvertFlags& f, const Table& types) {
+  CLI::App* sub = app.add_subcommand(name, about);
+  sub->footer(
+      "Exit codes: 0 written, 1 it failed, 2 the command line is wrong, 3 the model or the output place is missing or "
+      "invalid,\n130 or 75 stopped by a signal; nothing is left then.");
+  CLI::Option* model = sub->add_option("model", f.model, "A model's folder, ours or the published layout");
+  model->type_name("MODEL");
+  add_hf_repo(*sub, f.hf_repo)->excludes(model);
+  add_part_flags(*sub, f);
+  sub->add_option("-o,--output", f.output, "The folder to write, in our layout")->type_name("DIR");
+  sub->add_flag("--force", f.force, "Replace a model that one of the two commands wrote there");
+  add_choice(*sub, "--type", f.type, types, "How the weights of products are written (convert: default as they are)");
+  sub->add_option("--keep", f.keep,
+                  "Weights that stay in 16 bits beside q8 and q4, may be repeated: PART.NAME with * ? []")
+      ->type_name("PATTERN")
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_choice(*sub, "--scales", f.scales, kScaleRules, "How q4 takes its scales (default least-error)");
+  add_threads(*sub, f.threads);
   return sub;
 }
 
@@ -624,7 +655,8 @@ class Settings {
       known.push_back(command->get_name());
     if (std::find(known.begin(), known.end(), setting.table) != known.end()) return;
     const std::string meant = nearest(setting.table, known);
-    constexpr std::string_view kOthers[] = {"inspect", "doctor", "bench", "version", "completion", "man", "help"};
+    constexpr std::string_view kOthers[] = {"inspect", "quantize",   "convert", "doctor", "bench",
+                                            "version", "completion", "man",     "help"};
     const bool is_command = std::find(std::begin(kOthers), std::end(kOthers), setting.table) != std::end(kOthers);
     for (std::string& name : known) name = "[" + name + "]";
     fail_input(setting.place + ": [" + setting.table +
@@ -740,7 +772,7 @@ FlagDoc describe(const CLI::Option& option, bool has_variable) {
   };
   explain(kPolicies), explain(kNoiseSources), explain(kSamplingMethods), explain(kSigmaSchedules);
   explain(kStreamFormats), explain(kOrders), explain(kDevices), explain(kCpuSets), explain(kProducts),
-      explain(kKernels);
+      explain(kKernels), explain(kScaleRules);
   return doc;
 }
 
@@ -855,12 +887,14 @@ class Program {
   StoryFlags generate_flags_, visualize_flags_, planned_story_;
   PlanFlags plan_flags_;
   InspectFlags inspect_flags_;
+  ConvertFlags quantize_flags_, convert_flags_;
   DoctorFlags doctor_flags_;
   BenchFlags bench_flags_;
   CompareFlags compare_flags_;
   bool version_json_ = false, list_devices_ = false;
   std::string shell_, help_of_;
-  CLI::App *generate_, *visualize_, *inspect_, *plan_, *doctor_, *bench_, *compare_, *version_, *completion_, *man_;
+  CLI::App *generate_, *visualize_, *inspect_, *quantize_, *convert_, *plan_, *doctor_, *bench_, *compare_, *version_,
+      *completion_, *man_;
 };
 
 Program::Program() {
@@ -874,6 +908,11 @@ Program::Program() {
   generate_ = add_generate(app_, generate_flags_, sources_);
   visualize_ = add_visualize(app_, visualize_flags_, sources_);
   inspect_ = add_inspect(app_, inspect_flags_);
+  quantize_ =
+      add_convert(app_, "quantize", "Write a model with its weights in q8 or q4, for half or a quarter of bf16's bytes",
+                  quantize_flags_, kBlockFormats);
+  convert_ = add_convert(app_, "convert", "Write a model in our layout, LoRA merged: the same bits when it is loaded",
+                         convert_flags_, kWeightFormats);
   plan_ = add_plan(app_, planned_story_, plan_flags_, sources_);
   doctor_ = add_doctor(app_, doctor_flags_);
   bench_ = add_bench(app_, bench_flags_);
@@ -954,6 +993,8 @@ int Program::run_command(const Backends& backends, Terminal& terminal) {
   if (visualize_->parsed()) return visualize(visualize_flags_, backends, terminal);
   if (plan_->parsed()) return plan(planned_story_, plan_flags_, backends);
   if (inspect_->parsed()) return inspect(inspect_flags_);
+  if (quantize_->parsed()) return convert(quantize_flags_, "quantize", backends);
+  if (convert_->parsed()) return convert(convert_flags_, "convert", backends);
   if (doctor_->parsed()) return doctor(doctor_flags_, Settings::problem_of_file(*generate_), backends);
   if (compare_->parsed()) return bench_compare(compare_flags_);
   if (bench_->parsed()) return bench_flags_.paper ? bench_paper(bench_flags_) : bench(bench_flags_, backends);

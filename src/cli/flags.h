@@ -9,6 +9,7 @@
 #include "cli/choice.h"
 #include "cli/cli.h"
 #include "cli/terminal.h"
+#include "model/quantize.h"
 #include "request/choices.h"
 
 namespace seedstory {
@@ -61,6 +62,16 @@ struct InspectFlags {
   bool json = false, command = false;
 };
 
+// quantize and convert.
+struct ConvertFlags : ModelFlags {
+  std::optional<WeightFormat> type;  // absent: as the model has it
+  std::vector<std::string> keep;
+  std::optional<ScaleRule> scales;  // of q4; absent: of least error
+  std::optional<std::string> output;
+  bool force = false;
+  int64_t threads = 0;
+};
+
 struct DoctorFlags : ModelFlags {
   std::string device = "auto";
   bool json = false;
@@ -90,6 +101,7 @@ int visualize(const StoryFlags& flags, const Backends& backends, Terminal& termi
 int plan(const StoryFlags& flags, const PlanFlags& plan, const Backends& backends,
          const std::vector<std::string>& captions = {});
 int inspect(const InspectFlags& flags);
+int convert(const ConvertFlags& flags, const std::string& command, const Backends& backends);
 // `config_problem`: what is wrong with the configuration file; empty: nothing.
 int doctor(const DoctorFlags& flags, const std::string& config_problem, const Backends& backends);
 int bench(const BenchFlags& flags, const Backends& backends);

@@ -47,7 +47,14 @@ std::string first_line(std::string_view text) {
 }
 
 std::string type_name(const StoredTensor& t) {
+  if (t.has_blocks()) return name_of(t.weight().format());
   return std::string(name_of(t.values.dtype)) + (t.scale.data ? " + f16 scale" : "");
+}
+
+// A number, with its share of the scales.
+double bits_of(const StoredTensor& t) {
+  const int64_t bytes = t.values.bytes() + (t.scale.data ? t.scale.bytes() : 0), numel = t.values.numel();
+  return numel == 0 ? double(bits_of(t.values.dtype)) : 8 * double(bytes) / double(numel);
 }
 
 std::vector<int64_t> shape(const Tensor& t) {
@@ -85,7 +92,7 @@ struct Totals {
 struct Row {
   std::string type;
   std::vector<int64_t> shape;
-  bool unread = false;
+  std::optional<double> bits = {}, rms_error = {};  // of a number; no bits: cannot be a weight
 };
 
 int inspect_weights(const fs::path& path, bool as_json) {
@@ -95,11 +102,11 @@ int inspect_weights(const fs::path& path, bool as_json) {
   for (const std::string& name : source->names()) {
     const StoredTensor& t = *source->find(name);
     totals.add(t);
-    rows[name] = {type_name(t), shape(t.values)};
+    rows[name] = {type_name(t), shape(t.values), bits_of(t), t.rms_error};
   }
   for (const auto& [name, t] : source->unread()) {
     totals.add(t);
-    rows[name] = {t.type, t.shape, true};
+    rows[name] = {t.type, t.shape};
   }
   if (as_json) {
     Json json = {{"file", path.string()}};
@@ -107,13 +114,19 @@ int inspect_weights(const fs::path& path, bool as_json) {
     json["list"] = Json::array();
     for (const auto& [name, row] : rows) {
       json["list"].push_back({{"name", name}, {"type", row.type}, {"shape", row.shape}});
-      if (row.unread) json["list"].back()["unread"] = true;
+      Json& last = json["list"].back();
+      if (row.bits) last["bits"] = *row.bits;
+      if (!row.bits) last["unread"] = true;
+      if (row.rms_error) last["rms_error"] = *row.rms_error;
     }
     print(json);
     return 0;
   }
+  print(fmt::format("{:<11} {:>5} {:>9} {:<20} {}", "type", "bits", "rms error", "shape", "tensor"));
   for (const auto& [name, row] : rows)
-    print(fmt::format("{:<11} {:<20} {}", row.type, fmt::format("[{}]", fmt::join(row.shape, ", ")), one_line(name)));
+    print(fmt::format("{:<11} {:>5} {:>9} {:<20} {}", row.type, row.bits ? fmt::format("{:.4g}", *row.bits) : "",
+                      row.rms_error ? fmt::format("{:.3e}", *row.rms_error) : "",
+                      fmt::format("[{}]", fmt::join(row.shape, ", ")), one_line(name)));
   print(fmt::format("{}, {} {}, {} {}", counted(totals.tensors, "tensor"), grouped(totals.parameters),
                     plural(totals.parameters, "parameter"), grouped(totals.bytes), plural(totals.bytes, "byte")));
   if (totals.unread > 0)
@@ -164,6 +177,7 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
                  {"licence", model.licence},     {"training_data", model.training_data},
                  {"words", model.words.size()},  {"vocabulary", model.config.llm.vocab},
                  {"defaults", defaults_json(d)}, {"total", all.json()}};
+    if (model.weights) json["weights"] = {{"type", name_of(*model.weights)}, {"keep", model.keep}};
     for (const auto& [name, totals] : rows) json["parts"][name] = totals.json();
     print(json);
     return 0;
@@ -177,6 +191,9 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
                     d.temperature > 0 ? fmt::format(", top k {}, top p {}, min p {}", d.top_k, d.top_p, d.min_p) : ""));
   print(fmt::format("vocabulary     {} tokens{}", model.config.llm.vocab,
                     model.words.empty() ? "" : fmt::format(", {} words of its world", model.words.size())));
+  if (model.weights)
+    print(fmt::format("weights        {}{}{}", name_of(*model.weights), model.keep.empty() ? "" : ", but for ",
+                      fmt::join(model.keep, ", ")));
   print(fmt::format("\n{:<16} {:>8} {:>15} {:>17}  {}", "part", "tensors", "parameters", "bytes", "types"));
   rows.emplace_back("all", all);
   for (const auto& [name, t] : rows)

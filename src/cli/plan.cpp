@@ -81,13 +81,14 @@ void print_table(const Plan& plan, const StoryRequest& request, const Machine& m
              request.width, request.height, counted(request.steps, "step"), duration(plan.seconds(request)));
 }
 
-// The other types that this model can be held in; not each k is a multiple of 32.
+// The other types that this model can be held in; not each k is a multiple of 32, and what is in q8 or q4 already is
+// rounded no more.
 std::vector<std::pair<WeightFormat, Plan>> other_types(const ModelDir& model, const StoryRequest& request,
                                                        const Device& device, WeightFormat type,
                                                        const Backend* backend) {
   std::vector<std::pair<WeightFormat, Plan>> plans;
   for (const auto& row : kWeightFormats) try {
-      if (row.value != type)
+      if (row.value != type && (!model.weights || row.value == *model.weights || row.value == WeightFormat::f32))
         plans.emplace_back(row.value, make_plan(model, request, stage_types(device, row.value), backend));
     } catch (const Error& error) {
       if (error.kind != ErrorKind::input || row.block == 0) throw;
@@ -143,9 +144,9 @@ int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backen
   const Device device = asked.card ? Device{.kind = DeviceKind::cuda} : parse_device(flags.device);
   need_card_for(flags.kernels, device);
   need_cpu_for(flags.products, device);
-  const WeightFormat type = weight_format(flags, device, backends);
-  const StageTypes types = stage_types(device, type);
   const ModelDir model = open_model_or_sizes(flags);
+  const WeightFormat type = weight_format(flags, device, backends, model);
+  const StageTypes types = stage_types(device, type);
   StoryRequest request = make_request(flags, model.config, {.captions = captions});
   if (flags.image) request.start = std::make_shared<const Image>(read_user_picture(*flags.image, Pixels::shown).image);
   const Machine machine = find_machine(flags, asked, device, types, backends);

@@ -107,8 +107,17 @@ WeightFormat parse_type(const std::string& name, WeightFormat of_auto) {
   refuse_choice("--type", name, names);
 }
 
-WeightFormat weight_format(const MachineFlags& flags, const Device& device, const Backends& backends) {
-  return parse_type(flags.type, device.kind == DeviceKind::cuda ? WeightFormat::f16 : backends.cpu_type(flags.cpu));
+WeightFormat weight_format(const MachineFlags& flags, const Device& device, const Backends& backends,
+                           const ModelDir& model) {
+  const WeightFormat type = parse_type(flags.type, model.weights                     ? *model.weights
+                                                   : device.kind == DeviceKind::cuda ? WeightFormat::f16
+                                                                                     : backends.cpu_type(flags.cpu));
+  if (model.weights && type != *model.weights && type != WeightFormat::f32)
+    fail_usage(
+        fmt::format("--type {0}: {1} has its weights in {2}, which {0} would round once more; expected auto, "
+                    "{2} or f32",
+                    flags.type, one_line(model.config.name), name_of(*model.weights)));
+  return type;
 }
 
 StageTypes stage_types(const Device& device, WeightFormat weights) {

@@ -6,6 +6,7 @@
 
 #include "cli/choice.h"
 #include "cli/flags.h"
+#include "load/model_dir.h"
 #include "model/model_config.h"
 #include "output/story_folder.h"
 #include "seedstory/weight.h"
@@ -25,7 +26,10 @@ void need_card_for(Kernels kernels, const Device& device);          // ErrorKind
 void need_cpu_for(Products products, const Device& device);         // ErrorKind::usage: a card has no choice
 std::unique_ptr<Backend> make_backend(const Device& device, const MachineFlags& flags, const Backends& backends);
 WeightFormat parse_type(const std::string& name, WeightFormat of_auto);  // auto, or one of kWeightFormats
-WeightFormat weight_format(const MachineFlags& flags, const Device& device, const Backends& backends);  // of --type
+// Of --type; auto is what the model is held in, else what the device likes. ErrorKind::usage: the model is held in
+// another one already.
+WeightFormat weight_format(const MachineFlags& flags, const Device& device, const Backends& backends,
+                           const ModelDir& model);
 StageTypes stage_types(const Device& device, WeightFormat weights);
 
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.

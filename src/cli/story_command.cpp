@@ -275,7 +275,6 @@ int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backe
   const Device device = parse_device(flags.device);
   need_card_for(flags.kernels, device);
   need_cpu_for(flags.products, device);
-  const WeightFormat type = weight_format(flags, device, backends);
   const bool is_stream = flags.output == "-";
   const bool show = !is_stream && !flags.json && shows_pictures(flags.show);
   check_output(flags);
@@ -285,6 +284,7 @@ int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backe
   const ModelPaths paths = find_model(flags);
   if (!paths.note.empty()) terminal.say(paths.note);
   const ModelDir model = open_model(paths);
+  const WeightFormat type = weight_format(flags, device, backends, model);
   StoryRequest request = make_request(flags, model.config, {.prompt = texts.prompt, .captions = texts.captions});
   if (const std::string fewer = fewer_frames(flags, request); !fewer.empty()) terminal.say(fewer);
   const StoryRecord record = make_record(flags, texts.command, std::move(request), model, paths.dir, type, terminal);

@@ -122,7 +122,8 @@ TEST_CASE("A slip in a command, a flag or a value is answered with what was mean
        "--help)"},
       {"genrate --lantern", "there is no command genrate; did you mean generate? (see seedstory --help)"},
       {"help foo",
-       "there is no command foo; expected one of generate, visualize, inspect, plan, doctor, bench, version, "
+       "there is no command foo; expected one of generate, visualize, inspect, quantize, convert, plan, doctor, bench, "
+       "version, "
        "completion, man, help (see seedstory --help)"},
       {"generate -p x --list-devices",
        "generate: there is no flag --list-devices; it stands alone: seedstory --list-devices (see seedstory generate "

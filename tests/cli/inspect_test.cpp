@@ -32,7 +32,8 @@ TEST_CASE("inspect lists a weight file's tensors") {
   const Workdir desk;
   const Run run = desk.shell("seedstory inspect model/vae.safetensors");
   CHECK(run.code == 0);
-  CHECK_THAT(run.out, Catch::Contains("f32         [8, 16, 3, 3]") || Catch::Contains("f32         [16, 16, 3, 3]"));
+  CHECK_THAT(run.out, Catch::Contains("f32            32           [8, 16, 3, 3]") ||
+                          Catch::Contains("f32            32           [16, 16, 3, 3]"));
   const auto json = nlohmann::json::parse(desk.shell("seedstory inspect model/vae.safetensors --json").out);
   CHECK(json["tensors"] == json["list"].size());
   int64_t parameters = 0;
@@ -58,8 +59,9 @@ TEST_CASE("inspect lists and counts tensors that cannot be weights") {
   const Run run = desk.shell("seedstory inspect f8.safetensors");
   CHECK(run.code == 0);
   CHECK(run.out ==
-        "f32         [2]                  b\n"
-        "F8_E4M3     [2, 3]               w\n"
+        "type         bits rms error shape                tensor\n"
+        "f32            32           [2]                  b\n"
+        "F8_E4M3                     [2, 3]               w\n"
         "2 tensors, 8 parameters, 14 bytes\n"
         "1 of them cannot be weights, which are f32, f16, bf16 or i8 with scales, of at most 5 axes\n");
   const auto json = nlohmann::json::parse(desk.shell("seedstory inspect --json f8.safetensors").out);
