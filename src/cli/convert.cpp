@@ -70,7 +70,7 @@ int convert(const ConvertFlags& f, const std::string& command, const Backends& b
   say_on_stderr(paths.note);
   std::error_code none;
   if (fs::equivalent(paths.dir, *f.output, none))
-    fail_usage(fmt::format("--output {}: is the model itself", *f.output));
+    fail_usage(fmt::format("--output {}: is the model itself, expected another folder", *f.output));
   NewFolder folder(*f.output, {std::begin(kModelFiles), std::end(kModelFiles)}, f.force);
   const ModelDir model = open_whole_model(paths);
   check_patterns(f.keep, model);
