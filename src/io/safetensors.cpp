@@ -355,6 +355,7 @@ void SafetensorsWriter::write(const std::filesystem::path& path, const std::opti
                    [](const auto& a, const auto& b) { return size_of(a.second.dtype) > size_of(b.second.dtype); });
 
   std::vector<SafetensorsEntry> entries;
+  entries.reserve(order.size());
   for (const auto& [name, tensor] : order)
     entries.push_back({.name = name, .type = tensor.dtype, .shape = {tensor.dim, tensor.dim + tensor.rank}});
   AtomicFile file(path, expected);

@@ -259,7 +259,7 @@ void WeightBlock::pack(Weight& weight, WeightUse use) {
 }
 
 WeightLoader::WeightLoader(Backend& backend, const TensorSource& source, std::string part, LoadOptions options)
-    : backend_(backend), source_(source), part_(std::move(part)), options_(options) {}
+    : backend_(backend), source_(source), part_(std::move(part)), options_(std::move(options)) {}
 
 const StoredTensor* WeightLoader::find(const Stored& stored) const {
   const StoredTensor* t = source_.find(stored.name);
