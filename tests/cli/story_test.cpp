@@ -592,7 +592,7 @@ TEST_CASE("The weights that ship lose nothing in bf16") {
   // Instructions that widen bf16, not those that multiply in it and round what they multiply with.
   const std::string here = desk.shell("seedstory version --json").out;
   const auto has = [&](const char* name) { return here.find(name) != std::string::npos; };
-  const char* cpu = has("(avx2") ? "avx2" : has("(portable") ? "portable" : "avx512";
+  const char* cpu = has("(avx2") || has("(avx_vnni") ? "avx2" : has("(portable") ? "portable" : "avx512";
   for (const char* type : {"f32", "bf16"})
     REQUIRE(desk.shell(fmt::format("seedstory generate -p 'A little fox.' -n 2 --steps 2 --cpu {} --type {} -o {}", cpu,
                                    type, type))

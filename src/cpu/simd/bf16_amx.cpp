@@ -3,8 +3,6 @@
 // Intel's manual, TDPBF16PS: a tile of 16 x 16 sums takes 16 rows of 32 numbers times 16 pairs of rows of 16 columns,
 // in 16 cycles; the even and the odd numbers of a row have sums of their own until the instruction ends. VDPBF16PS adds
 // the two products of a pair one after the other. Both round to nearest even and take denormal numbers for 0.
-//
-// AMX ran on an emulator of a processor only (docs/decisions/0007-bf16-arithmetic.md).
 #include <immintrin.h>
 
 #include <algorithm>
