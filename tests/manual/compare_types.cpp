@@ -1,6 +1,7 @@
 // What a type of the weights changes: stories told in f32 and in that type. For scripts/compare_types.
 //
 //   compare_types MODEL-DIR [FRAMES] [CPU] [TYPES] [STORIES] [--steps N] [--least-psnr DB] [--text FILE]
+//       [--other DIR]
 //
 // 10, auto, bf16, 100. CPU: the instructions, as in `seedstory --cpu`; or `emulate`, bf16 as processors with such
 // products compute it, in plain loops (ops/emulated_bf16.h); or `cuda`, the CUDA backend: on a card where this was
@@ -13,6 +14,8 @@
 // twice.
 // --text FILE: one JSON object a line with "prompt" and "captions", as a manifest has; the perplexity of a caption's
 // token, each picture drawn by the model itself.
+//
+// --other DIR: what is told in TYPES, if it is not MODEL-DIR itself: a folder that `seedstory quantize` wrote of it.
 //
 // With --least-psnr the exit code is 1 where words differ, or a picture is farther away.
 #include <fmt/format.h>
@@ -299,10 +302,10 @@ bool compare(Engine& f32, Engine& other, const std::string& type, const Asked& a
 int main(int argc, char** argv) try {
   std::vector<std::string> words(argv + 1, argv + argc);
   const double steps = take_number(words, "--steps"), least_psnr = take_number(words, "--least-psnr");
-  const std::string text = take_word(words, "--text");
+  const std::string text = take_word(words, "--text"), other_dir = take_word(words, "--other");
   const auto word = [&](size_t i, const char* otherwise) { return i < words.size() ? words[i] : otherwise; };
   if (words.empty() || words.size() > 5)
-    fail_usage("MODEL-DIR [FRAMES] [CPU] [TYPES] [STORIES] [--steps N] [--least-psnr DB] [--text FILE]");
+    fail_usage("MODEL-DIR [FRAMES] [CPU] [TYPES] [STORIES] [--steps N] [--least-psnr DB] [--text FILE] [--other DIR]");
   const std::string instructions = word(2, "auto");
   const auto card = instructions == "cuda" ? make_cuda_backend() : nullptr;
   const auto set = value_in(kCpuSets, card ? "auto" : instructions);
@@ -310,6 +313,7 @@ int main(int argc, char** argv) try {
 
   const ModelDir model = open_model({.dir = words[0]});
   const auto backend = set ? make_cpu_backend(0, *set) : cpu::make_backend(0, cpu::emulated_bf16());
+  const ModelDir other_model = other_dir.empty() ? model : open_model({.dir = other_dir});
   Engine f32(*backend, model);
   Asked asked{.request = default_request(model.config), .stories = std::atoi(word(4, "100").c_str()), .texts = {}};
   asked.request.frames = std::atoi(word(1, "10").c_str());
@@ -319,7 +323,7 @@ int main(int argc, char** argv) try {
   if (card) fmt::print("{}\n", card->name());
   bool good = true;
   for (const WeightFormat format : formats_of(word(3, "bf16"))) {
-    Engine other(card ? *card : *backend, model, {.types = card ? StageTypes::of_card(format) : format});
+    Engine other(card ? *card : *backend, other_model, {.types = card ? StageTypes::of_card(format) : format});
     good &= compare(f32, other, name_of(format), asked, least_psnr);
   }
   return least_psnr > 0 && !good;
