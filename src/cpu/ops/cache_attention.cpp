@@ -1,7 +1,6 @@
 // CacheAttention (ops.h): causal attention over a cache whose keys are rotated by rank as they are read.
 //
-// Work   A thread takes one head, or some where few queries come: it writes the heads' part of the new keys and values
-// to
+// Work   A thread takes one head, or some where few queries come: it writes their part of the new keys and values to
 //        the cache, rotates their queries, and goes over the tiles of kKeyTile ranks, head by head: a tile's keys are
 //        rotated and packed once, its values packed if several queries want them, then each block of queries takes it
 //        into its softmax (attend.h).
