@@ -2,7 +2,6 @@
 #include "load/convert.h"
 
 #include <fmt/format.h>
-#include <fnmatch.h>
 
 #include <algorithm>
 
@@ -37,8 +36,7 @@ void check_flags(const ConvertFlags& f, const std::string& command) {
 void check_patterns(const std::vector<std::string>& keep, const ModelDir& model) {
   const std::vector<std::string> names = weight_names(model);
   for (const std::string& pattern : keep)
-    if (std::none_of(names.begin(), names.end(),
-                     [&](const std::string& name) { return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0; }))
+    if (std::none_of(names.begin(), names.end(), [&](const std::string& name) { return is_kept({pattern}, name); }))
       fail_usage(fmt::format("--keep {}: no weight of a product has such a name; one is {}", pattern, names.front()));
 }
 

@@ -88,7 +88,7 @@ std::vector<std::pair<WeightFormat, Plan>> other_types(const ModelDir& model, co
                                                        const Backend* backend) {
   std::vector<std::pair<WeightFormat, Plan>> plans;
   for (const auto& row : kWeightFormats) try {
-      if (row.value != type && (!model.weights || row.value == *model.weights || row.value == WeightFormat::f32))
+      if (row.value != type && (!model.weights || may_become(*model.weights, row.value)))
         plans.emplace_back(row.value, make_plan(model, request, stage_types(device, row.value), backend));
     } catch (const Error& error) {
       if (error.kind != ErrorKind::input || row.block == 0) throw;

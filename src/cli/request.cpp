@@ -12,6 +12,7 @@
 #include "diffusion/schedule.h"
 #include "io/file.h"
 #include "load/default_request.h"
+#include "model/quantize.h"
 #include "seedstory/error.h"
 
 namespace seedstory {
@@ -112,7 +113,7 @@ WeightFormat weight_format(const MachineFlags& flags, const Device& device, cons
   const WeightFormat type = parse_type(flags.type, model.weights                     ? *model.weights
                                                    : device.kind == DeviceKind::cuda ? WeightFormat::f16
                                                                                      : backends.cpu_type(flags.cpu));
-  if (model.weights && type != *model.weights && type != WeightFormat::f32)
+  if (model.weights && !may_become(*model.weights, type))
     fail_usage(
         fmt::format("--type {0}: {1} has its weights in {2}, which {0} would round once more; expected auto, "
                     "{2} or f32",

@@ -161,10 +161,13 @@ std::string wrong_in_blocks(const Weight& weight) {
   return "";
 }
 
-bool is_kept(const std::vector<std::string>& keep, const std::string& part, const std::string& name) {
-  const std::string whole = part + "." + name;
+bool is_kept(const std::vector<std::string>& keep, const std::string& name) {
   return std::any_of(keep.begin(), keep.end(),
-                     [&](const std::string& pattern) { return ::fnmatch(pattern.c_str(), whole.c_str(), 0) == 0; });
+                     [&](const std::string& pattern) { return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0; });
+}
+
+bool may_become(WeightFormat stored, WeightFormat wanted) {
+  return row_of(stored).block == 0 || wanted == stored || wanted == WeightFormat::f32;
 }
 
 WeightFormat format_of(WeightFormat format, DType activations, const std::string& part, const std::string& name,
@@ -173,7 +176,7 @@ WeightFormat format_of(WeightFormat format, DType activations, const std::string
   const bool stays = std::any_of(std::begin(kStays16), std::end(kStays16), [&](const auto& row) {
     return part == row.part && (*row.name == 0 || name == row.name);
   });
-  if (!stays && !is_kept(keep, part, name)) return format;
+  if (!stays && !is_kept(keep, part + "." + name)) return format;
   return activations == DType::bf16 ? WeightFormat::bf16 : WeightFormat::f16;
 }
 

@@ -37,8 +37,12 @@ inline constexpr struct {
                 {"unet", "conv_out.weight", "4 rows: nothing to gain"},
                 {"vae", "", "a hundredth of the weights, and all of a picture's detail"}};
 
-// Whether one of the patterns of a shell is a weight's name with its part in front: "llm.lm_head.weight", "unet.*".
-bool is_kept(const std::vector<std::string>& keep, const std::string& part, const std::string& name);
+// Whether one of the patterns, which are a shell's, fits a weight's name with its part in front: "llm.lm_head.weight".
+bool is_kept(const std::vector<std::string>& keep, const std::string& name);
+
+// Whether numbers that a file holds in `stored` may be held in `wanted`: what was rounded in blocks is rounded no more,
+// it stays as it is or is widened to f32, which is exact.
+bool may_become(WeightFormat stored, WeightFormat wanted);
 
 // The format of a weight of that name, where the others of the part are in `format`; in blocks kStays16 and what is
 // kept stay in 16 bits. These are those of the activations, f16 beside f32.

@@ -266,15 +266,15 @@ const StoredTensor* WeightLoader::find(const Stored& stored) const {
   return t || stored.other_name.empty() ? t : source_.find(stored.other_name);
 }
 
-// A weight in q8 or q4 is taken as it is, or widened to f32, which is exact.
 std::string WeightLoader::block_problem(const WeightTable::Entry& entry, const Stored& stored) const {
   const StoredTensor* t = find(stored);
   if (!t || !t->has_blocks()) return "";
-  const char* format = name_of(t->weight().format());
+  const WeightFormat stored_format = t->weight().format();
+  const char* format = name_of(stored_format);
   if (!entry.weight || stored.transposed) return fmt::format("is {}, expected f32, f16 or bf16", format);
   if (has_factors(stored)) return fmt::format("is {} and has LoRA factors, which must be merged before", format);
   const WeightFormat wanted = format_of(entry);
-  if (wanted == t->weight().format() || wanted == WeightFormat::f32) return "";
+  if (may_become(stored_format, wanted)) return "";
   return fmt::format("is {}, which {} would round once more; expected {} or f32", format, name_of(wanted), format);
 }
 
