@@ -17,6 +17,7 @@
 #include "io/png.h"
 #include "io/weights_file.h"
 #include "load/model_dir.h"
+#include "load/model_json.h"
 #include "output/story_folder.h"
 #include "seedstory/error.h"
 
@@ -135,19 +136,6 @@ int inspect_weights(const fs::path& path, bool as_json) {
   return 0;
 }
 
-Json defaults_json(const Defaults& d) {
-  return {{"policy", name_of(kPolicies, d.policy)},
-          {"window", d.window},
-          {"steps", d.steps},
-          {"cfg_scale", d.cfg},
-          {"width", d.width},
-          {"height", d.height},
-          {"temp", d.temperature},
-          {"top_k", d.top_k},
-          {"top_p", d.top_p},
-          {"min_p", d.min_p}};
-}
-
 int inspect_model(const ModelPaths& paths, bool as_json) {
   const ModelDir model = open_model(paths);
   const std::pair<const char*, const TensorSource*> parts[] = {
@@ -173,10 +161,14 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
   const char* layout = model.published ? "published" : "seedstory";
   const Defaults& d = model.config.defaults;
   if (as_json) {
-    Json json = {{"model", model.config.name},   {"layout", layout},
-                 {"licence", model.licence},     {"training_data", model.training_data},
-                 {"words", model.words.size()},  {"vocabulary", model.config.llm.vocab},
-                 {"defaults", defaults_json(d)}, {"total", all.json()}};
+    Json json = {{"model", model.config.name},
+                 {"layout", layout},
+                 {"licence", model.licence},
+                 {"training_data", model.training_data},
+                 {"words", model.words.size()},
+                 {"vocabulary", model.config.llm.vocab},
+                 {"defaults", defaults_json(d, "cfg_scale")},
+                 {"total", all.json()}};
     if (model.weights) json["weights"] = {{"type", name_of(*model.weights)}, {"keep", model.keep}};
     for (const auto& [name, totals] : rows) json["parts"][name] = totals.json();
     print(json);

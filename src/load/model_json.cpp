@@ -76,11 +76,13 @@ Json scheduler_json(const SchedulerConfig& c) {
           {"prediction_type", name_of(kPredictions, c.prediction)}};
 }
 
-Json defaults_json(const Defaults& d) {
+}  // namespace
+
+Json defaults_json(const Defaults& d, const char* cfg) {
   return {{"policy", name_of(kPolicies, d.policy)},
           {"window", d.window},
           {"steps", d.steps},
-          {"cfg", d.cfg},
+          {cfg, d.cfg},
           {"width", d.width},
           {"height", d.height},
           {"temp", d.temperature},
@@ -88,8 +90,6 @@ Json defaults_json(const Defaults& d) {
           {"top_p", d.top_p},
           {"min_p", d.min_p}};
 }
-
-}  // namespace
 
 Json model_json(const ModelDir& model) {
   const ModelConfig& c = model.config;
@@ -115,7 +115,7 @@ Json model_json(const ModelDir& model) {
   json["call_ends"] = name_of(kCallEnds, c.call_ends);
   json["call_prefix"] = c.call_prefix;
   json["spans"] = {s.before_begin, s.after_begin, s.before_end, s.after_end};
-  json["defaults"] = defaults_json(c.defaults);
+  json["defaults"] = defaults_json(c.defaults, "cfg");
   return json;
 }
 

@@ -14,4 +14,7 @@ inline constexpr const char* kModelFiles[] = {
 
 Json model_json(const ModelDir& model);
 
+// `cfg` names the guidance: model.json has "cfg", who prints flags has theirs.
+Json defaults_json(const Defaults& d, const char* cfg);
+
 }  // namespace seedstory
