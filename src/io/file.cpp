@@ -257,6 +257,11 @@ fs::path end_of_links(const fs::path& path) {
   return none ? end.lexically_normal() : folder / end.filename();
 }
 
+void sync_folder(const fs::path& folder) {
+  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() >= 0) (void)::fsync(directory.get());
+}
+
 std::string try_writing(const fs::path& folder) {
   std::string name = (folder / ".seedstory-XXXXXX").string();
   const int fd = ::mkstemp(name.data());
@@ -322,10 +327,7 @@ void AtomicFile::commit() {
     fail_input(fmt::format("{}: somebody else wrote this file meanwhile; it is left as it is", path_.string()));
   if (error != 0) fail_write(path_, error);
   ::close(std::exchange(fd_, -1));
-  // The new name lives in the folder. Some file systems cannot sync a folder; the file itself is safe by then.
-  const fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
-  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() >= 0) (void)::fsync(directory.get());
+  sync_folder(target_.has_parent_path() ? target_.parent_path() : fs::path("."));  // where the new name lives
 }
 
 WritablePlace::WritablePlace(const fs::path& path) {

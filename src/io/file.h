@@ -83,6 +83,9 @@ bool has_content(const std::filesystem::path& path);
 // The same as a name: absolute, normal, and behind the last link, whether or not there is a file.
 std::filesystem::path end_of_links(const std::filesystem::path& path);
 
+// The names in a folder are on the disk. Some file systems cannot do that; the files themselves are safe by then.
+void sync_folder(const std::filesystem::path& folder);
+
 // Writes a file of a few KiB into a folder and takes it away again: permissions say little of a full or read-only disk.
 // Why that failed; empty: it did not.
 std::string try_writing(const std::filesystem::path& folder);

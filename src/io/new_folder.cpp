@@ -31,13 +31,6 @@ std::string other_file(const fs::path& folder, const std::vector<std::string>& n
   return "";
 }
 
-void sync_folder(const fs::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return;
-  (void)::fsync(fd);  // some file systems cannot; the files themselves are safe by then
-  ::close(fd);
-}
-
 }  // namespace
 
 NewFile::NewFile(const fs::path& path)
@@ -50,12 +43,7 @@ NewFile::~NewFile() {
 }
 
 void NewFile::write(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::write(fd_, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_write(path_, errno);
-    bytes.remove_prefix(size_t(count));
-  }
+  if (!write_to_reader(fd_, bytes, nullptr)) fail_write(path_, errno);
 }
 
 void NewFile::overwrite(int64_t at, std::string_view bytes) {

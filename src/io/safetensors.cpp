@@ -20,7 +20,6 @@ namespace seedstory {
 namespace {
 
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // as in the format's own library
-constexpr int64_t kScaleBlock = 32;
 
 constexpr const char *kBlocksOf = ", blocks of ", *kRmsError = ", relative RMS error ";
 
@@ -203,7 +202,7 @@ void attach_scales(MappedSource& source) {
       bare.push_back(name);
       continue;
     }
-    const int64_t blocks = (tensor.values.numel() + kScaleBlock - 1) / kScaleBlock;
+    const int64_t blocks = (tensor.values.numel() + kWeightBlock - 1) / kWeightBlock;
     const Tensor& s = scale->values;
     if (s.dtype != DType::f16 || s.rank != 1 || s.dim[0] != blocks)
       fail_input(fmt::format("{}: {} is {}, expected f16({})", source.path(), scale_name, s.str(), blocks));
