@@ -308,14 +308,13 @@ int64_t room_bytes(const Weight& weight, WeightUse use, const Kernels& kernels) 
 }
 
 Panels panels_of(const Weight& weight, WeightUse use, Scratch& room, ExecContext& context) {
-  if (!weight.packed) {
+  const auto made = [&] {
     const Layout layout = layout_of(weight, use, context.kernels);
-    Panels out = filled(weight, layout, room.bytes(layout.bytes()), context.pool);
-    out.int8 = multiplies_int8(out, context);
-    return out;
-  }
-  Panels out = static_cast<const CpuPackedWeight*>(weight.packed)->panels;
+    return filled(weight, layout, room.bytes(layout.bytes()), context.pool);
+  };
+  Panels out = weight.packed ? static_cast<const CpuPackedWeight*>(weight.packed)->panels : made();
   out.int8 = multiplies_int8(out, context);
+  if (!weight.packed) return out;
   if (out.kernels != &context.kernels)
     fail("cpu: " + weight.str() + " is packed for " + out.kernels->name() + ", expected " + context.kernels.name());
   const int64_t rows = weight.values.dim[0], all = out.rows * (use == WeightUse::gated_linear ? 2 : 1);

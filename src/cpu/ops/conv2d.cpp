@@ -47,13 +47,9 @@ Convolutions convolutions(const Conv2d& op, const Panels& panels) {
                          .kernel_w = op.w.values.dim[3],
                          .stride = op.stride,
                          .above = op.pad_begin,
-                         .left = op.pad_begin};
-  if (op.upsample2x && panels.int8) {
-    Convolutions whole{.all = {conv}, .count = 1};
-    whole.all[0].doubled = true;
-    return whole;
-  }
-  if (!op.upsample2x) return {.all = {conv}, .count = 1};
+                         .left = op.pad_begin,
+                         .doubled = op.upsample2x && panels.int8};
+  if (!op.upsample2x || conv.doubled) return {.all = {conv}, .count = 1};
   Convolutions parts{.all = {}, .count = 4};
   for (int parity = 0; parity < 4; ++parity) {
     const int64_t row = parity / 2, column = parity % 2;
