@@ -45,6 +45,10 @@ class TensorSource {
   virtual std::vector<std::string> names() const = 0;
   virtual const StoredTensor* find(std::string_view name) const = 0;  // null: not there
   virtual UnreadTensors unread() const { return {}; }                 // what find() does not give
+
+  // These bytes of a tensor are read, and will hardly be once more: the memory that they take may go. They stay there:
+  // who does read them again waits for the file.
+  virtual void let_go(const void* /*bytes*/, int64_t /*count*/) const {}
 };
 
 // A source that holds its tensors by name; whose bytes they are is for those who fill it to say.

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -17,6 +18,7 @@
 #include <cstdio>
 #include <cstring>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "seedstory/error.h"
@@ -167,10 +169,23 @@ MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<uint8_t*>(bytes_.data()), bytes_.size());
 }
 
+// The pages that hold these bytes, as madvise() wants them: from where the first one begins.
+static std::pair<void*, size_t> pages_of(const void* bytes, size_t count) {
+  const auto page = uintptr_t(::sysconf(_SC_PAGESIZE)), at = reinterpret_cast<uintptr_t>(bytes);
+  return {reinterpret_cast<void*>(at / page * page), at % page + count};
+}
+
+// Of a mapping that is only read, this takes nothing away: of memory that is written it would.
+void MappedFile::let_go(const void* bytes, int64_t count) const {
+  const auto file = reinterpret_cast<uintptr_t>(bytes_.data()), begin = reinterpret_cast<uintptr_t>(bytes) - file;
+  const uintptr_t end = begin + uintptr_t(count);  // both in the file, or one is far behind it
+  if (count == 0 || std::max(begin, end) > bytes_.size()) return;
+  const auto [first_page, size] = pages_of(bytes, size_t(count));
+  (void)::madvise(first_page, size, MADV_DONTNEED);  // where it is not taken, more memory is used
+}
+
 PagesAlone::PagesAlone(const void* bytes, size_t count) {
-  const auto page = uintptr_t(::sysconf(_SC_PAGESIZE)), at = reinterpret_cast<uintptr_t>(bytes) / page * page;
-  begin_ = reinterpret_cast<void*>(at);
-  size_ = reinterpret_cast<uintptr_t>(bytes) + count - at;
+  std::tie(begin_, size_) = pages_of(bytes, count);
   (void)::madvise(begin_, size_, MADV_RANDOM);  // advice: where it is not taken, reading only takes longer
 }
 

@@ -24,6 +24,10 @@ class MappedFile {
   std::span<const uint8_t> bytes() const { return bytes_; }
   const std::filesystem::path& path() const { return path_; }
 
+  // The pages that hold these bytes are this process's memory no longer. They come back from the file, which the system
+  // may still have, where they are read again. Bytes that are elsewhere stay as they are.
+  void let_go(const void* bytes, int64_t count) const;
+
  private:
   std::filesystem::path path_;
   std::span<const uint8_t> bytes_;

@@ -29,6 +29,8 @@ class MappedSource : public TensorMap {
     return copies_.back().get();
   }
 
+  void let_go(const void* bytes, int64_t count) const override { file_->let_go(bytes, count); }
+
   std::set<std::string> scales;  // of i8 tensors, which have them
 
   bool has(const std::string& name) const {

@@ -52,6 +52,9 @@ class NamedSource : public TensorSource {
   }
 
   UnreadTensors unread() const override { return unread_tensors; }
+  void let_go(const void* bytes, int64_t count) const override {
+    for (const auto& owner : owners) owner->let_go(bytes, count);  // each knows its own
+  }
 
   std::map<std::string, const StoredTensor*, std::less<>> tensors;
   UnreadTensors unread_tensors;

@@ -255,6 +255,7 @@ class FileWriter {
     const Weight weight = item.loader->find(item.stored)->weight();
     out_->write(bytes_of(weight.values));
     out_->write(bytes_of(weight.scales));
+    item.loader->let_go(item.stored, 0, item.stored.shape[0]);
   }
 
   void round(const Item& item) {

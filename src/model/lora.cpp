@@ -40,6 +40,7 @@ class PlainPeftNames final : public TensorSource {
   }
 
   UnreadTensors unread() const override { return unread_; }
+  void let_go(const void* bytes, int64_t count) const override { inner_->let_go(bytes, count); }
 
  private:
   // peft 0.4 keeps the frozen weight under its own name, later versions under base_layer.

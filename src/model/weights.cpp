@@ -340,11 +340,31 @@ void WeightLoader::read(const Stored& stored, int64_t first, int64_t count, floa
     to_f32(t, 0, n * k, whole.data());
     for (int64_t j = 0; j < count; ++j)
       for (int64_t i = 0; i < n; ++i) out[j * n + i] = whole[size_t(i * k + first + j)];
-    return;
+    return let_go(stored, 0, n);
   }
   to_f32(t, (stored.begin + first) * row, count * row, out);
+  let_go(stored, stored.begin + first, count);
   if (options_.lora_alpha)
     merge_lora(source_, stored.name, *options_.lora_alpha, out, stored.begin + first, count, row);
+}
+
+void WeightLoader::let_go(const Stored& stored, int64_t first, int64_t count) const {
+  const StoredTensor& t = *find(stored);
+  if (!t.values.contiguous()) return;  // between its rows there may be others'
+  const Tensor values = t.values.slice(0, first, first + count);
+  source_.let_go(values.data, values.bytes());
+  if (!t.has_blocks()) return;
+  const Tensor scales = t.scale.slice(0, first, first + count);
+  source_.let_go(scales.data, scales.bytes());
+}
+
+// All of it: the system maps more than the pages that are read, and all pieces read the factors.
+void WeightLoader::let_go(const WeightTable::Entry& entry) const {
+  for (const Stored& part : entry.parts) {
+    let_go(part, 0, find(part)->values.dim[0]);
+    if (has_factors(part))
+      for (const Stored& factor : lora_factors(source_, part)) let_go(factor, 0, factor.shape[0]);
+  }
 }
 
 WeightFormat WeightLoader::format_of(const WeightTable::Entry& entry) const {
@@ -412,7 +432,8 @@ void WeightLoader::load(const Piece& piece) const {
     const Weight rows = blocks(piece);
     if (piece.to.scales) {
       backend_.upload(piece.to.values, rows.values.data);
-      return backend_.upload(piece.to.scales, rows.scales.data);
+      backend_.upload(piece.to.scales, rows.scales.data);
+      return let_go(*piece.stored, piece.stored->begin + piece.first, piece.count);
     }
   }
   std::vector<float> numbers(static_cast<size_t>(piece.to.values.numel()));
@@ -430,8 +451,10 @@ WeightBlock WeightLoader::load(const WeightTable& table, const Ignored& ignored)
   for (const auto& entry : table.entries())
     for (const Piece& piece : pieces(entry, block)) all.push_back(piece);
   if (!backend_.is_dry()) backend_.parallel_for(int64_t(all.size()), [&](int64_t i) { load(all[size_t(i)]); });
-  for (const auto& entry : table.entries())
+  for (const auto& entry : table.entries()) {
     if (entry.weight) block.pack(*entry.weight, entry.use);
+    if (!backend_.is_dry()) let_go(entry);
+  }
   return block;
 }
 

@@ -117,8 +117,10 @@ class WeightLoader {
   const StoredTensor* find(const Stored& stored) const;  // null: not there
   bool has_factors(const Stored& stored) const;          // of LoRA, which read() merges
   WeightFormat format_of(const WeightTable::Entry& entry) const;
-  // Rows of those that `stored` names, as the op wants them.
+  // Rows of those that `stored` names, as the op wants them; lets them go.
   void read(const Stored& stored, int64_t first, int64_t count, float* out) const;
+  // The memory that rows of a stored tensor, as the file has them, take (TensorSource::let_go).
+  void let_go(const Stored& stored, int64_t first, int64_t count) const;
 
   Backend& backend() const { return backend_; }
   DType activations() const { return options_.types.activations; }
@@ -138,6 +140,7 @@ class WeightLoader {
   };
   std::vector<Piece> pieces(const WeightTable::Entry& entry, WeightBlock& block) const;
   void load(const Piece& piece) const;
+  void let_go(const WeightTable::Entry& entry) const;
   Weight blocks(const Piece& piece) const;
   DType type_of(const WeightTable::Entry& entry) const;
   int64_t bytes_of(const WeightTable::Entry& entry) const;

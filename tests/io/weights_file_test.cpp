@@ -1,8 +1,11 @@
 // Shards under an index are one source of tensors.
 #include "io/weights_file.h"
 
+#include <numeric>
+
 #include "catch.h"
 #include "io/temp_folder.h"
+#include "resident.h"
 
 using namespace seedstory;
 
@@ -107,4 +110,39 @@ TEST_CASE("In an overlay the upper source wins", "[io]") {
   CHECK(value_of(*both, "a") == 1);
   CHECK(value_of(*both, "b") == 2);
   CHECK(value_of(*both, "c") == 30);
+}
+
+TEST_CASE("What is let go of a file takes no memory, and comes back", "[io]") {
+  const TempFolder folder;
+  std::vector<float> numbers(1 << 20);
+  std::iota(numbers.begin(), numbers.end(), 1.0f);
+  SafetensorsWriter writer;
+  writer.add("m.a", Tensor(numbers.data(), DType::f32, {1 << 20}));
+  writer.write(folder / "m.safetensors");
+  const auto expect_numbers = [&](const TensorSource& source, const std::string& name) {
+    const auto* there = source.find(name)->values.as<float>();
+    CHECK((std::vector<float>(there, there + numbers.size()) == numbers));
+  };
+
+  const auto source = overlay(open_weights(write(folder, "other", {{"b", 2}})),
+                              strip_prefix(open_weights(folder / "m.safetensors"), "m."));
+  expect_numbers(*source, "a");
+  const Tensor& a = source->find("a")->values;
+  CHECK(resident_bytes(folder / "m.safetensors") >= a.bytes());
+  source->let_go(a.data, a.bytes());
+  CHECK(resident_bytes(folder / "m.safetensors") == 0);
+  expect_numbers(*source, "a");
+}
+
+TEST_CASE("What a source had to copy is not let go", "[io]") {
+  const TempFolder folder;
+  std::string data(1 << 20, '\7'),
+      header = R"({"a": {"dtype": "F32", "shape": [262144], "data_offsets": [0, 1048576]}})";
+  while (header.size() % 4 != 1) header += ' ';
+  const uint64_t length = header.size();
+  const auto source = open_weights(
+      folder.file("m.safetensors", std::string(reinterpret_cast<const char*>(&length), 8) + header + data));
+  const Tensor& a = source->find("a")->values;
+  source->let_go(a.data, a.bytes());
+  CHECK((std::string(static_cast<const char*>(a.data), data.size()) == data));
 }

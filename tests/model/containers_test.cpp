@@ -1,6 +1,11 @@
 // Numbers out of every container that weights come in.
+#include "cpu/cpu_backend.h"
+#include "io/temp_folder.h"
+#include "made_model.h"
+#include "model/quantize.h"
 #include "model/weights.h"
 #include "reference.h"
+#include "resident.h"
 
 using namespace seedstory;
 
@@ -43,4 +48,39 @@ TEST_CASE("shards of f16 and bf16 are one source", "[model][reference]") {
 
   const auto torch = open_sharded(reference_file("containers/pytorch_model.bin.index.json"));
   expect_numbers(*torch, {"transformer.visual.a", "transformer.visual.b", "lm_head"});
+}
+
+TEST_CASE("A file's numbers are in memory once while a model is loaded", "[model]") {
+  constexpr int64_t n = 1024, k = 1024, r = 512;
+  const TempFolder folder;
+  std::vector<float> numbers = made_values(n * k, 1), a = made_values(r * k, 2), b = made_values(n * r, 3);
+  std::vector<char> memory(2 * n * k);
+  const int64_t shape[] = {n, k};
+  const Weight q8(memory.data(), WeightFormat::q8, shape, 2);
+  REQUIRE(round_weight(numbers.data(), q8).empty());
+  SafetensorsWriter writer;
+  for (const char* name : {"plain.weight", "turned", "merged.weight"})
+    writer.add(name, Tensor(numbers.data(), DType::f32, {n, k}));
+  writer.add("merged.lora_A.default.weight", Tensor(a.data(), DType::f32, {r, k}));
+  writer.add("merged.lora_B.default.weight", Tensor(b.data(), DType::f32, {n, r}));
+  writer.add("blocks", q8.values);
+  writer.add("blocks.scale", q8.scales);
+  writer.write(folder / "m.safetensors", {}, {{"blocks", blocks_text(WeightFormat::q8)}});
+
+  const auto file = open_weights(folder / "m.safetensors");
+  const auto backend = make_cpu_backend(2);
+  for (const WeightFormat format : {WeightFormat::f32, WeightFormat::q8}) {
+    Weight plain, merged, blocks;
+    Tensor turned;
+    WeightTable table;
+    table.add(plain, {"plain.weight", {n, k}}, WeightUse::linear);
+    table.add(turned, Stored{.name = "turned", .shape = {n, k}, .transposed = true});
+    table.add(merged, {"merged.weight", {n, k}}, WeightUse::linear);
+    table.add(blocks, {"blocks", {n, k}}, WeightUse::linear);
+    const WeightBlock block =
+        WeightLoader(*backend, *file, "made", {.types = {.weights = format}, .lora_alpha = 1.0}).load(table);
+    INFO(name_of(format));
+    // Of 17 MiB: the header, and what the system maps round it.
+    CHECK(resident_bytes(folder / "m.safetensors") < 256 << 10);
+  }
 }
