@@ -151,6 +151,19 @@ __device__ inline void mma<bf16>(float (&d)[4], const uint32_t (&a)[4], const ui
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+// d <- a b + c over the warp in int8: a is 16x32, b 32x8, d and c 16x8 in s32, exact while they fit. A lane holds of d
+// and c what it does above, and with q = 4 (lane % 4)
+//   a[0..3]  fours at (g, q), (g + 8, q), (g, q + 16), (g + 8, q + 16)    row, k
+//   b[0..1]  fours at (q, g), (q + 16, g)                                 k, column
+// so that ldmatrix brings them too. c has registers of its own: a sum may begin at a constant without copies of it.
+__device__ inline void mma_s8(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], const int32_t (&c)[4]) {
+  asm volatile(
+      "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+      "{%10, %11, %12, %13};"
+      : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(c[0]), "r"(c[1]), "r"(c[2]), "r"(c[3]));
+}
+
 // Starts to bring 16 bytes from device to shared memory, past the registers: the first `bytes` are read, the rest is
 // zero. Both addresses are multiples of 16. Until the thread has waited, `to` is undefined; until it has also met the
 // others at a barrier, it is undefined for them.

@@ -53,6 +53,38 @@ TEST_CASE("mma holds a, b and d where CuTe has them", "[cute]") {
   check_mma<bf16>(mma_bf16());
 }
 
+// The same in bytes: a lane's registers hold four elements each.
+struct Int8Warp {
+  uint32_t a[32][4], b[32][2];
+  int32_t d[32][4];
+};
+
+__global__ void multiply_int8(Int8Warp* warp) {
+  auto& d = warp->d[threadIdx.x];
+  const int32_t c[4] = {d[0], d[1], d[2], d[3]};
+  seedstory::mma_s8(d, warp->a[threadIdx.x], warp->b[threadIdx.x], c);
+}
+
+TEST_CASE("mma_s8 holds a, b and d where CuTe has them", "[cute]") {
+  const MmaM16N8K32 cute = cute_layouts::mma_s8();
+  for (int row = 0; row < 16; ++row)
+    for (int k = 0; k < 32; ++k)
+      for (int col = 0; col < 8; ++col) {
+        Int8Warp warp = {};
+        for (int lane = 0; lane < 32; ++lane) {
+          for (int i = 0; i < 16; ++i) warp.a[lane][i / 4] |= uint32_t(cute.a[lane][i] == Place{row, k}) << i % 4 * 8;
+          for (int i = 0; i < 8; ++i) warp.b[lane][i / 4] |= uint32_t(cute.b[lane][i] == Place{k, col}) << i % 4 * 8;
+          for (int i = 0; i < 4; ++i) warp.d[lane][i] = 100 * cute.d[lane][i].row + cute.d[lane][i].col;
+        }
+        launch<Int8Warp>(multiply_int8, 1, 32, nullptr, &warp);
+        for (int lane = 0; lane < 32; ++lane)
+          for (int i = 0; i < 4; ++i) {
+            const Place at = cute.d[lane][i];
+            REQUIRE(warp.d[lane][i] == 100 * at.row + at.col + (at == Place{row, col}));
+          }
+      }
+}
+
 struct Matrices {
   alignas(16) uint16_t element[256];
 };

@@ -8,16 +8,16 @@ namespace cute_layouts {
 namespace {
 
 // CuTe numbers the elements of a fragment's matrix down its first mode: a is (m, k), b is (n, k), d is (m, n).
-template <class Atom>
-MmaM16N8K16 mma_tables() {
+template <class Tables, class Atom>
+Tables mma_tables() {
   using Traits = cute::MMA_Traits<Atom>;
   const typename Traits::ALayout a;
   const typename Traits::BLayout b;
   const typename Traits::CLayout d;
-  MmaM16N8K16 tables;
+  Tables tables;
   for (int lane = 0; lane < 32; ++lane) {
-    for (int i = 0; i < 8; ++i) tables.a[lane][i] = {a(lane, i) % 16, a(lane, i) / 16};
-    for (int i = 0; i < 4; ++i) tables.b[lane][i] = {b(lane, i) / 8, b(lane, i) % 8};
+    for (int i = 0; i < int(tables.a[0].size()); ++i) tables.a[lane][i] = {a(lane, i) % 16, a(lane, i) / 16};
+    for (int i = 0; i < int(tables.b[0].size()); ++i) tables.b[lane][i] = {b(lane, i) / 8, b(lane, i) % 8};
     for (int i = 0; i < 4; ++i) tables.d[lane][i] = {d(lane, i) % 16, d(lane, i) / 16};
   }
   return tables;
@@ -40,10 +40,13 @@ LdmatrixX4 ldmatrix_tables() {
 }  // namespace
 
 MmaM16N8K16 mma_f16() {
-  return mma_tables<cute::SM80_16x8x16_F32F16F16F32_TN>();
+  return mma_tables<MmaM16N8K16, cute::SM80_16x8x16_F32F16F16F32_TN>();
 }
 MmaM16N8K16 mma_bf16() {
-  return mma_tables<cute::SM80_16x8x16_F32BF16BF16F32_TN>();
+  return mma_tables<MmaM16N8K16, cute::SM80_16x8x16_F32BF16BF16F32_TN>();
+}
+MmaM16N8K32 mma_s8() {
+  return mma_tables<MmaM16N8K32, cute::SM80_16x8x32_S32S8S8S32_TN>();
 }
 LdmatrixX4 ldmatrix_x4() {
   return ldmatrix_tables<cute::SM75_U32x4_LDSM_N>();

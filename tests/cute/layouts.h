@@ -20,6 +20,14 @@ struct MmaM16N8K16 {
 MmaM16N8K16 mma_f16();
 MmaM16N8K16 mma_bf16();
 
+// Of 8-bit elements.
+struct MmaM16N8K32 {
+  std::array<std::array<Place, 16>, 32> a;  // (row, k) of 16 x 32
+  std::array<std::array<Place, 8>, 32> b;   // (k, column) of 32 x 8
+  std::array<std::array<Place, 4>, 32> d;
+};
+MmaM16N8K32 mma_s8();
+
 // ldmatrix.x4 of four 8x8 matrices that lie one after the other in shared memory, 16 bytes a row.
 struct LdmatrixX4 {
   std::array<int, 32> row_bytes;                // where the row starts whose address a lane gives

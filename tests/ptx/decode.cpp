@@ -508,11 +508,13 @@ void Decoder::mma() {
   need_operands(4, 4);
   s_.op = Op::mma;
   s_.cls = Class::mma;
-  for (const char* part : {"sync", "aligned", "m16n8k16", "row", "col"}) q_.need(part);
-  s_.type = q_.one_of<Type>({{"f16", Type::f16}, {"bf16", Type::bf16}});
-  q_.need(s_.type == Type::f16 ? "f16" : "bf16");
-  q_.need("f32");
-  q_.need("f32");
+  const bool integers = q_.take("m16n8k32");
+  if (!integers) q_.need("m16n8k16");
+  for (const char* part : {"sync", "aligned", "row", "col"}) q_.need(part);
+  const std::string type = integers ? "s8" : q_.take("f16") ? "f16" : "bf16", sum = integers ? "s32" : "f32";
+  for (const std::string& part : type == "f16" ? Operands{type} : Operands{type, type}) q_.need(part);
+  for (const std::string& part : {sum, sum}) q_.need(part);
+  s_.type = *type_named(type);
   constexpr size_t kCounts[] = {4, 4, 2, 4};
   size_t next = 0;
   for (size_t i = 0; i < 4; ++i) {

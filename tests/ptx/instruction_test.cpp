@@ -229,6 +229,11 @@ TEST_CASE("What is not understood is named", "[ptx]") {
       {"ldmatrix.sync.aligned.m8n8.x3.shared.b16 {%r0, %r1, %r2}, [%r3];", "opcode not known: ldmatrix"},
       {"mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%f0}, {%r0}, {%r1}, {%f1};", "opcode not known: mma"},
       {"mma.sync.aligned.m16n8k16.row.row.f32.f16.f16.f32 {%f0}, {%r0}, {%r1}, {%f1};", "opcode not known: mma"},
+      {"mma.sync.aligned.m16n8k16.row.col.s32.s8.s8.s32 {%r0}, {%r0}, {%r1}, {%r1};", "opcode not known: mma"},
+      {"mma.sync.aligned.m16n8k32.row.col.s32.s8.u8.s32 {%r0}, {%r0}, {%r1}, {%r1};", "opcode not known: mma"},
+      {"mma.sync.aligned.m16n8k32.row.col.satfinite.s32.s8.s8.s32 {%r0, %r1, %r2, %r3}, {%r0, %r1, %r2, %r3}, "
+       "{%r0, %r1}, {%r0, %r1, %r2, %r3};",
+       "opcode not known: mma"},
       {"add.s32 %r0, %r1;", "2 operands, expected 3"},
       {"add.s32 %r0, %r1, %rd2;", "operand %rd2 has another size"},
       {"add.s32 %r0, %r1, %q2;", "operand not known: %q2"},

@@ -201,6 +201,42 @@ TEST_CASE("mma finds its elements", "[ptx]") {
   }
 }
 
+// The same of m16n8k32, by bytes: -128 times -128, added to 2.
+TEST_CASE("mma of int8 finds its elements", "[ptx]") {
+  struct {
+    int a_lane, a_byte, b_lane, b_byte, d_lane, d_element;
+    const char* why;
+  } cases[] = {
+      {0, 0, 0, 0, 0, 0, "row 0, k 0, column 0"},
+      {0, 3, 0, 3, 0, 0, "k 3 is the highest byte"},
+      {1, 2, 1, 2, 0, 0, "k 6"},
+      {0, 4, 0, 0, 0, 2, "row 8"},
+      {1, 9, 1, 5, 0, 0, "k 21"},
+      {1, 13, 1, 5, 0, 2, "row 8, k 21"},
+      {31, 15, 7, 7, 28, 2, "row 15, k 31, column 1: even columns are elements 0 and 2"},
+  };
+  for (const auto& [al, ab, bl, bb, dl, de, why] : cases) {
+    INFO(why);
+    const int column = bl / 4, want_lane = dl + column / 2, want_element = de + column % 2;
+    std::vector<Brought> brought(32);
+    // %rd1, %rd2: a; %rd3: b.
+    (ab < 8 ? brought[size_t(al)].a : brought[size_t(al)].b) |= uint64_t(0x80) << 8 * (ab % 8);
+    brought[size_t(bl)].c |= uint64_t(0x80) << 8 * bb;
+    for (int element = 0; element < 4; ++element) {
+      const auto got = results(
+          "mov.b64 {%r4, %r5}, %rd1; mov.b64 {%r6, %r7}, %rd2; mov.b64 {%r8, %r9}, %rd3; mov.u32 %r10, 2;"
+          "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%r11, %r12, %r13, %r14}, {%r4, %r5, %r6, %r7},"
+          "{%r8, %r9}, {%r10, %r10, %r10, %r10}; mov.u32 %r0, %r" +
+              std::to_string(11 + element) + ";",
+          brought);
+      for (int lane = 0; lane < 32; ++lane) {
+        const bool here = lane == want_lane && element == want_element;
+        REQUIRE(uint32_t(got[size_t(lane)]) == (here ? 128 * 128 + 2 : 2));
+      }
+    }
+  }
+}
+
 // --- Barriers
 
 TEST_CASE("bar.sync lets every thread see what the others wrote, and its absence shows", "[ptx][caught]") {

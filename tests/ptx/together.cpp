@@ -105,6 +105,28 @@ void multiply(Warp& w, const Instruction& s) {
           std::bit_cast<uint32_t>(d[i < 2 ? lane / 4 : lane / 4 + 8][lane % 4 * 2 + i % 2]);
 }
 
+// ISA, "Matrix fragments for mma.m16n8k32": with g = lane / 4 and t = lane % 4, byte i of a is at row g (i < 4,
+// 8 <= i < 12) or g + 8, column 4 t + i % 4, + 16 from i = 8 on; of b at row 4 t + i % 4, + 16 from i = 4 on, column g.
+void multiply_s8(Warp& w, const Instruction& s) {
+  int32_t a[16][32], b[32][8];
+  uint32_t d[16][8];
+  for (size_t lane = 0; lane < kWarp; ++lane) {
+    const size_t g = lane / 4, t = lane % 4;
+    const auto byte = [&](size_t first, size_t i) {
+      return int32_t(int8_t(w.slots<uint32_t>(s.r[first + i / 4])[lane] >> i % 4 * 8));
+    };
+    for (size_t i = 0; i < 16; ++i) a[i / 4 % 2 ? g + 8 : g][4 * t + i % 4 + (i < 8 ? 0 : 16)] = byte(4, i);
+    for (size_t i = 0; i < 8; ++i) b[4 * t + i % 4 + (i < 4 ? 0 : 16)][g] = byte(8, i);
+    for (size_t i = 0; i < 4; ++i) d[i < 2 ? g : g + 8][2 * t + i % 2] = w.slots<uint32_t>(s.r[10 + i])[lane];
+  }
+  for (size_t row = 0; row < 16; ++row)
+    for (size_t col = 0; col < 8; ++col)
+      for (size_t k = 0; k < 32; ++k) d[row][col] += uint32_t(a[row][k] * b[k][col]);
+  for (size_t lane = 0; lane < kWarp; ++lane)
+    for (size_t i = 0; i < 4; ++i)
+      w.slots<uint32_t>(s.r[i])[lane] = d[i < 2 ? lane / 4 : lane / 4 + 8][lane % 4 * 2 + i % 2];
+}
+
 }  // namespace
 
 void execute_together(Warp& w, const Instruction& s, uint32_t mask) {
@@ -114,6 +136,7 @@ void execute_together(Warp& w, const Instruction& s, uint32_t mask) {
     case Op::vote:
       return vote(w, s, mask);
     case Op::mma:
+      if (s.type == Type::s8) return multiply_s8(w, s);
       return s.type == Type::f16 ? multiply<true>(w, s) : multiply<false>(w, s);
     case Op::ldmatrix:
       return execute_memory(w, s, mask);

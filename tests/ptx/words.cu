@@ -57,6 +57,17 @@ struct Mma {
   }
 };
 
+struct MmaS8 {
+  static constexpr int in = 10, out = 4;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    const uint32_t a[4] = {in[0], in[1], in[2], in[3]}, b[2] = {in[4], in[5]};
+    const int32_t c[4] = {int32_t(in[6]), int32_t(in[7]), int32_t(in[8]), int32_t(in[9])};
+    int32_t d[4];
+    mma_s8(d, a, b, c);
+    for (int i = 0; i < 4; ++i) out[i] = uint32_t(d[i]);
+  }
+};
+
 // Three groups of one piece each, waited for one after the other: lane i brings i % 17 bytes of it.
 struct CopyAsync {
   static constexpr int in = 4, out = 4;
@@ -209,6 +220,7 @@ std::span<const WordTest> all_words() {
       entry<Ldmatrix<true>>("ldmatrix_trans"),
       entry<Mma<f16>>("mma<f16>"),
       entry<Mma<bf16>>("mma<bf16>"),
+      entry<MmaS8>("mma_s8"),
       entry<CopyAsync>("copy_async"),
       entry<MoveVec<Vec<uint16_t, 1>>>("2 bytes"),
       entry<MoveVec<Vec<uint32_t, 1>>>("4 bytes"),

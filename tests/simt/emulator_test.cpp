@@ -415,6 +415,48 @@ TEST_CASE("mma multiplies what ldmatrix loads", "[simt]") {
   });
 }
 
+// a is (16, 32) and b is (8, 32), as above but in bytes.
+struct Int8Operands {
+  alignas(16) int8_t a[16][32];
+  alignas(16) int8_t b[8][32];
+};
+
+__global__ void multiply_int8(const int8_t* a, const int8_t* b, const int32_t* c, int32_t* d) {
+  Int8Operands& in = shared<Int8Operands>();
+  const int lane = int(threadIdx.x);
+  for (int i = lane; i < 512; i += 32) in.a[i / 32][i % 32] = a[i];
+  for (int i = lane; i < 256; i += 32) in.b[i / 32][i % 32] = b[i];
+  __syncwarp();
+  uint32_t a_frag[4], both[4];
+  ldmatrix(a_frag, &in.a[lane % 16][lane / 16 * 16]);
+  ldmatrix(both, &in.b[lane % 8][lane / 8 % 2 * 16]);
+  const int at = lane / 4 * 8 + lane % 4 * 2;
+  const int32_t from[4] = {c[at], c[at + 1], c[at + 64], c[at + 65]};
+  int32_t sum[4];
+  mma_s8(sum, a_frag, {both[0], both[1]}, from);
+  for (int i = 0; i < 4; ++i) d[at + i / 2 * 64 + i % 2] = sum[i];
+}
+
+TEST_CASE("mma_s8 multiplies what ldmatrix loads, and its sums wrap", "[simt]") {
+  simt::under_each_schedule([] {
+    std::mt19937 random(1);
+    std::vector<int8_t> a(512), b(256);
+    std::vector<int32_t> c(128);
+    for (int8_t& v : a) v = int8_t(random());
+    for (int8_t& v : b) v = int8_t(random());
+    for (int32_t& v : c) v = int32_t(random());
+    Buffer<int8_t> da(a), db(b);
+    Buffer<int32_t> dc(c), d(std::vector<int32_t>(128));
+    launch<Int8Operands>(multiply_int8, 1, 32, nullptr, da.data(), db.data(), dc.data(), d.data());
+    for (size_t m = 0; m < 16; ++m)
+      for (size_t n = 0; n < 8; ++n) {
+        int64_t want = c[m * 8 + n];
+        for (size_t k = 0; k < 32; ++k) want += a[m * 32 + k] * b[n * 32 + k];
+        REQUIRE(d[m * 8 + n] == int32_t(want));
+      }
+  });
+}
+
 __global__ void mma_by_half_a_warp() {
   float d[4] = {};
   const uint32_t a[4] = {}, b[2] = {};

@@ -385,6 +385,11 @@ void mma(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], simt::Wh
   simt::multiply_m16n8k16(d, a, b, std::is_same_v<T, f16>, where);
 }
 
+inline void mma_s8(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], const int32_t (&c)[4],
+                   simt::Where where = simt_where()) {
+  simt::multiply_m16n8k32(d, a, b, c, where);
+}
+
 inline void copy_async(void* to, const void* from, int bytes, simt::Where where = simt_where()) {
   simt::copy_async(to, from, bytes, where);
 }

@@ -243,6 +243,38 @@ void multiply_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b
        [&](MmaLane* const* lanes, uint32_t) { f16 ? multiply<true>(lanes) : multiply<false>(lanes); });
 }
 
+struct MmaS8Lane {
+  int32_t* d;
+  const uint32_t* a;
+  const uint32_t* b;
+  const int32_t* c;
+};
+
+// d <- a b + c with a 16x32, b 32x8, d and c 16x8 over the warp. Who holds what: PTX ISA, "mma.m16n8k32". Sums wrap.
+void multiply_m16n8k32(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], const int32_t (&c)[4],
+                       Where where) {
+  MmaS8Lane mine = {d, a, b, c};
+  meet(~0u, "mma_s8", where, mine, [](MmaS8Lane* const* lanes, uint32_t) {
+    const auto byte = [](uint32_t four, int i) { return int32_t(int8_t(four >> 8 * i)); };
+    int32_t left[16][32], right[32][8];
+    uint32_t sum[16][8];
+    for (int t = 0; t < kWarp; ++t) {
+      const int g = t / 4, p = t % 4 * 2, q = t % 4 * 4;
+      for (int i = 0; i < 4; ++i) {
+        for (int j = 0; j < 4; ++j) left[g + i % 2 * 8][q + i / 2 * 16 + j] = byte(lanes[t]->a[i], j);
+        sum[g + i / 2 * 8][p + i % 2] = uint32_t(lanes[t]->c[i]);
+      }
+      for (int i = 0; i < 2; ++i)
+        for (int j = 0; j < 4; ++j) right[q + i * 16 + j][g] = byte(lanes[t]->b[i], j);
+    }
+    for (int m = 0; m < 16; ++m)
+      for (int k = 0; k < 32; ++k)
+        for (int n = 0; n < 8; ++n) sum[m][n] += uint32_t(left[m][k] * right[k][n]);
+    for (int t = 0; t < kWarp; ++t)
+      for (int i = 0; i < 4; ++i) lanes[t]->d[i] = int32_t(sum[t / 4 + i / 2 * 8][t % 4 * 2 + i % 2]);
+  });
+}
+
 void copy_async(void* to, const void* from, int bytes, Where where) {
   Thread& t = self();
   need_aligned(to, 16, "copy_async", where);

@@ -127,6 +127,8 @@ void load_matrices(uint32_t (&to)[4], const void* row, bool transposed, Where wh
 // Of f16, else of bf16.
 void multiply_m16n8k16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], bool f16, Where where);
 
+void multiply_m16n8k32(int32_t (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], const int32_t (&c)[4],
+                       Where where);
 void copy_async(void* to, const void* from, int bytes, Where where);
 void copy_async_commit();
 void copy_async_wait(int groups_left);
