@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "bench/replay.h"
 #include "bench/stages.h"
@@ -21,8 +22,8 @@ using Clock = std::chrono::steady_clock;
 constexpr double kHostBatchUs = 200, kDeviceBatchUs = 2000;
 constexpr int64_t kMostHostCalls = 50, kMostDeviceCalls = 512;
 
-// Twice the largest L2 of a card (B200: 126 MiB).
-constexpr int64_t kColdBytes = 256 << 20;
+// Twice the largest L2 of a card (B200: 126 MiB); on a CPU a share of the last cache that a few cores rarely have.
+constexpr int64_t kColdBytes = 256 << 20, kHostColdBytes = 512 << 20;
 
 double us_since(Clock::time_point begin) {
   return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
@@ -54,6 +55,18 @@ double quantile(const std::vector<double>& sorted, double q) {
   return sorted[below] + (at - double(below)) * (sorted[above] - sorted[below]);
 }
 
+int64_t weight_bytes(const StageOps& stages) {
+  std::set<const void*> known;
+  int64_t bytes = 0;
+  const auto add = [&]<class Op>(const Op& op) {
+    if constexpr (HasWeight<Op>)
+      if (known.insert(op.w.values.data).second) bytes += op.w.bytes();
+  };
+  for (const auto& [stage, ops] : stages)
+    for (const AnyOp& op : ops) std::visit(add, op);
+  return bytes;
+}
+
 void set_times(BenchEntry& entry, std::vector<double> us) {
   std::sort(us.begin(), us.end());
   entry.us = quantile(us, 0.5);
@@ -62,26 +75,34 @@ void set_times(BenchEntry& entry, std::vector<double> us) {
 
 class Bench {
  public:
-  Bench(Backend& backend, const ModelDir& model, const Limits& limits, const BenchOptions& options)
-      : backend_(backend),
+  Bench(const BenchRun& run, const ModelDir& model, const BenchOptions& options)
+      : backend_(run.backend),
+        types_(run.types),
         model_(model),
-        limits_(limits),
+        limits_(run.limits),
         options_(options),
-        recording_(&backend),
-        dry_engine_(recording_, model, {.types = options.types}),
-        listing_(list_stages(recording_, dry_engine_)) {}
+        recording_(&backend_),
+        dry_engine_(recording_, model, {.types = types_}),
+        listing_(list_stages(recording_, dry_engine_)),
+        cold_bytes_(options.is_asynchronous                   ? kColdBytes
+                    : weight_bytes(listing_) > kHostColdBytes ? kHostColdBytes
+                                                              : 0) {}
 
   // Ops: find them, time each in every round.
   int64_t list_ops() {
     for (auto [shown, op] : distinct_ops(listing_, options_.filter, limits_)) {
       shown.kernels = std::visit([&](const auto& o) { return backend_.kernels_of(&o); }, op);
-      ops_.push_back(
-          {.shown = shown, .op = op, .is_memory_bound = limits_.is_memory_bound(cost_of(op)), .kept = {}, .us = {}});
+      ops_.push_back({.shown = shown,
+                      .op = op,
+                      .is_cold = cold_bytes_ > 0 && limits_.is_memory_bound(cost_of(op)),
+                      .kept = {},
+                      .us = {}});
     }
     for (Entry& entry : ops_) set_batch(entry);
     return int64_t(ops_.size());
   }
   void time_op(int64_t i) {
+    if (i >= int64_t(ops_.size())) return;
     Entry& entry = ops_[size_t(i)];
     entry.us.push_back(time_entry(entry));
   }
@@ -91,7 +112,7 @@ class Bench {
     for (const auto& [stage, ops] : listing_)
       if (wanted(stage)) shown_stages_.push_back(entry_of(stage, ops, limits_));
     if (shown_stages_.empty()) return;
-    engine_ = std::make_unique<Engine>(backend_, model_, EngineOptions{.types = options_.types});
+    engine_ = std::make_unique<Engine>(backend_, model_, EngineOptions{.types = types_});
     // A record is made by the first call and the second.
     stages_ = std::make_unique<Stages>(
         *engine_, [this](const std::string& stage) { return wanted(stage); }, options_.is_asynchronous ? 2 : 0);
@@ -121,8 +142,8 @@ class Bench {
   struct Entry {
     BenchEntry shown;
     AnyOp op;
-    bool is_memory_bound = false;
-    Copies kept;  // between the rounds, where memory is not short
+    bool is_cold = false;  // each call finds its operands in memory and not in a cache
+    Copies kept;           // between the rounds, where memory is not short
     int64_t batch = 1;
     std::vector<double> us;
   };
@@ -161,21 +182,23 @@ class Bench {
     copies.push_back(std::make_unique<Replay>(backend_, entry.op));
     const int64_t bytes = std::max<int64_t>(copies[0]->bytes(), 1);
     int64_t count = 1;
-    if (options_.is_asynchronous && entry.is_memory_bound) count = std::min(entry.batch, kColdBytes / bytes + 1);
+    const int64_t most = options_.is_asynchronous ? entry.batch : kMostHostCalls;
+    if (entry.is_cold) count = std::min(most, cold_bytes_ / bytes + 1);
     if (copies[0]->is_counting()) count = entry.batch;
     while (int64_t(copies.size()) < count) copies.push_back(std::make_unique<Replay>(backend_, entry.op));
     return copies;
   }
 
-  // Us a call. A device has little memory and many copies, which live as long as they are timed.
+  // Us a call. Many copies take much memory: they live as long as they are timed.
   double time_entry(Entry& entry) {
     if (entry.kept.empty()) entry.kept = make_copies(entry);
-    const double us = time_batch(entry.kept, entry.batch, entry.is_memory_bound);
-    if (options_.is_asynchronous) entry.kept.clear();
+    if (entry.is_cold && !options_.is_asynchronous) entry.batch = int64_t(entry.kept.size());
+    const double us = time_batch(entry.kept, entry.batch, entry.is_cold);
+    if (entry.is_cold || options_.is_asynchronous) entry.kept.clear();
     return us;
   }
 
-  double time_batch(const Copies& copies, int64_t batch, bool is_memory_bound) {
+  double time_batch(const Copies& copies, int64_t batch, bool is_cold) {
     Repeat record;
     const auto calls = [&] {
       for (int64_t i = 0; i < batch; ++i) copies[size_t(i) % copies.size()]->run();
@@ -189,12 +212,12 @@ class Bench {
         backend_.repeat(record, calls);
         rewind();
       }
-      if (is_memory_bound && int64_t(copies.size()) * copies[0]->bytes() < kColdBytes) fill_caches();
+      if (is_cold && int64_t(copies.size()) * copies[0]->bytes() < kColdBytes) fill_caches();
     } else {
       for (const auto& copy : copies) copy->refill();
       rewind();
-      copies[0]->run();  // wakes the threads and brings in what a cache can hold
-      copies[0]->rewind();
+      copies.back()->run();  // wakes the threads and brings in what a cache can hold of a single one
+      copies.back()->rewind();
     }
     backend_.finish();
     const auto begin = Clock::now();
@@ -214,12 +237,14 @@ class Bench {
   }
 
   Backend& backend_;
+  StageTypes types_;
   const ModelDir& model_;
   const Limits& limits_;
   const BenchOptions& options_;
   RecordingBackend recording_;
   Engine dry_engine_;
   StageOps listing_;
+  int64_t cold_bytes_;  // from here on no cache holds them; 0: one holds all of the model
   std::vector<Entry> ops_;
   std::vector<BenchEntry> shown_stages_;
   std::unique_ptr<Engine> engine_;
@@ -231,18 +256,14 @@ class Bench {
 
 }  // namespace
 
-std::vector<BenchEntry> run_bench(Backend& backend, const ModelDir& model, const Limits& limits,
-                                  const BenchOptions& options) {
-  return run_bench(std::vector<Backend*>{&backend}, model, limits, options)[0];
-}
-
-std::vector<std::vector<BenchEntry>> run_bench(const std::vector<Backend*>& backends, const ModelDir& model,
-                                               const Limits& limits, const BenchOptions& options) {
+std::vector<std::vector<BenchEntry>> run_bench(const std::vector<BenchRun>& runs, const ModelDir& model,
+                                               const BenchOptions& options) {
   std::vector<std::unique_ptr<Bench>> benches;
-  benches.reserve(backends.size());
-  for (Backend* backend : backends) benches.push_back(std::make_unique<Bench>(*backend, model, limits, options));
-  int64_t ops = 0;
-  for (const auto& bench : benches) ops = options.ops ? bench->list_ops() : 0;  // the model's: the same on each
+  benches.reserve(runs.size());
+  for (const BenchRun& run : runs) benches.push_back(std::make_unique<Bench>(run, model, options));
+  int64_t ops = 0;  // the model's: the same in each, but where some weights are of another type than others
+  if (options.ops)
+    for (const auto& bench : benches) ops = std::max(ops, bench->list_ops());
   for (int64_t round = 0; round < options.repeat; ++round)
     for (int64_t op = 0; op < ops; ++op)
       for (const auto& bench : benches) bench->time_op(op);

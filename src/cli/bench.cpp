@@ -110,7 +110,7 @@ Json to_json(const Report& r) {
           {"entries", list}};
 }
 
-// Of several, which differ in their kernels alone.
+// Of several, which differ in their kernels or types alone.
 void print(const std::vector<Report>& reports, TableFormat format) {
   switch (format) {
     case TableFormat::md:
@@ -150,43 +150,46 @@ int bench(const BenchFlags& f, const Backends& backends) {
   const Device device = parse_device(f.device);
   for (const Kernels kernels : f.compared) need_card_for(kernels, device);
   need_cpu_for(f.products, device);
-  const ModelDir model = open_model(find_model(f));
-  const WeightFormat weights = weight_format(f, device, backends, model);
-  const StageTypes types = stage_types(device, weights);
+  // Ops make their own numbers.
+  const bool reads_files = f.stages || !f.ops;
+  const ModelDir model = reads_files ? open_model(find_model(f)) : open_model_or_sizes(f);
+  const std::vector<WeightFormat> compared_types = weight_formats(f, device, backends, model);
   const Machine machine = this_machine();
   const int cores = backends.cpu_cores(), threads = f.threads == 0 ? cores : int(f.threads);
 
   std::vector<std::unique_ptr<Backend>> made;
-  std::vector<Backend*> timed;
+  std::vector<BenchRun> runs;
   std::vector<Report> reports;
   for (const Kernels kernels : f.compared) {
     MachineFlags flags = f;
     flags.kernels = kernels;
-    timed.push_back(made.emplace_back(make_backend(device, flags, backends)).get());
-    reports.push_back({.build = build_line(),
-                       .machine = fmt::format("{}, {} cores, {} threads", machine.cpu, cores, threads),
-                       .backend = timed.back()->name(),
-                       .kernels = name_of(kKernels, kernels == Kernels::library ? kernels : Kernels::ours),
-                       .type = name_of(weights),
-                       .model = one_line(model.config.name),
-                       .repeat = f.repeat,
-                       .limits = {},
-                       .entries = {},
-                       .load = {}});
+    Backend& backend = *made.emplace_back(make_backend(device, flags, backends));
+    for (const WeightFormat weights : compared_types) {
+      const StageTypes types = stage_types(device, weights);
+      const Limits limits = device.kind == DeviceKind::cpu ? measure_limits(threads, backends.cpu_set(f.cpu), weights)
+                                                           : limits_of_card(*made[0], types.language);
+      runs.push_back({.backend = backend, .types = types, .limits = limits});
+      reports.push_back({.build = build_line(),
+                         .machine = fmt::format("{}, {} cores, {} threads", machine.cpu, cores, threads),
+                         .backend = backend.name(),
+                         .kernels = name_of(kKernels, kernels == Kernels::library ? kernels : Kernels::ours),
+                         .type = name_of(weights),
+                         .model = one_line(model.config.name),
+                         .repeat = f.repeat,
+                         .limits = limits,
+                         .entries = {},
+                         .load = {}});
+    }
   }
-  const Limits limits = device.kind == DeviceKind::cpu ? measure_limits(threads, backends.cpu_set(f.cpu), weights)
-                                                       : limits_of_card(*timed[0], types.language);
   const std::optional<CpuTimes> begin = cpu_times();
-  const auto entries = run_bench(timed, model, limits,
+  const auto entries = run_bench(runs, model,
                                  {.ops = f.ops || !f.stages,
-                                  .stages = f.stages || !f.ops,
+                                  .stages = reads_files,
                                   .filter = f.filter,
                                   .repeat = f.repeat,
-                                  .types = types,
                                   .is_asynchronous = device.kind == DeviceKind::cuda});
   const std::optional<CpuTimes> end = cpu_times();
   for (size_t i = 0; i < reports.size(); ++i) {
-    reports[i].limits = limits;
     reports[i].entries = entries[i];
     if (begin && end) reports[i].load = load_between(*begin, *end);
   }

@@ -405,7 +405,9 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   add_cpu(*sub, f.cpu);
   add_products(*sub, f.products);
   add_compared_kernels(*sub, f.compared);
-  add_type(*sub, f.type);
+  CLI::Option* type = add_type(*sub, f.type);
+  type->type_name(type->get_type_name() + "[,...]")
+      ->description(type->get_description() + "; several are timed op by op in turn");
   add_model_flags(*sub, f);
   return sub;
 }
@@ -507,6 +509,8 @@ void need_choice(const CLI::Option& option, const std::string& value) {
     parse_device(value);
   else if (flag == "--card")
     find_card(value);
+  else if (flag == "--type" && option.get_type_name().ends_with("[,...]"))
+    parse_type_list(value);
   else if (flag == "--type")
     parse_type(value, WeightFormat::f32);
   else if (flag == "--kernels" && option.get_type_name().ends_with("[,...]"))

@@ -73,14 +73,22 @@ Device parse_device(const std::string& name) {
   return {.kind = *kind == DeviceKind::automatic ? DeviceKind::cpu : *kind, .index = std::stoi(digits)};
 }
 
-std::vector<Kernels> parse_kernels_list(const std::string& names) {
-  std::vector<Kernels> list;
+// Each name once.
+static std::vector<std::string> parse_list(const char* flag, const std::string& names) {
+  std::vector<std::string> list;
   for (size_t begin = 0, end; begin <= names.size(); begin = end + 1) {
     end = std::min(names.find(',', begin), names.size());
-    list.push_back(parse_choice("--kernels", names.substr(begin, end - begin), kKernels));
+    list.push_back(names.substr(begin, end - begin));
     if (std::count(list.begin(), list.end(), list.back()) > 1)
-      fail_usage(fmt::format("--kernels {}: has {} twice, expected it once", names, name_of(kKernels, list.back())));
+      fail_usage(fmt::format("{} {}: has {} twice, expected it once", flag, names, list.back()));
   }
+  return list;
+}
+
+std::vector<Kernels> parse_kernels_list(const std::string& names) {
+  std::vector<Kernels> list;
+  for (const std::string& name : parse_list("--kernels", names))
+    list.push_back(parse_choice("--kernels", name, kKernels));
   if (list.size() > 2) fail_usage(fmt::format("--kernels {}: expected two at most", names));
   return list;
 }
@@ -108,6 +116,12 @@ WeightFormat parse_type(const std::string& name, WeightFormat of_auto) {
   refuse_choice("--type", name, names);
 }
 
+std::vector<std::string> parse_type_list(const std::string& names) {
+  std::vector<std::string> list = parse_list("--type", names);
+  for (const std::string& name : list) parse_type(name, WeightFormat::f32);
+  return list;
+}
+
 WeightFormat weight_format(const MachineFlags& flags, const Device& device, const Backends& backends,
                            const ModelDir& model) {
   const WeightFormat type = parse_type(flags.type, model.weights                     ? *model.weights
@@ -119,6 +133,17 @@ WeightFormat weight_format(const MachineFlags& flags, const Device& device, cons
                     "{2} or f32",
                     flags.type, one_line(model.config.name), name_of(*model.weights)));
   return type;
+}
+
+std::vector<WeightFormat> weight_formats(const MachineFlags& flags, const Device& device, const Backends& backends,
+                                         const ModelDir& model) {
+  std::vector<WeightFormat> list;
+  MachineFlags one = flags;
+  for (const std::string& name : parse_type_list(flags.type)) {
+    one.type = name;
+    list.push_back(weight_format(one, device, backends, model));
+  }
+  return list;
 }
 
 StageTypes stage_types(const Device& device, WeightFormat weights) {

@@ -20,16 +20,20 @@ struct Device {
   DeviceKind kind = DeviceKind::cpu;  // not automatic
   int index = 0;
 };
-Device parse_device(const std::string& name);                       // one of kDevices, or cuda:N
-std::vector<Kernels> parse_kernels_list(const std::string& names);  // "ours,library"
-void need_card_for(Kernels kernels, const Device& device);          // ErrorKind::usage: a library's are a card's
-void need_cpu_for(Products products, const Device& device);         // ErrorKind::usage: a card has no choice
+Device parse_device(const std::string& name);                        // one of kDevices, or cuda:N
+std::vector<Kernels> parse_kernels_list(const std::string& names);   // "ours,library"
+std::vector<std::string> parse_type_list(const std::string& names);  // of parse_type(), "f32,q8"
+void need_card_for(Kernels kernels, const Device& device);           // ErrorKind::usage: a library's are a card's
+void need_cpu_for(Products products, const Device& device);          // ErrorKind::usage: a card has no choice
 std::unique_ptr<Backend> make_backend(const Device& device, const MachineFlags& flags, const Backends& backends);
 WeightFormat parse_type(const std::string& name, WeightFormat of_auto);  // auto, or one of kWeightFormats
 // Of --type; auto is what the model is held in, else what the device likes. ErrorKind::usage: the model is held in
 // another one already.
 WeightFormat weight_format(const MachineFlags& flags, const Device& device, const Backends& backends,
                            const ModelDir& model);
+// The same of a list, "f32,q8".
+std::vector<WeightFormat> weight_formats(const MachineFlags& flags, const Device& device, const Backends& backends,
+                                         const ModelDir& model);
 StageTypes stage_types(const Device& device, WeightFormat weights);
 
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.

@@ -128,6 +128,28 @@ TEST_CASE("bench's csv and md hold what its json holds") {
                          Catch::Contains("| UNet step ") && !Catch::Contains("VAE decode"));
 }
 
+TEST_CASE("bench times several types in turn, and ops of sizes without files") {
+  const Workdir desk(random_model());
+  const std::string head = "seedstory bench --ops --repeat 1 --format json ";
+  const Run run = desk.shell(head + "--model model --filter 'Linear x(1, ' --type f32,bf16");
+  INFO(run.err);
+  REQUIRE(run.code == 0);
+  const auto reports = nlohmann::json::parse(run.out)["reports"];
+  REQUIRE(reports.size() == 2);
+  for (const size_t i : {0, 1}) {
+    CHECK(reports[i]["type"] == (i == 0 ? "f32" : "bf16"));
+    REQUIRE(!reports[i]["entries"].empty());
+    const std::string name = reports[i]["entries"][0]["name"];
+    CHECK((name.find(") bf16") != std::string::npos) == (i == 1));
+  }
+
+  const Run sizes = desk.shell(head + "--model seed-story --filter SchedulerStep");
+  INFO(sizes.err);
+  REQUIRE(sizes.code == 0);
+  CHECK(nlohmann::json::parse(sizes.out)["model"] == "seed-story");
+  CHECK(desk.shell("seedstory bench --model seed-story --stages").code == 3);
+}
+
 TEST_CASE("bench --paper says what kernels take at least, of the published sizes or of a model, without a card") {
   const Workdir desk(random_model());
   const std::string head = "SEEDSTORY_DEVICE=cpu seedstory bench --paper --card a100 ";
@@ -179,6 +201,8 @@ TEST_CASE("bench refuses what it cannot do") {
       {"--model model --kernels ours,library", 2, "--kernels library: is for a card; expected --device cuda beside it"},
       {"--model model --kernels ours,ours", 2, "--kernels ours,ours: has ours twice, expected it once"},
       {"--model model --kernels ours,library,auto", 2, "--kernels ours,library,auto: expected two at most"},
+      {"--model model --type q8,q8", 2, "--type q8,q8: has q8 twice, expected it once"},
+      {"--model model --type f32,q5", 2, "--type q5: expected auto, f32, f16, bf16, q8 or q4"},
       {"--model model --repeat 0", 2, "--repeat 0: expected 1 to 1000"},
       {"--model model --threads -1", 2, "--threads -1: expected 0 to 1024"},
       {"--model model --repeat 1 --filter warp", 2, "--filter warp: no entry has this in its name"},

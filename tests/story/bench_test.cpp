@@ -7,6 +7,7 @@
 
 #include "cpu/cpu_backend.h"
 #include "io/file.h"
+#include "load/published.h"
 #include "tiny_model.h"
 
 using namespace seedstory;
@@ -71,15 +72,17 @@ struct Benched {
   std::vector<BenchEntry> entries;
 };
 
+Benched bench_ops(const ModelDir& model, const std::string& filter, const Limits& limits, bool is_asynchronous) {
+  Device device;
+  auto entries = run_bench({{.backend = device, .types = {}, .limits = limits}}, model,
+                           {.stages = false, .filter = filter, .repeat = 2, .is_asynchronous = is_asynchronous});
+  return {std::move(device.calls), device.plain_ops, std::move(entries[0])};
+}
+
 Benched bench_ops(const std::string& filter, const Limits& limits, bool is_asynchronous) {
   TempDir dir;
   write_tiny_model(dir.path());
-  Device device;
-  const ModelDir model = open_model({.dir = dir.path()});
-  std::vector<BenchEntry> entries =
-      run_bench(device, model, limits,
-                {.stages = false, .filter = filter, .repeat = 2, .types = {}, .is_asynchronous = is_asynchronous});
-  return {std::move(device.calls), device.plain_ops, std::move(entries)};
+  return bench_ops(open_model({.dir = dir.path()}), filter, limits, is_asynchronous);
 }
 
 constexpr double kFast = 1e15;
@@ -106,6 +109,15 @@ TEST_CASE("bench gives each call of a device's op its own operands where memory 
   const Benched benched = bench_ops("ToPixels", kBoundByMemory, true);
   for (const Device::Call& call : benched.calls) CHECK(int64_t(call.written.size()) == call.ops);
   CHECK(benched.calls.back().ops > 1);
+}
+
+// The weights of a large model are in memory when a story's ops ask for them; a small one's are in the cache.
+TEST_CASE("bench gives each call of a CPU's op its own operands where memory bounds it and the model is large") {
+  const auto written = [](const Benched& benched) { return benched.calls.back().written.size(); };
+  const std::string norm = "AddRmsNorm h(1,";
+  CHECK(written(bench_ops(published_sizes(), norm, kBoundByMemory, false)) > 1);
+  CHECK(written(bench_ops(published_sizes(), norm, kBoundByArithmetic, false)) == 1);
+  CHECK(written(bench_ops(norm, kBoundByMemory, false)) == 1);
 }
 
 // Its step must stay below its table's end, and nothing sets it back inside of a record.
