@@ -420,6 +420,21 @@ TEST_CASE("Another story in the folder is exit 3, and --force replaces it whole"
   CHECK(desk.files("out") == std::vector<std::string>{"000.png", "notes.txt", "story.html", "story.json"});
 }
 
+// Rounded rows give other pictures than rows as they are.
+TEST_CASE("A story of integer products is not gone on with in f32") {
+  const Workdir desk;
+  const std::string story =
+      "-p 'The fox' -n 1 --steps 1 -o out --model " + quoted(SEEDSTORY_SOURCE_DIR "/weights/nano") + " --type q8 ";
+  REQUIRE(desk.generate(story).code == 0);
+  const auto picture = std::filesystem::last_write_time(desk / "out/000.png");
+  const Run run = desk.generate(story + "--products f32");
+  CHECK(run.code == 3);
+  CHECK(run.err ==
+        "seedstory: out: holds another story (its products differ); --force replaces it, -o DIR goes elsewhere\n");
+  CHECK(std::filesystem::last_write_time(desk / "out/000.png") == picture);
+  CHECK(desk.generate(story + "--products int8").err == "out holds this story already; nothing is computed\n");
+}
+
 TEST_CASE("Pictures that are not a story's are not overwritten") {
   const Workdir desk;
   std::filesystem::create_directory(desk / "out");
