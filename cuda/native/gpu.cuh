@@ -77,6 +77,32 @@ __device__ inline uint32_t pack<bf16>(float low, float high) {
   return bits;
 }
 
+// Of two pairs, each a register as pack() makes one: a b + c, rounded once. T is f16 or bf16.
+template <class T>
+__device__ uint32_t fma_pair(uint32_t a, uint32_t b, uint32_t c);
+template <>
+__device__ inline uint32_t fma_pair<f16>(uint32_t a, uint32_t b, uint32_t c) {
+  uint32_t d;
+  asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+  return d;
+}
+template <>
+__device__ inline uint32_t fma_pair<bf16>(uint32_t a, uint32_t b, uint32_t c) {
+  uint32_t d;
+  asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+  return d;
+}
+
+// Of the 8 bytes of low and high, which are numbers 0 to 7 from low's lowest on, those four that kBytes names in its
+// digits, the last digit first: permute_bytes<0x4140>(x, y) is y's lowest, x's second, y's lowest, x's lowest.
+template <uint32_t kBytes>
+__device__ uint32_t permute_bytes(uint32_t low, uint32_t high) {
+  static_assert((kBytes & ~0x7777u) == 0);
+  uint32_t d;
+  asm("prmt.b32 %0, %1, %2, %3;" : "=r"(d) : "r"(low), "r"(high), "n"(kBytes));
+  return d;
+}
+
 // 2^x to a relative error of 2^-22; 0 where that is less than 2^-126, and at -inf. One instruction: for softmax, whose
 // weights below 2^-126 of the largest do not count. Elsewhere exp2f.
 __device__ inline float exp2_approx(float x) {

@@ -26,7 +26,7 @@ class Decoder {
         {"exit", &Decoder::exit},         {"membar", &Decoder::fence}, {"fence", &Decoder::fence},
         {"shf", &Decoder::shf},           {"lop3", &Decoder::lop3},    {"prmt", &Decoder::prmt},
         {"bfe", &Decoder::bfe},           {"bfi", &Decoder::bfi},      {"atom", &Decoder::atom},
-        {"red", &Decoder::atom}};
+        {"red", &Decoder::atom},          {"fma", &Decoder::fma}};
     if (const auto at = decoders.find(q_.base); at != decoders.end())
       (this->*at->second)();
     else
@@ -98,6 +98,7 @@ class Decoder {
   void mul();
   void mad();
   void arithmetic();
+  void fma();
   void bra();
   void bar();
   void shfl();
@@ -380,6 +381,17 @@ void Decoder::arithmetic() {
   s_.r[1] = reg(1, s_.type);
   if (at->operands > 2) s_.r[2] = reg(2, s_.op == Op::shl || s_.op == Op::shr ? Type::u32 : s_.type);
   if (at->operands > 3) s_.r[3] = reg(3, s_.type);
+}
+
+// Two numbers of 16 bits in each register; or as the others of its kind.
+void Decoder::fma() {
+  s_.type = q_.one_of<Type>({{"f16x2", Type::f16}, {"bf16x2", Type::bf16}}, Type::pred);
+  if (s_.type == Type::pred) return arithmetic();
+  need_operands(4, 4);
+  q_.need("rn");
+  s_.op = Op::fma_pair;
+  s_.cls = Class::floating;
+  registers(0, 4, Type::b32);
 }
 
 void Decoder::bra() {

@@ -386,6 +386,16 @@ uint32_t float_bits(Type type, float x) {
       return std::bit_cast<uint32_t>(x);
   }
 }
+// a b + c as a double has it, rounded to 16 bits once: a last bit that says "and more" keeps a half from being one.
+uint32_t fma_bits(Type type, uint32_t a, uint32_t b, uint32_t c) {
+  const double exact = std::fma(double(read_float(type, a)), double(read_float(type, b)), double(read_float(type, c)));
+  float near = float(exact);
+  if (std::isfinite(near) && double(near) != exact) {
+    if (std::fabs(double(near)) > std::fabs(exact)) near = std::nextafter(near, 0.0f);
+    near = std::bit_cast<float>(std::bit_cast<uint32_t>(near) | 1);
+  }
+  return float_bits(type, near);
+}
 bool is_small_float(Type type) {
   return type == Type::f32 || type == Type::f16 || type == Type::bf16;
 }
@@ -573,6 +583,10 @@ void execute(Warp& w, const Instruction& s, uint32_t mask) {
     case Op::cvt_pair:  // the first is the upper half
       return binary<uint32_t, float, float>(
           w, s, mask, [&s](float a, float b) { return float_bits(s.type, a) << 16 | float_bits(s.type, b); });
+    case Op::fma_pair:
+      return ternary<uint32_t, uint32_t, uint32_t, uint32_t>(w, s, mask, [&s](uint32_t a, uint32_t b, uint32_t c) {
+        return fma_bits(s.type, a >> 16, b >> 16, c >> 16) << 16 | fma_bits(s.type, a & 0xffff, b & 0xffff, c & 0xffff);
+      });
     case Op::cvta_to:
     case Op::cvta_from:
       return window(w, s, mask);

@@ -74,6 +74,7 @@ TEST_CASE("Bits are picked, permuted and looked up", "[ptx]") {
          {"prmt.b32 %r0, %r1, %r2, 0x5410;", 0x33221100, 0x77665544, 0, 0x55441100},
          {"prmt.b32 %r0, %r1, %r2, 0x0123;", 0x33221100, 0x77665544, 0, 0x00112233},
          {"prmt.b32 %r0, %r1, %r2, 0x8888;", 0x00000080, 0, 0, 0xffffffff},  // a sign, eight times
+         {"prmt.b32 %r0, %r1, %r2, 0x4140;", 0x33221100, 0x77665564, 0, 0x64116400},
          {"bfe.u32 %r0, %r1, 4, 8;", 0xabcd, 0, 0, 0xbc},
          {"bfe.s32 %r0, %r1, 4, 8;", 0xabcd, 0, 0, 0xffffffbc},
          {"bfe.u32 %r0, %r1, 4, 0;", 0xabcd, 0, 0, 0},
@@ -113,6 +114,16 @@ TEST_CASE("f32 is IEEE's, with the ISA's own minimum, maximum and modifiers", "[
          {"abs.f32 %f0, %f1;", f(-2), 0, 0, f(2)},
          {"copysign.f32 %f0, %f1, %f2;", f(-1), f(3), 0, f(-3)},  // a's sign, b's size
          {"mov.f32 %f0, 0fBF800000;", 0, 0, 0, f(-1)}});
+}
+
+TEST_CASE("Pairs of 16 bits are multiplied and added with one rounding each", "[ptx]") {
+  check({{"fma.rn.f16x2 %r0, %r1, %r2, %r3;", 0x64806501, 0x3c003c00, 0xe480e480, 0x00005808},  // 1152, 1281; less 1152
+         {"fma.rn.bf16x2 %r0, %r1, %r2, %r3;", 0x43004305, 0x3f803f80, 0xc380c300, 0xc30040a0},  // 128 - 256, 133 - 128
+         // (1 + 2^-10)^2 + 2^-11 is 2^-20 more than a half between two numbers: the product is not rounded before.
+         {"fma.rn.f16x2 %r0, %r1, %r1, %r2;", 0x3c013c01, 0x10001000, 0, 0x3c033c03},
+         // 3 x 683 is a half between two numbers and goes to the even one, but for 2^-24 more, which f32 would lose.
+         {"fma.rn.f16x2 %r0, %r1, %r2, %r3;", 0x42004200, 0x61566156, 0x00000001, 0x68006801},
+         {"fma.rn.bf16x2 %r0, %r1, %r2, %r3;", 0x7f003f80, 0x7f003f80, 0x00003380, 0x7f803f80}});
 }
 
 TEST_CASE("Comparisons know NaN, and combine", "[ptx]") {

@@ -32,6 +32,7 @@ enum class Op : uint8_t {
   mad_lo,
   mad_wide,
   fma,
+  fma_pair,
   div,
   rem,
   min,

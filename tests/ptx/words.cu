@@ -144,6 +144,21 @@ struct Pack {
   static __device__ void run(uint32_t* out, const uint32_t* in) { out[0] = pack<T>(float_of(in[0]), float_of(in[1])); }
 };
 
+template <class T>
+struct FmaPair {
+  static constexpr int in = 3, out = 1;
+  static __device__ void run(uint32_t* out, const uint32_t* in) { out[0] = fma_pair<T>(in[0], in[1], in[2]); }
+};
+
+struct PermuteBytes {
+  static constexpr int in = 2, out = 3;
+  static __device__ void run(uint32_t* out, const uint32_t* in) {
+    out[0] = permute_bytes<0x4140>(in[0], in[1]);
+    out[1] = permute_bytes<0x4342>(in[0], in[1]);
+    out[2] = permute_bytes<0x0527>(in[0], in[1]);
+  }
+};
+
 struct Exp2Approx {
   static constexpr int in = 1, out = 1;
   static __device__ void run(uint32_t* out, const uint32_t* in) { out[0] = bits_of(exp2_approx(float_of(in[0]))); }
@@ -234,6 +249,9 @@ std::span<const WordTest> all_words() {
       entry<Round<bf16>>("from_float<bf16>"),
       entry<Pack<f16>>("pack<f16>"),
       entry<Pack<bf16>>("pack<bf16>"),
+      entry<FmaPair<f16>>("fma_pair<f16>"),
+      entry<FmaPair<bf16>>("fma_pair<bf16>"),
+      entry<PermuteBytes>("permute_bytes"),
       entry<Exp2Approx>("exp2_approx", false),
       entry<OnlineSoftmaxes>("OnlineSoftmax", false),
       entry<Shuffles>("shuffles and votes"),

@@ -93,7 +93,7 @@ enum cudaError_t {
   cudaErrorIllegalAddress = 700,
   cudaErrorStreamCaptureUnsupported = 900
 };
-enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 struct cudaDeviceProp {
   char name[32];
   int major, minor, multiProcessorCount;
@@ -313,6 +313,37 @@ inline f16 from_float<f16>(float x) {
 template <class T>
 uint32_t pack(float low, float high) {
   return from_float<T>(low).bits | uint32_t(from_float<T>(high).bits) << 16;
+}
+
+// To f32, and where that is inexact to the odd one of its two neighbours there: rounded again to fewer bits it is what
+// x would be.
+inline float round_to_odd(double x) {
+  float near = float(x);
+  if (double(near) == x || std::isnan(x) || std::isinf(near)) return near;
+  if (std::fabs(double(near)) > std::fabs(x)) near = std::nextafter(near, 0.0f);
+  uint32_t bits;
+  std::memcpy(&bits, &near, 4);
+  bits |= 1;
+  std::memcpy(&near, &bits, 4);
+  return near;
+}
+template <class T>
+uint32_t fma_pair(uint32_t a, uint32_t b, uint32_t c) {
+  uint32_t d = 0;
+  for (int shift : {0, 16}) {
+    const auto number = [shift](uint32_t pair) { return double(to_float(T{uint16_t(pair >> shift)})); };
+    d |= uint32_t(from_float<T>(round_to_odd(std::fma(number(a), number(b), number(c)))).bits) << shift;
+  }
+  return d;
+}
+
+template <uint32_t kBytes>
+uint32_t permute_bytes(uint32_t low, uint32_t high) {
+  static_assert((kBytes & ~0x7777u) == 0);
+  const uint64_t all = uint64_t(high) << 32 | low;
+  uint32_t picked = 0;
+  for (int i = 0; i < 4; ++i) picked |= uint32_t(all >> (kBytes >> i * 4 & 7) * 8 & 255) << i * 8;
+  return picked;
 }
 
 // As far off as the PTX ISA allows, up or down by the last bit of x.
