@@ -10,6 +10,7 @@
 
 #include "cuda_backend.h"
 #include "graph.h"
+#include "kernels/block_panels.h"
 #include "kernels/conv2d_weights.h"
 #include "launch_op.h"
 #include "library/cublaslt.h"
@@ -175,21 +176,32 @@ class CudaBackend final : public Backend {
   }
 
   int64_t packed_bytes(const Weight& weight, WeightUse use) const override {
-    return packs(weight, use) ? std::max(weight.bytes(), bytes_of(conv_rows_shape(weight, use, weight.values.dtype)))
-                              : weight.bytes();
+    switch (packing_of(weight, use)) {
+      case Packing::none:
+        return weight.bytes();
+      case Packing::blocks:
+        return std::max(weight.bytes(), block_panels_shape(weight, use).bytes());
+      case Packing::conv_rows:
+        return std::max(weight.bytes(), bytes_of(conv_rows_shape(weight, use, weight.values.dtype)));
+    }
+    return 0;
   }
   std::unique_ptr<PackedWeight> pack(const Weight& weight, WeightUse use) override {
-    if (!packs(weight, use) || weight.values.numel() == 0) return nullptr;
-    Tensor rows = conv_rows_shape(weight, use, weight.values.dtype);
-    rows.data = weight.values.data;
-    if (!is_conv_rows(weight, use)) {
-      Weight copy = weight;
-      copy.values.data = allocate(weight.bytes());
-      launch_op(Convert{.y = copy.values, .x = weight.values}, queue_);
-      pack_conv(copy, use, rows, queue_);
-      release(copy.values.data);
+    const Packing packing = packing_of(weight, use);
+    if (packing == Packing::none || weight.values.numel() == 0) return nullptr;
+    const bool is_in_place = packing == Packing::conv_rows && is_conv_rows(weight, use);
+    const Weight from = is_in_place ? weight : copy_of(weight);
+    std::unique_ptr<PackedWeight> packed;
+    if (packing == Packing::blocks) {
+      packed = std::make_unique<PackedBlocks>(pack_blocks(from, use, weight.values.data, queue_), weight.values.dim[0]);
+    } else {
+      Tensor rows = conv_rows_shape(weight, use, weight.values.dtype);
+      rows.data = weight.values.data;
+      if (!is_in_place) pack_conv(from, use, rows, queue_);
+      packed = std::make_unique<PackedConv>(rows);
     }
-    return std::make_unique<PackedConv>(rows);
+    if (!is_in_place) release(from.values.data);
+    return packed;
   }
 
   int64_t scratch_bytes(OpRef ref) const override {
@@ -279,8 +291,22 @@ class CudaBackend final : public Backend {
     scratch_bytes_ = bytes;
   }
 
-  static bool packs(const Weight& weight, WeightUse use) {
-    return (use == WeightUse::conv || use == WeightUse::upsample_conv) && !weight.scales;
+  // What a weight is packed as.
+  enum class Packing { none, blocks, conv_rows };
+  static Packing packing_of(const Weight& weight, WeightUse use) {
+    if (use == WeightUse::linear || use == WeightUse::gated_linear)
+      return weight.scales ? Packing::blocks : Packing::none;
+    return weight.scales ? Packing::none : Packing::conv_rows;
+  }
+
+  // In a block of its own, which is the caller's.
+  Weight copy_of(const Weight& weight) {
+    const Weight copy(allocate(weight.bytes()), weight.format(), weight.values.dim, size_t(weight.values.rank));
+    for (const auto& [to, from] : {std::pair{&copy.values, &weight.values}, {&copy.scales, &weight.scales}})
+      if (*to)
+        check(cudaMemcpyAsync(to->data, from->data, size_t(from->bytes()), cudaMemcpyDeviceToDevice, queue_.stream),
+              "copy " + from->str());
+    return copy;
   }
 
   static void need_contiguous(const Tensor& t, const char* what) {

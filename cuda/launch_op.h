@@ -32,6 +32,8 @@ template <class Op>
 int64_t scratch_bytes(const Op&) {
   return 0;
 }
+int64_t scratch_bytes(const Linear& op);
+int64_t scratch_bytes(const GatedLinear& op);
 int64_t scratch_bytes(const Conv2d& op);
 int64_t scratch_bytes(const GroupNorm& op);
 int64_t scratch_bytes(const CacheAttention& op);

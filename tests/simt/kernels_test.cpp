@@ -4,6 +4,7 @@
 
 #include "../../cuda/cuda_backend.h"
 #include "../../cuda/device/gemm.cuh"
+#include "../../cuda/kernels/block_panels.h"
 #include "../../cuda/kernels/finish_product.h"
 #include "ops/cases/add_rms_norm.h"
 #include "ops/cases/attention.h"
@@ -543,6 +544,58 @@ TEST_CASE("CudaBackend packs the weights of convolutions in their blocks, and ta
     be->run(op);
     be->download(y.data, op.y);
     CHECK(oracle::read(y) == expected);
+  }
+}
+
+namespace {
+
+// What a block of memory with a packed weight says that row `row`, number `k` of the weight is.
+double number_in_panels(const std::vector<unsigned char>& block, const BlockPanels& panels, int64_t rows, int64_t row,
+                        int64_t k) {
+  const bool is_gate = panels.gate && row >= rows / 2;
+  const int64_t value_row = is_gate ? row - rows / 2 : row, height = panels.gate ? 8 : 16;
+  const int64_t panel = value_row / height, in_panel = value_row % height + (is_gate ? 8 : 0);
+  const int64_t half = in_panel / 8, lane = in_panel % 8 * 4 + k % 32 / 8, at_lane = k % 8, of_k = k / 32;
+  const int64_t scale_at = panels.value_bytes() + (panel * panels.blocks + of_k) * 32 + in_panel % 8 * 4 + half * 2;
+  const double scale = oracle::get(DType::f16, &block[size_t(scale_at)]);
+  if (!panels.is_q4) {
+    const int64_t at = (panel * panels.blocks + of_k) * 512 + lane * 16 + half * 8 + at_lane;
+    return scale * double(static_cast<signed char>(block[size_t(at)]));
+  }
+  const int64_t at = (panel * panels.blocks / 2 + of_k / 2) * 512 + lane * 16 + (of_k % 2 * 2 + half) * 4;
+  uint32_t word;
+  std::memcpy(&word, &block[size_t(at)], 4);
+  return scale * double(int(word >> (at_lane / 2 * 4 + at_lane % 2 * 16) & 15) - 8);
+}
+
+}  // namespace
+
+TEST_CASE("CudaBackend packs weights in blocks as panels, number by number", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (const WeightFormat format : {WeightFormat::q8, WeightFormat::q4})
+    for (const WeightUse use : {WeightUse::linear, WeightUse::gated_linear})
+      for (const auto& [n, k] : {std::pair{int64_t{48}, int64_t{128}}, {2, 32}, {40, 96}, {144, 64}}) {
+        expect_fills_its_block(*be, format, {n, k}, use);
+        Inputs in(1);
+        const Weight w = in.weight(format, {n, k});
+        const oracle::Packed packed(*be, w, use);
+        const auto* made = dynamic_cast<const PackedBlocks*>(packed.weight().packed);
+        REQUIRE(made);
+        CHECK(made->rows == n);
+        std::vector<unsigned char> block(size_t(made->panels.bytes()));
+        be->download(block.data(), Tensor(packed.weight().values.data, DType::u8, {int64_t(block.size())}));
+        std::vector<double> numbers;
+        for (int64_t row = 0; row < n; ++row)
+          for (int64_t i = 0; i < k; ++i) numbers.push_back(number_in_panels(block, made->panels, n, row, i));
+        INFO(w.str() << (use == WeightUse::linear ? "" : " with gates"));
+        CHECK(numbers == oracle::read(w));
+      }
+  // Whole panels and pieces: not a byte more than it is stored in.
+  for (const WeightFormat format : {WeightFormat::q8, WeightFormat::q4}) {
+    const int64_t dims[] = {4096, 11008};
+    const Weight w(nullptr, format, dims, 2);
+    CHECK(be->packed_bytes(w, WeightUse::linear) == w.bytes());
+    CHECK(double(w.bytes()) == bits_of(format) / 8 * 4096 * 11008);
   }
 }
 
