@@ -12,6 +12,7 @@
 #include "graph.h"
 #include "kernels/block_panels.h"
 #include "kernels/conv2d_weights.h"
+#include "kernels/linear_int8.h"
 #include "launch_op.h"
 #include "library/cublaslt.h"
 #include "library/cudnn.h"
@@ -91,7 +92,8 @@ int count_devices() {
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(int device, bool sync, Kernels kernels) : device_(device), sync_(sync) {
+  CudaBackend(int device, bool sync, Kernels kernels, Products products)
+      : device_(device), sync_(sync), products_(products) {
     const int devices = count_devices();
     if (device < 0 || device >= devices)
       fail_resource("cuda: there is no device " + std::to_string(device) + "; this machine has " +
@@ -181,6 +183,8 @@ class CudaBackend final : public Backend {
         return weight.bytes();
       case Packing::blocks:
         return std::max(weight.bytes(), block_panels_shape(weight, use).bytes());
+      case Packing::int8:
+        return packed_int8_bytes(weight);
       case Packing::conv_rows:
         return std::max(weight.bytes(), bytes_of(conv_rows_shape(weight, use, weight.values.dtype)));
     }
@@ -194,6 +198,8 @@ class CudaBackend final : public Backend {
     std::unique_ptr<PackedWeight> packed;
     if (packing == Packing::blocks) {
       packed = std::make_unique<PackedBlocks>(pack_blocks(from, use, weight.values.data, queue_), weight.values.dim[0]);
+    } else if (packing == Packing::int8) {
+      packed = pack_int8(weight, from.scales, queue_);
     } else {
       Tensor rows = conv_rows_shape(weight, use, weight.values.dtype);
       rows.data = weight.values.data;
@@ -292,10 +298,12 @@ class CudaBackend final : public Backend {
   }
 
   // What a weight is packed as.
-  enum class Packing { none, blocks, conv_rows };
-  static Packing packing_of(const Weight& weight, WeightUse use) {
-    if (use == WeightUse::linear || use == WeightUse::gated_linear)
+  enum class Packing { none, blocks, int8, conv_rows };
+  Packing packing_of(const Weight& weight, WeightUse use) const {
+    if (use == WeightUse::linear || use == WeightUse::gated_linear) {
+      if (products_ == Products::int8 && weight.format() == WeightFormat::q8) return Packing::int8;
       return weight.scales ? Packing::blocks : Packing::none;
+    }
     return weight.scales ? Packing::none : Packing::conv_rows;
   }
 
@@ -315,6 +323,7 @@ class CudaBackend final : public Backend {
 
   int device_;
   bool sync_;
+  Products products_;
   std::string name_;
   Queue queue_;
   std::unique_ptr<Libraries> libraries_;  // null: ours alone
@@ -342,8 +351,8 @@ std::vector<std::string> cuda_devices() {
   return lines;
 }
 
-std::unique_ptr<Backend> make_cuda_backend(int device, bool sync, Kernels kernels) {
-  return std::make_unique<CudaBackend>(device, sync, kernels);
+std::unique_ptr<Backend> make_cuda_backend(int device, bool sync, Kernels kernels, Products products) {
+  return std::make_unique<CudaBackend>(device, sync, kernels, products);
 }
 
 }  // namespace seedstory

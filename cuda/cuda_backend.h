@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "seedstory/backend.h"
+#include "seedstory/cpu_set.h"
 #include "seedstory/kernels.h"
 
 namespace seedstory {
@@ -20,6 +21,9 @@ inline constexpr int64_t kCudaRowsAtOnce = 1024;
 // Throws ErrorKind::resource where this build has no CUDA backend or the machine has no such GPU. With `sync` it waits
 // after each op, so that an error names the op that failed and not a later one. Of Kernels::library: throws
 // ErrorKind::resource where one of the libraries is not there, and names its file.
-std::unique_ptr<Backend> make_cuda_backend(int device = 0, bool sync = false, Kernels kernels = Kernels::automatic);
+//
+// With Products::int8 Linear and GatedLinear round rows to int8 where their weight is packed from q8.
+std::unique_ptr<Backend> make_cuda_backend(int device = 0, bool sync = false, Kernels kernels = Kernels::automatic,
+                                           Products products = Products::f32);
 
 }  // namespace seedstory

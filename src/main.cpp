@@ -10,11 +10,13 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);
   // Past a limit of file sizes writing fails with a message, like on a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
-  return seedstory::run_command_line(argc, argv,
-                                     {.cpu = seedstory::make_cpu_backend,
-                                      .cpu_cores = seedstory::cpu_cores,
-                                      .cpu_set = seedstory::cpu_set,
-                                      .cpu_type = seedstory::cpu_product_type,
-                                      .cuda = seedstory::make_cuda_backend,
-                                      .cuda_devices = seedstory::cuda_devices});
+  return seedstory::run_command_line(
+      argc, argv,
+      {.cpu = seedstory::make_cpu_backend,
+       .cpu_cores = seedstory::cpu_cores,
+       .cpu_set = seedstory::cpu_set,
+       .cpu_type = seedstory::cpu_product_type,
+       .cuda = [](int device, bool sync,
+                  seedstory::Kernels kernels) { return seedstory::make_cuda_backend(device, sync, kernels); },
+       .cuda_devices = seedstory::cuda_devices});
 }

@@ -12,7 +12,7 @@ std::vector<std::string> cuda_devices() {
   fail_resource(kNone);
 }
 
-std::unique_ptr<Backend> make_cuda_backend(int, bool, Kernels) {
+std::unique_ptr<Backend> make_cuda_backend(int, bool, Kernels, Products) {
   fail_resource(std::string("--device cuda: ") + kNone + "; use --device cpu, or build with -DSEEDSTORY_CUDA=ON");
 }
 

@@ -88,8 +88,8 @@ class MatrixRows {
           store_vec(to, piece);
         }
       }
-      from_[i] += kDepth;
-      left_[i] -= kDepth;
+      from_[i] += kChunks * Vec<T>::size;
+      left_[i] -= kChunks * Vec<T>::size;
     }
   }
 

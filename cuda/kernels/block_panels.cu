@@ -9,6 +9,7 @@
 #include "../device/vec.cuh"
 #include "../launch_op.h"
 #include "block_panels.h"
+#include "linear_int8.h"
 
 namespace seedstory {
 namespace {
@@ -90,7 +91,8 @@ BlockPanels panels_of(const Op& op, const Queue& queue) {
 
 template <class Op>
 int64_t scratch_bytes_of(const Op& op) {
-  return op.w.scales && !op.w.packed ? block_panels_shape(op.w, op.weight_use()).bytes() : 0;
+  if (op.w.packed) return int8_scratch_bytes(op);
+  return op.w.scales ? block_panels_shape(op.w, op.weight_use()).bytes() : 0;
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 //         bits depend on its row of x, its row of w and k alone.
 #include "../launch_op.h"
 #include "linear.cuh"
+#include "linear_int8.h"
 
 namespace seedstory {
 namespace {
@@ -50,6 +51,7 @@ template <class Op>
 void launch_linear(const Op& op, const Tensor& residual, const Queue& queue) {
   constexpr bool kGate = std::is_same_v<Op, GatedLinear>;
   if (op.y.numel() == 0) return;
+  if (dynamic_cast<const PackedInt8*>(op.w.packed)) return launch_linear_int8(op, residual, queue);
   if (op.w.values.dtype != op.x.dtype)
     fail(std::string(op.name) + ": w is " + op.w.str() + ", the CUDA backend wants " + name_of(op.x.dtype));
   const ProductSize product{.rows = op.x.rows(), .cols = op.w.values.rows(), .k = op.x.cols()};

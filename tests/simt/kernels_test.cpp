@@ -6,6 +6,7 @@
 #include "../../cuda/device/gemm.cuh"
 #include "../../cuda/kernels/block_panels.h"
 #include "../../cuda/kernels/finish_product.h"
+#include "../../cuda/kernels/round_int8.h"
 #include "ops/cases/add_rms_norm.h"
 #include "ops/cases/attention.h"
 #include "ops/cases/cache_attention.h"
@@ -28,16 +29,13 @@ namespace {
 
 constexpr DType kFloatTypes[] = {DType::f32, DType::f16, DType::bf16};
 
-// As oracle::mismatch, under every schedule; the oracle itself is asked once.
 template <class Op>
-void expect_matches_oracle_however_run(const Op& op, Tolerance tolerance,
-                                       oracle::Weights weights = oracle::Weights::as_they_are) {
-  const auto be = make_cuda_backend();
-  const oracle::Expected expected = oracle::oracle(op);
+void expect_however_run(Backend& be, const Op& op, const oracle::Expected& expected, Tolerance tolerance,
+                        oracle::Weights weights) {
   simt::under_each_schedule([&] {
     INFO(simt::schedule.str());
     std::string wrong;
-    oracle::run_copy(*be, op, weights, [&](const oracle::Transfer& transfer) {
+    oracle::run_copy(be, op, weights, [&](const oracle::Transfer& transfer) {
       std::vector<Tensor> outputs;
       op.each([&](const char* field, const Tensor& t, Access access) {
         if (!t || access == Access::in) return;
@@ -48,6 +46,14 @@ void expect_matches_oracle_however_run(const Op& op, Tolerance tolerance,
     });
     CHECK(wrong == "");
   });
+}
+
+// As oracle::mismatch, under every schedule; the oracle itself is asked once.
+template <class Op>
+void expect_matches_oracle_however_run(const Op& op, Tolerance tolerance,
+                                       oracle::Weights weights = oracle::Weights::as_they_are) {
+  const auto be = make_cuda_backend();
+  expect_however_run(*be, op, oracle::oracle(op), tolerance, weights);
 }
 
 // The Error line of add_rms_norm.cu.
@@ -672,6 +678,194 @@ Tensor identity(Inputs& in, DType type, int64_t size) {
 }
 
 }  // namespace
+
+namespace {
+
+struct Rounded {
+  std::vector<int8_t> values;
+  std::vector<float> scales;  // [row][block]
+};
+
+Rounded rounded(Backend& be, const Tensor& x) {
+  const int64_t rows = x.rows(), k = x.cols(), blocks = k / kWeightBlock;
+  oracle::Transfer transfer(be);
+  const Tensor there = transfer.there(x);
+  const Tensor block(be.allocate(Int8Rows::bytes(rows, k)), DType::u8, {Int8Rows::bytes(rows, k)});
+  be.finish();  // it has a stream of its own
+  round_int8(there, {block.data, rows, k}, {});
+  be.finish();
+  std::vector<unsigned char> seen(size_t(block.bytes()));
+  be.download(seen.data(), block);
+  be.release(block.data);
+  const Int8Rows here(seen.data(), rows, k);
+  Rounded out = {{here.values, here.values + rows * k}, {}};
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t b = 0; b < blocks; ++b) out.scales.push_back(here.scales[b * here.stride + row]);
+  return out;
+}
+
+// src/cpu/simd/kernels.h, in words. A double holds the product of two floats.
+Rounded rounded_by_definition(const Tensor& x) {
+  const std::vector<double> numbers = oracle::read(x);
+  Rounded out;
+  for (size_t begin = 0; begin < numbers.size(); begin += 32) {
+    float largest = 0;
+    bool finite = true;
+    for (size_t i = begin; i < begin + 32; ++i)
+      largest = std::fmax(largest, std::fabs(float(numbers[i]))), finite &= std::isfinite(numbers[i]);
+    const bool counts = finite && largest >= 0x1p-100f;
+    const float to_integers = counts ? 127 / largest : 0;
+    for (size_t i = begin; i < begin + 32; ++i)
+      out.values.push_back(int8_t(counts ? std::nearbyint(numbers[i] * double(to_integers)) : 0));
+    out.scales.push_back(!finite ? NAN : counts ? largest / 127 : 0);
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("Rows are rounded to int8 as the CPU rounds them", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for (DType type : {DType::f16, DType::bf16})
+    for (const int64_t first : {0, 8, 1}) {  // the last: no row starts at 16 bytes
+      INFO(name_of(type) << " from column " << first);
+      Inputs in(9);
+      const Tensor x = in.normal(type, {11, 168}).slice(1, first, first + 160);
+      std::vector<double> numbers = oracle::read(x);
+      for (size_t i = 0; i < numbers.size(); ++i) numbers[i] *= std::exp2(int(i / 32 % 13) - 6);
+      const auto set = [&](size_t row, size_t block, const std::vector<double>& to) {
+        for (size_t i = 0; i < 32; ++i) numbers[row * 160 + block * 32 + i] = to[i % to.size()];
+      };
+      set(1, 0, {0, -0.0}), set(1, 1, {127, 0.5, 1.5, -2.5, 126.5, -126.5}), set(1, 4, {65504, -65504, 1e-7});
+      set(10, 1, {1, 2, INFINITY}), set(10, 2, {-1, NAN}), set(10, 3, {-INFINITY});
+      if (type == DType::bf16) set(2, 1, {0x1p-100, 0x1p-101}), set(2, 2, {0x1.fep-101}), set(2, 3, {3e38, 1e30});
+      oracle::write(x, numbers);
+      const Rounded expected = rounded_by_definition(x);
+      simt::under_each_schedule([&] {
+        const Rounded got = rounded(*be, x);
+        CHECK(got.values == expected.values);
+        for (size_t i = 0; i < expected.scales.size(); ++i) {
+          INFO("block " << i);
+          const bool is_nan = std::isnan(expected.scales[i]);
+          REQUIRE((is_nan ? std::isnan(got.scales[i]) : got.scales[i] == expected.scales[i]));
+        }
+      });
+    }
+  Inputs in(1);
+  CHECK(error_of(
+            [&] {
+              rounded(*be, in.normal(DType::f32, {1, 32}));
+            },
+            ErrorKind::failed) == "round_int8: x is f32(1, 32), expected f16 or bf16");
+}
+
+namespace {
+
+std::unique_ptr<Backend> make_int8_backend() {
+  return make_cuda_backend(0, false, Kernels::automatic, Products::int8);
+}
+
+// The oracle is asked about the rows as they are rounded.
+template <class Op>
+void expect_int8(Inputs& in, const Op& op) {
+  const auto be = make_int8_backend();
+  Op rounded = op;
+  rounded.x = in.uninitialized(DType::f32, {op.x.rows(), op.x.cols()});
+  oracle::write(rounded.x, oracle::rounded_to_int8(op.x));
+  expect_however_run(*be, op, oracle::oracle(rounded), linear_tolerance(op.y.dtype, op.x.cols()),
+                     oracle::Weights::packed);
+}
+
+}  // namespace
+
+TEST_CASE("Linear's kernel in products of int8 matches the oracle of rounded rows", "[simt][ops]") {
+  struct {
+    int64_t rows, k, n;
+    const char* why;
+  } cases[] = {{1, 32, 4, "half of a step"},
+               {64, 96, 128, "a tile, and a step that is not whole"},
+               {130, 320, 132, "edges in rows and columns, and as many steps as the ring has, and one"},
+               {5, 64, 7, "columns that are no fours"},
+               {0, 64, 64, "no rows"}};
+  for (DType type : {DType::f16, DType::bf16})
+    for (const auto& [rows, k, n, why] : cases) {
+      INFO(name_of(type) << " " << rows << " x " << k << " x " << n << ": " << why);
+      Inputs in(1);
+      expect_int8(in, Linear{.y = in.uninitialized(type, {rows, n}),
+                             .x = in.normal(type, {rows, k}),
+                             .w = in.weight(WeightFormat::q8, {n, k}),
+                             .bias = in.normal(DType::f32, {n}),
+                             .residual = in.normal(type, {rows, n}),
+                             .act = Activation::gelu});
+    }
+  INFO("into f32, from parts of wider rows");
+  Inputs in(2);
+  expect_int8(in, Linear{.y = in.uninitialized(DType::f32, {9, 72}),
+                         .x = in.normal(DType::f16, {9, 72}).slice(1, 4, 68),
+                         .w = in.weight(WeightFormat::q8, {72, 64})});
+}
+
+TEST_CASE("GatedLinear's kernel in products of int8 matches the oracle of rounded rows", "[simt][ops]") {
+  for (const auto& [rows, k, n] : {std::tuple{70, 96, 64}, {3, 64, 100}, {130, 32, 68}}) {
+    INFO(rows << " x " << k << " x " << n);
+    Inputs in(3);
+    expect_int8(in, GatedLinear{.y = in.uninitialized(DType::f16, {rows, n}),
+                                .x = in.normal(DType::f16, {rows, k}),
+                                .w = in.weight(WeightFormat::q8, {2 * n, k}),
+                                .bias = in.normal(DType::f32, {2 * n}),
+                                .act = Activation::gelu});
+  }
+  Inputs in(4);
+  CHECK(error_of(
+            [&] {
+              expect_int8(in, GatedLinear{.y = in.uninitialized(DType::f16, {1, 6}),
+                                          .x = in.normal(DType::f16, {1, 32}),
+                                          .w = in.weight(WeightFormat::q8, {12, 32}),
+                                          .act = Activation::silu});
+            },
+            ErrorKind::failed) == "GatedLinear: y is f16(1, 6), products in int8 want columns by four");
+}
+
+TEST_CASE("A row's products of int8 have its bits among any rows, in each tile", "[simt][ops]") {
+  const auto be = make_int8_backend();
+  Inputs in(5);
+  const Tensor x = in.normal(DType::f16, {140, 128});
+  const oracle::Packed w(*be, in.weight(WeightFormat::q8, {192, 128}), WeightUse::linear);
+  const auto y_of = [&](int64_t begin, int64_t end, int64_t from_column, int multiprocessors) {
+    const int before = std::exchange(simt::multiprocessors, multiprocessors);
+    oracle::Transfer transfer(*be);
+    const Tensor y = in.uninitialized(DType::f32, {end - begin, 192 - from_column});
+    be->run(Linear{
+        .y = transfer.there(y), .x = transfer.there(x.slice(0, begin, end)), .w = w.weight().rows(from_column, 192)});
+    transfer.fetch();
+    simt::multiprocessors = before;
+    return oracle::read(transfer.fetched(y));
+  };
+  const std::vector<double> all = y_of(0, 140, 0, 1);
+  CHECK(y_of(0, 140, 0, 108) == all);
+  const std::vector<double> few = y_of(131, 134, 64, 108);
+  for (size_t i = 0; i < few.size(); ++i) REQUIRE(few[i] == all[(131 + i / 128) * 192 + 64 + i % 128]);
+}
+
+TEST_CASE("A number that is not finite is in all of its row's products of int8, and in no other's", "[simt][ops]") {
+  const auto be = make_int8_backend();
+  Inputs in(6);
+  const Tensor x = in.normal(DType::f16, {3, 96}), y = in.uninitialized(DType::f32, {3, 8});
+  std::vector<double> numbers = oracle::read(x);
+  numbers[96 + 40] = -INFINITY;
+  oracle::write(x, numbers);
+  oracle::run_copy(*be, Linear{.y = y, .x = x, .w = in.weight(WeightFormat::q8, {8, 96})}, oracle::Weights::packed,
+                   [&](const oracle::Transfer& transfer) {
+                     const std::vector<double> got = oracle::read(transfer.fetched(y));
+                     for (size_t i = 0; i < got.size(); ++i) CHECK(std::isnan(got[i]) == (i / 8 == 1));
+                   });
+}
+
+TEST_CASE("Weights for products of int8 take what was said", "[simt]") {
+  const auto be = make_int8_backend();
+  expect_fills_its_block(*be, WeightFormat::q8, {68, 96}, WeightUse::linear);
+  expect_fills_its_block(*be, WeightFormat::q8, {128, 64}, WeightUse::gated_linear);
+}
 
 TEST_CASE("What ends a library's product matches the oracle", "[simt][ops]") {
   const auto be = make_cuda_backend();
