@@ -33,11 +33,17 @@ void check_flags(const ConvertFlags& f, const std::string& command) {
 }
 
 // A pattern that fits no weight is a slip: the weight that was meant would be rounded.
-void check_patterns(const std::vector<std::string>& keep, const ModelDir& model) {
+std::vector<KeepRule> keep_rules(const std::vector<std::string>& texts, const ModelDir& model) {
   const std::vector<std::string> names = weight_names(model);
-  for (const std::string& pattern : keep)
-    if (std::none_of(names.begin(), names.end(), [&](const std::string& name) { return is_kept({pattern}, name); }))
-      fail_usage(fmt::format("--keep {}: no weight of a product has such a name; one is {}", pattern, names.front()));
+  std::vector<KeepRule> rules;
+  for (const std::string& text : texts) {
+    const auto rule = keep_rule(text);
+    if (!rule) fail_usage(fmt::format("--keep {}: expected {}", text, kKeepRules));
+    if (std::none_of(names.begin(), names.end(), [&](const std::string& name) { return rule->fits(name); }))
+      fail_usage(fmt::format("--keep {}: no weight of a product has such a name; one is {}", text, names.front()));
+    rules.push_back(*rule);
+  }
+  return rules;
 }
 
 ModelDir open_whole_model(const ModelPaths& paths) {
@@ -71,12 +77,12 @@ int convert(const ConvertFlags& f, const std::string& command, const Backends& b
     fail_usage(fmt::format("--output {}: is the model itself, expected another folder", *f.output));
   NewFolder folder(*f.output, {std::begin(kModelFiles), std::end(kModelFiles)}, f.force);
   const ModelDir model = open_whole_model(paths);
-  check_patterns(f.keep, model);
+  const std::vector<KeepRule> keep = keep_rules(f.keep, model);
   finish_frames_before_stop();  // here the folder, which is taken away again
   const auto threads = backends.cpu(int(f.threads), CpuSet::automatic, Products::int8);
   const auto written = convert_model(model,
                                      {.type = f.type,
-                                      .keep = f.keep,
+                                      .keep = keep,
                                       .scales = f.scales.value_or(ScaleRule::least_error),
                                       .wants_stop = [] { return stop_asked() != 0; }},
                                      *threads, folder.path());

@@ -367,9 +367,10 @@ CLI::App* add_convert(CLI::App& app, const char* name, const char* about, Conver
   sub->add_option("-o,--output", f.output, "The folder to write, in our layout")->type_name("DIR");
   sub->add_flag("--force", f.force, "Replace a model that one of the two commands wrote there");
   add_choice(*sub, "--type", f.type, types, "How the weights of products are written (convert: default as they are)");
-  sub->add_option("--keep", f.keep,
-                  "Weights that stay in 16 bits beside q8 and q4, may be repeated: PART.NAME with * ? []")
-      ->type_name("PATTERN")
+  sub->add_option(
+         "--keep", f.keep,
+         "Weights that stay in 16 bits beside q8 and q4, or are =q8 or =q4, may be repeated: PART.NAME with * ? []")
+      ->type_name("PATTERN[=TYPE]")
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add_choice(*sub, "--scales", f.scales, kScaleRules, "How q4 takes its scales (default least-error)");

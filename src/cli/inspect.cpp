@@ -169,7 +169,7 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
                  {"vocabulary", model.config.llm.vocab},
                  {"defaults", defaults_json(d, "cfg_scale")},
                  {"total", all.json()}};
-    if (model.weights) json["weights"] = {{"type", name_of(*model.weights)}, {"keep", model.keep}};
+    if (model.weights) json["weights"] = {{"type", name_of(*model.weights)}, {"keep", strings_of(model.keep)}};
     for (const auto& [name, totals] : rows) json["parts"][name] = totals.json();
     print(json);
     return 0;
@@ -185,7 +185,7 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
                     model.words.empty() ? "" : fmt::format(", {} words of its world", model.words.size())));
   if (model.weights)
     print(fmt::format("weights        {}{}{}", name_of(*model.weights), model.keep.empty() ? "" : ", but for ",
-                      fmt::join(model.keep, ", ")));
+                      fmt::join(strings_of(model.keep), ", ")));
   print(fmt::format("\n{:<16} {:>8} {:>15} {:>17}  {}", "part", "tensors", "parameters", "bytes", "types"));
   rows.emplace_back("all", all);
   for (const auto& [name, t] : rows)

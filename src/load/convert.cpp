@@ -311,7 +311,7 @@ void write_settings(ModelDir model, const ConvertOptions& options, const fs::pat
   if (options.type) {
     const bool blocks = in_blocks(*options.type);
     model.weights = blocks ? options.type : std::nullopt;
-    model.keep = blocks ? options.keep : std::vector<std::string>();
+    model.keep = blocks ? options.keep : std::vector<KeepRule>();
   }
   write_small_file(folder / "model.json", model_json(model).dump(1) + "\n");
 }

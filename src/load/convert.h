@@ -14,8 +14,8 @@
 namespace seedstory {
 
 struct ConvertOptions {
-  std::optional<WeightFormat> type;    // of the weights of products; absent: as they are stored
-  std::vector<std::string> keep = {};  // beside q8 and q4 (is_kept)
+  std::optional<WeightFormat> type;  // of the weights of products; absent: as they are stored
+  std::vector<KeepRule> keep = {};   // beside q8 and q4
   ScaleRule scales = ScaleRule::least_error;
   std::function<bool()> wants_stop = {};  // asked between pieces
 };

@@ -114,7 +114,13 @@ void read_weights(const JsonFields& json, ModelDir& model) {
   json.get("type", type, kWeightFormats);
   if (row_of(type).block == 0) json.wrong("type", fmt::format("\"{}\" came, expected q8 or q4", name_of(type)));
   model.weights = type;
-  json.get("keep", model.keep);
+  std::vector<std::string> rules;
+  json.get("keep", rules);
+  for (const std::string& text : rules) {
+    const auto rule = keep_rule(text);
+    if (!rule) json.wrong("keep", fmt::format("\"{}\" came, expected {}", text, kKeepRules));
+    model.keep.push_back(*rule);
+  }
 }
 
 void read_our_config(const JsonFields& json, ModelDir& model) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/model_config.h"
+#include "model/quantize.h"
 #include "seedstory/source.h"
 #include "seedstory/weight.h"
 
@@ -30,7 +31,7 @@ struct ModelDir {
   std::vector<std::string> words;                       // the words the model was trained on, sorted; empty: unknown
   double lora_alpha = 32;                               // of LoRA factors that are not merged yet
   std::optional<WeightFormat> weights;                  // what products' weights are held in: q8 or q4
-  std::vector<std::string> keep;                        // and those that are not (quantize.h)
+  std::vector<KeepRule> keep;                           // and those that are held otherwise
   std::shared_ptr<const TensorSource> vit, llm, input_resampler, output_resampler, adapter, unet, vae;
 };
 

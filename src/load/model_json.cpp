@@ -101,7 +101,7 @@ Json model_json(const ModelDir& model) {
                    {"llm", "llm.safetensors"},
                    {"detokenizer", "detokenizer.safetensors"},
                    {"vae", "vae.safetensors"}};
-  if (model.weights) json["weights"] = {{"type", name_of(*model.weights)}, {"keep", model.keep}};
+  if (model.weights) json["weights"] = {{"type", name_of(*model.weights)}, {"keep", strings_of(model.keep)}};
   json["tokenizer"] = {{"model", "tokenizer.model"}, {"added_tokens", "added_tokens.json"}, {"legacy", model.legacy}};
   if (!model.words.empty()) json["words"] = "words.txt";
   json["vit"] = vit_json(c.vit);

@@ -161,9 +161,27 @@ std::string wrong_in_blocks(const Weight& weight) {
   return "";
 }
 
-bool is_kept(const std::vector<std::string>& keep, const std::string& name) {
-  return std::any_of(keep.begin(), keep.end(),
-                     [&](const std::string& pattern) { return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0; });
+bool KeepRule::fits(const std::string& name) const {
+  return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
+}
+
+std::string KeepRule::str() const {
+  return format ? pattern + "=" + name_of(*format) : pattern;
+}
+
+std::vector<std::string> strings_of(const std::vector<KeepRule>& rules) {
+  std::vector<std::string> strings;
+  for (const KeepRule& rule : rules) strings.push_back(rule.str());
+  return strings;
+}
+
+std::optional<KeepRule> keep_rule(std::string_view text) {
+  const size_t end = text.find('=');
+  KeepRule rule{.pattern = std::string(text.substr(0, end))};
+  if (end == text.npos) return rule;
+  rule.format = value_in(kWeightFormats, text.substr(end + 1));
+  if (!rule.format || row_of(*rule.format).block == 0) return {};
+  return rule;
 }
 
 bool may_become(WeightFormat stored, WeightFormat wanted) {
@@ -171,13 +189,16 @@ bool may_become(WeightFormat stored, WeightFormat wanted) {
 }
 
 WeightFormat format_of(WeightFormat format, DType activations, const std::string& part, const std::string& name,
-                       const std::vector<std::string>& keep) {
+                       const std::vector<KeepRule>& keep) {
   if (row_of(format).block == 0) return format;
+  const WeightFormat in_16_bits = activations == DType::bf16 ? WeightFormat::bf16 : WeightFormat::f16;
   const bool stays = std::any_of(std::begin(kStays16), std::end(kStays16), [&](const auto& row) {
     return part == row.part && (*row.name == 0 || name == row.name);
   });
-  if (!stays && !is_kept(keep, part + "." + name)) return format;
-  return activations == DType::bf16 ? WeightFormat::bf16 : WeightFormat::f16;
+  if (stays) return in_16_bits;
+  const auto rule =
+      std::find_if(keep.begin(), keep.end(), [&](const KeepRule& r) { return r.fits(part + "." + name); });
+  return rule == keep.end() ? format : rule->format.value_or(in_16_bits);
 }
 
 }  // namespace seedstory

@@ -1,7 +1,9 @@
 // From f32 to the formats that weights are held in.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "seedstory/weight.h"
@@ -37,16 +39,25 @@ inline constexpr struct {
                 {"unet", "conv_out.weight", "4 rows: nothing to gain"},
                 {"vae", "", "a hundredth of the weights, and all of a picture's detail"}};
 
-// Whether one of the patterns, which are a shell's, fits a weight's name with its part in front: "llm.lm_head.weight".
-bool is_kept(const std::vector<std::string>& keep, const std::string& name);
+// Weights that are held otherwise than the others of a model in blocks: "unet.*" stay in 16 bits, "unet.*=q8" are q8.
+struct KeepRule {
+  std::string pattern;                      // a shell's, of names with the part in front: "llm.lm_head.weight"
+  std::optional<WeightFormat> format = {};  // q8 or q4; absent: 16 bits
+
+  bool fits(const std::string& name) const;
+  std::string str() const;
+};
+inline constexpr const char* kKeepRules = "PATTERN, PATTERN=q8 or PATTERN=q4";
+std::optional<KeepRule> keep_rule(std::string_view text);  // nothing: it is none of kKeepRules
+std::vector<std::string> strings_of(const std::vector<KeepRule>& rules);
 
 // Whether numbers that a file holds in `stored` may be held in `wanted`: what was rounded in blocks is rounded no more,
 // it stays as it is or is widened to f32, which is exact.
 bool may_become(WeightFormat stored, WeightFormat wanted);
 
-// The format of a weight of that name, where the others of the part are in `format`; in blocks kStays16 and what is
-// kept stay in 16 bits. These are those of the activations, f16 beside f32.
+// The format of a weight of that name, where the model is in `format`. If that has blocks, kStays16 stay in 16 bits,
+// and for the others the first rule that fits decides. The 16 bits are those of the activations, f16 beside f32.
 WeightFormat format_of(WeightFormat format, DType activations, const std::string& part, const std::string& name,
-                       const std::vector<std::string>& keep = {});
+                       const std::vector<KeepRule>& keep = {});
 
 }  // namespace seedstory

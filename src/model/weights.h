@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "model/quantize.h"
 #include "seedstory/arena.h"
 #include "seedstory/source.h"
 
@@ -98,8 +99,8 @@ struct NumberTypes {
 
 struct LoadOptions {
   NumberTypes types;
-  std::optional<double> lora_alpha;    // merge lora_A and lora_B (see lora.h)
-  std::vector<std::string> keep = {};  // weights that stay in 16 bits beside q8 and q4 (format_of in quantize.h)
+  std::optional<double> lora_alpha;  // merge lora_A and lora_B (see lora.h)
+  std::vector<KeepRule> keep = {};   // beside q8 and q4 (format_of in quantize.h)
 };
 
 // Puts the tensors of one file, or of one part of it, on a backend. What is missing, misshapen or unexpected is

@@ -90,10 +90,24 @@ TEST_CASE("quantize and convert say what is wrong, and leave nothing") {
   expect_refused(desk, "quantize model -o out --type q4 --keep 'vat.*'", 2,
                  "--keep vat.*: no weight of a product has such a name; one is vit.conv1.weight");
   expect_refused(desk, "quantize model -o out --type q8", 3, "c_proj.weight has a k of 48, q8 wants a multiple of 32");
+  expect_refused(desk, "quantize model -o out --type q4 --keep 'unet.*=q5'", 2,
+                 "--keep unet.*=q5: expected PATTERN, PATTERN=q8 or PATTERN=q4");
   expect_refused(desk, "quantize nowhere -o out --type q8", 3, "nowhere: no such model directory");
   expect_refused(desk, "convert model -o no/out", 3, "cannot be written");
   REQUIRE(desk.shell("cp -r model broken; cp model/vit.safetensors broken/vae.safetensors").code == 0);
   expect_refused(desk, "convert broken -o out", 3, "vae: tensors of ");
+}
+
+TEST_CASE("A model in q4 with a part in q8 tells a story, and says of itself how it is held") {
+  const Workdir desk;
+  REQUIRE(desk.shell("seedstory quantize " + kNano + " -o mixed --type q4 --keep 'unet.*=q8'").code == 0);
+  CHECK_THAT(desk.shell("seedstory inspect mixed").out, Catch::Contains("weights        q4, but for unet.*=q8\n"));
+  CHECK(desk.shell("seedstory generate -m mixed -p fox --steps 1 -o out").code == 0);
+  CHECK(desk.json("out/story.json")["frames"].size() > 0);
+  REQUIRE(desk.shell("sed -i 's/=q8/=q5/' mixed/model.json").code == 0);
+  const Run wrong = desk.shell("seedstory inspect mixed");
+  CHECK(wrong.code == 3);
+  CHECK_THAT(wrong.err, Catch::Contains("\"unet.*=q5\" came, expected PATTERN, PATTERN=q8 or PATTERN=q4"));
 }
 
 TEST_CASE("A file that cannot grow ends quantize, and nothing half written stays") {

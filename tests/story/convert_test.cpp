@@ -279,7 +279,7 @@ TEST_CASE("What is kept stays as it is, and the folder says so", "[story]") {
   const TempDir dir;
   write_tiny_model(dir.path());
   const ModelDir tiny = open_model({.dir = dir.path()});
-  const auto convert_error = [&](std::vector<std::string> keep) {
+  const auto convert_error = [&](std::vector<KeepRule> keep) {
     const TempDir folder;
     return error_of(ErrorKind::input,
                     [&] { convert(tiny, {.type = WeightFormat::q8, .keep = std::move(keep)}, folder.path()); });
@@ -287,11 +287,11 @@ TEST_CASE("What is kept stays as it is, and the folder says so", "[story]") {
   CHECK(convert_error({}) ==
         "vit: transformer.resblocks.0.mlp.c_proj.weight has a k of 48, q8 wants a multiple of 32; kept, it stays in 16 "
         "bits");
-  const std::vector<std::string> keep = {"vit.*.c_proj.weight", "llm.*.k_proj.weight", "unet.*"};
+  const std::vector<KeepRule> keep = {{"vit.*.c_proj.weight"}, {"llm.*.k_proj.weight"}, {"unet.*"}};
   const TempDir folder;
   convert(tiny, {.type = WeightFormat::q8, .keep = keep}, folder.path());
   ModelDir copy = open_model({.dir = folder.path()});
-  CHECK(copy.keep == keep);
+  CHECK(strings_of(copy.keep) == strings_of(keep));
   INFO("q, k and v are one weight");
   for (const char* name : {"q_proj", "k_proj", "v_proj"})
     CHECK(!copy.llm->find(fmt::format("model.layers.0.self_attn.{}.weight", name))->has_blocks());
@@ -302,6 +302,25 @@ TEST_CASE("What is kept stays as it is, and the folder says so", "[story]") {
   ModelDir kept = tiny;
   kept.keep = keep;
   CHECK(first_difference(bits, bits_of(kept, {.weights = WeightFormat::q8})).empty());
+}
+
+TEST_CASE("A part is held in another format than the rest, and the first rule that fits decides", "[story]") {
+  const ModelDir nano = open_model({.dir = kNano});
+  const std::vector<KeepRule> keep = {{"unet.up_blocks.*"}, {"unet.*", WeightFormat::q8}};
+  const TempDir folder;
+  convert(nano, {.type = WeightFormat::q4, .keep = keep, .scales = ScaleRule::largest}, folder.path());
+  const ModelDir copy = open_model({.dir = folder.path()});
+  CHECK(strings_of(copy.keep) == std::vector<std::string>{"unet.up_blocks.*", "unet.*=q8"});
+  const Bits bits = bits_of(copy, {.weights = WeightFormat::q4});
+  const std::string up = "unet.up_blocks.0.resnets.0.conv1.weight 0",
+                    down = "unet.down_blocks.0.resnets.0.conv1.weight 0", in = "unet.conv_in.weight 0";
+  CHECK(bits.at(up).starts_with("f16("));
+  CHECK(bits.at(in).starts_with("f16("));  // kStays16
+  CHECK(bits.at(down).starts_with("i8("));
+  CHECK(bits.at("llm.lm_head.weight 0").starts_with("i4("));
+  ModelDir kept = nano;
+  kept.keep = keep;
+  CHECK(first_difference(bits, bits_of(kept, {.weights = WeightFormat::q4})).empty());
 }
 
 TEST_CASE("Converting to a plain type rounds the weights of products", "[story]") {
@@ -320,7 +339,7 @@ TEST_CASE("The number of threads changes no byte of a converted model, and a sto
   const TempDir dir;
   write_tiny_model(dir.path());
   const ModelDir tiny = open_model({.dir = dir.path()});
-  const ConvertOptions options{.type = WeightFormat::q4, .keep = {"vit.*.c_proj.weight", "unet.*"}};
+  const ConvertOptions options{.type = WeightFormat::q4, .keep = {{"vit.*.c_proj.weight"}, {"unet.*"}}};
   const TempDir one, three, stopped;
   REQUIRE(convert_model(tiny, options, *make_cpu_backend(1), one.path()));
   REQUIRE(convert_model(tiny, options, *make_cpu_backend(3), three.path()));
