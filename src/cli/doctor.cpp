@@ -266,7 +266,8 @@ class Doctor {
     try {
       Backend& teller = teller_ ? *teller_ : *cpu_;
       const Device device = teller_ ? device_ : Device{};
-      const WeightFormat type = weight_format({}, device, backends_, model);
+      const auto& [type, why] = choose_type({}, device, backends_, model);
+      add({"model", "type", "ok", fmt::format("{} by --type auto: {}", name_of(type), why)});
       const StageTypes types = stage_types(device, type);
       const StoryRequest request = default_request(model.config);
       const Plan plan = make_plan(model, request, types, &teller, measure_rates(teller, types.language));

@@ -145,7 +145,7 @@ int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backen
   need_card_for(flags.kernels, device);
   need_cpu_for(flags.products, device);
   const ModelDir model = open_model_or_sizes(flags);
-  const WeightFormat type = weight_format(flags, device, backends, model);
+  const WeightFormat type = choose_type(flags, device, backends, model).format;
   const StageTypes types = stage_types(device, type);
   StoryRequest request = make_request(flags, model.config, {.captions = captions});
   if (flags.image) request.start = std::make_shared<const Image>(read_user_picture(*flags.image, Pixels::shown).image);

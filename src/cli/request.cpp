@@ -122,17 +122,29 @@ std::vector<std::string> parse_type_list(const std::string& names) {
   return list;
 }
 
-WeightFormat weight_format(const MachineFlags& flags, const Device& device, const Backends& backends,
-                           const ModelDir& model) {
-  const WeightFormat type = parse_type(flags.type, model.weights                     ? *model.weights
-                                                   : device.kind == DeviceKind::cuda ? WeightFormat::f16
-                                                                                     : backends.cpu_type(flags.cpu));
+namespace {
+
+ChosenType type_of_auto(const MachineFlags& flags, const Device& device, const Backends& backends,
+                        const ModelDir& model) {
+  if (model.weights) return {*model.weights, "the model is held in it"};
+  if (device.kind == DeviceKind::cuda) return {WeightFormat::f16, "tensor cores multiply in it, the VAE in bf16"};
+  const WeightFormat format = backends.cpu_type(flags.cpu);
+  return {format, format == WeightFormat::bf16 ? "the CPU multiplies fastest in it"
+                                               : "the CPU multiplies no faster in 16 bits"};
+}
+
+}  // namespace
+
+ChosenType choose_type(const MachineFlags& flags, const Device& device, const Backends& backends,
+                       const ModelDir& model) {
+  const ChosenType of_auto = type_of_auto(flags, device, backends, model);
+  const WeightFormat type = parse_type(flags.type, of_auto.format);
   if (model.weights && !may_become(*model.weights, type))
     fail_usage(
         fmt::format("--type {0}: {1} has its weights in {2}, which {0} would round once more; expected auto, "
                     "{2} or f32",
                     flags.type, one_line(model.config.name), name_of(*model.weights)));
-  return type;
+  return {type, flags.type == "auto" ? of_auto.why : ""};
 }
 
 std::vector<WeightFormat> weight_formats(const MachineFlags& flags, const Device& device, const Backends& backends,
@@ -141,7 +153,7 @@ std::vector<WeightFormat> weight_formats(const MachineFlags& flags, const Device
   MachineFlags one = flags;
   for (const std::string& name : parse_type_list(flags.type)) {
     one.type = name;
-    list.push_back(weight_format(one, device, backends, model));
+    list.push_back(choose_type(one, device, backends, model).format);
   }
   return list;
 }

@@ -27,11 +27,15 @@ void need_card_for(Kernels kernels, const Device& device);           // ErrorKin
 void need_cpu_for(Products products, const Device& device);          // ErrorKind::usage: a card has no choice
 std::unique_ptr<Backend> make_backend(const Device& device, const MachineFlags& flags, const Backends& backends);
 WeightFormat parse_type(const std::string& name, WeightFormat of_auto);  // auto, or one of kWeightFormats
-// Of --type; auto is what the model is held in, else what the device likes. ErrorKind::usage: the model is held in
-// another one already.
-WeightFormat weight_format(const MachineFlags& flags, const Device& device, const Backends& backends,
-                           const ModelDir& model);
-// The same of a list, "f32,q8".
+// What --type comes to; of auto the reason is said, else it is empty.
+struct ChosenType {
+  WeightFormat format;
+  std::string why;
+};
+// ErrorKind::usage: the model is held in another one already.
+ChosenType choose_type(const MachineFlags& flags, const Device& device, const Backends& backends,
+                       const ModelDir& model);
+// The formats of a list, "f32,q8".
 std::vector<WeightFormat> weight_formats(const MachineFlags& flags, const Device& device, const Backends& backends,
                                          const ModelDir& model);
 StageTypes stage_types(const Device& device, WeightFormat weights);

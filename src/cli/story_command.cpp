@@ -284,7 +284,8 @@ int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backe
   const ModelPaths paths = find_model(flags);
   if (!paths.note.empty()) terminal.say(paths.note);
   const ModelDir model = open_model(paths);
-  const WeightFormat type = weight_format(flags, device, backends, model);
+  const auto& [type, why] = choose_type(flags, device, backends, model);
+  if (!why.empty()) terminal.detail(fmt::format("--type auto is {}: {}", name_of(type), why));
   StoryRequest request = make_request(flags, model.config, {.prompt = texts.prompt, .captions = texts.captions});
   if (const std::string fewer = fewer_frames(flags, request); !fewer.empty()) terminal.say(fewer);
   const StoryRecord record = make_record(flags, texts.command, std::move(request), model, paths.dir, type, terminal);

@@ -39,6 +39,22 @@ std::string chunk(const Workdir& desk, const std::string& png, const std::string
 
 }  // namespace
 
+TEST_CASE("doctor and -v say to what --type auto came, and why") {
+  const Workdir desk;
+  const Run run = desk.generate("-p fox -o chosen -v");
+  const auto type = desk.json("chosen/story.json")["request"]["type"].get<std::string>();
+  const std::string why =
+      type == "f32" ? "the CPU multiplies no faster in 16 bits" : "the CPU multiplies fastest in it";
+  CHECK_THAT(run.err, Catch::Contains(fmt::format("--type auto is {}: {}\n", type, why)));
+  CHECK_THAT(desk.shell("seedstory doctor -m model").out,
+             Catch::Contains(fmt::format("{} by --type auto: {}\n", type, why)));
+  CHECK_THAT(desk.generate("-p fox -o asked -v --type f32").err, !Catch::Contains("--type auto"));
+  REQUIRE(desk.shell("seedstory quantize " + quoted(std::string(SEEDSTORY_SOURCE_DIR) + "/weights/nano") +
+                     " -o q4 --type q4")
+              .code == 0);
+  CHECK_THAT(desk.shell("seedstory doctor -m q4").out, Catch::Contains("q4 by --type auto: the model is held in it\n"));
+}
+
 TEST_CASE("stdout is the story, stderr one line a frame, the folder the book") {
   const Workdir desk;
   const Run run = desk.generate("-p 'A little fox finds a red lantern in the snow.' -o out");
