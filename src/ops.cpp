@@ -302,9 +302,11 @@ void CacheAttention::check() const {
   check.like("k", k, q);
   check.like("v", v, q);
   check.like("y", y, q);
-  check.rank("k_cache", k_cache, 3, "(capacity, heads, head_dim)");
-  check.shape("k_cache", k_cache, q.dtype, {k_cache.dim[0], q.dim[1], q.dim[2]});
-  check.like("v_cache", v_cache, k_cache);
+  check.floats("k_cache", k_cache, 3, "(capacity, heads, head_dim)");
+  const auto type_of = [&](const Tensor& cache) { return q.dtype == DType::f32 ? cache.dtype : q.dtype; };
+  check.shape("k_cache", k_cache, type_of(k_cache), {k_cache.dim[0], q.dim[1], q.dim[2]});
+  check.floats("v_cache", v_cache, 3, "(capacity, heads, head_dim)");
+  check.shape("v_cache", v_cache, type_of(v_cache), {k_cache.dim[0], q.dim[1], q.dim[2]});
   check.extent("k_cache", k_cache, 0, q.dim[0]);
   check.rank("slots", slots, 1, "i32(ranks)");
   check.shape("slots", slots, DType::i32, {slots.dim[0]});
@@ -319,9 +321,10 @@ Cost CacheAttention::cost() const {
   const double rows = double(q.dim[0]), heads = double(q.dim[1]), dim = double(q.dim[2]);
   const double length = double(slots.dim[0]), seen = rows * length - rows * (rows - 1) / 2;
   const double token = heads * dim * double(size_of(q.dtype));
+  const double cached = heads * dim * double(size_of(k_cache.dtype) + size_of(v_cache.dtype));
   // q, k, v in and y out; k, v into the cache; the cache's other tokens in.
   return {.flops = (4 * dim + 4) * heads * seen + 3 * dim * heads * (rows + length),
-          .bytes = token * (4 * rows + 2 * length) + length * (4 + dim * 4) + 4};
+          .bytes = token * 4 * rows + cached * length + length * (4 + dim * 4) + 4};
 }
 
 void PickToken::check() const {

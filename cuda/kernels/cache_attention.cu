@@ -406,6 +406,10 @@ void launch_op(const CacheAttention& op, const Queue& queue) {
   if (dim > kMostDim)
     fail("CacheAttention: head_dim is " + std::to_string(dim) + ", the CUDA kernels have at most " +
          std::to_string(kMostDim));
+  for (const auto& [field, cache] : {std::pair{"k_cache", &op.k_cache}, std::pair{"v_cache", &op.v_cache}})
+    if (cache->dtype != op.q.dtype)
+      fail("CacheAttention: " + std::string(field) + " is " + cache->str() + ", the CUDA kernels have it in " +
+           name_of(op.q.dtype) + " as q");
   with_float_type(op.q.dtype, op.name, [&]<class T>() { launch_all<T>(op, queue); });
 }
 

@@ -275,7 +275,7 @@ struct CacheAttention {
   Tensor k;        // (rows, heads, head_dim)      in, before RoPE
   Tensor v;        // (rows, heads, head_dim)      in
   Tensor k_cache;  // (capacity, heads, head_dim)  in and out: rows that no new token has keep their values
-  Tensor v_cache;  // (capacity, heads, head_dim)  in and out: the same
+  Tensor v_cache;  // (capacity, heads, head_dim)  in and out: the same; of q's type, or of any beside f32, each its own
   Tensor slots;    // i32 (ranks)                  in, ranks >= rows
   Tensor length;   // i32 (1)                      in: tokens in the cache after this op
   Tensor rope;     // f32 (positions, head_dim)    in: [cos of d/2 angles | sin of them], positions >= ranks

@@ -165,7 +165,7 @@ int bench(const BenchFlags& f, const Backends& backends) {
     flags.kernels = kernels;
     Backend& backend = *made.emplace_back(make_backend(device, flags, backends));
     for (const WeightFormat weights : compared_types) {
-      const StageTypes types = stage_types(device, weights);
+      const StageTypes types = stage_types(device, weights, f);
       const Limits limits = device.kind == DeviceKind::cpu ? measure_limits(threads, backends.cpu_set(f.cpu), weights)
                                                            : limits_of_card(*made[0], types.language);
       runs.push_back({.backend = backend, .types = types, .limits = limits});

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "seedstory/choice.h"
+#include "seedstory/tensor.h"
 
 namespace seedstory {
 
@@ -14,6 +15,11 @@ inline constexpr Choice<When> kWhen[] = {{When::automatic, "auto", "where it is 
                                          {When::never, "off", "never"}};
 
 inline constexpr Choice<bool> kOnOff[] = {{true, "on", "yes"}, {false, "off", "no"}};
+
+// --cache-type-k and --cache-type-v.
+inline constexpr Choice<DType> kCacheTypes[] = {{DType::f32, "f32", "32 bits a number"},
+                                                {DType::f16, "f16", "16 bits, 11 of them significant"},
+                                                {DType::bf16, "bf16", "16 bits, 8 of them significant"}};
 
 // --order: whether the text comes first.
 inline constexpr Choice<bool> kOrders[] = {{false, "interleaved", "a frame's text, then its picture"},

@@ -124,6 +124,8 @@ std::string build(const Json& story, const std::filesystem::path& folder, const 
   if (command == "generate") line += sampling_flags(request.at("sampling"));
   return line + flag("--type", request.at("type")) + flag("--device", request.at("backend")) +
          (request.contains("products") ? flag("--products", request.at("products")) : "") +
+         (request.contains("cache_type_k") ? flag("--cache-type-k", request.at("cache_type_k")) : "") +
+         (request.contains("cache_type_v") ? flag("--cache-type-v", request.at("cache_type_v")) : "") +
          (request.contains("kernels") ? flag("--kernels", request.at("kernels")) : "") +
          model_flags(story.at("model").at("flags")) + " --no-settings -o " + output;
 }

@@ -268,7 +268,7 @@ class Doctor {
       const Device device = teller_ ? device_ : Device{};
       const auto& [type, why] = choose_type({}, device, backends_, model);
       add({"model", "type", "ok", fmt::format("{} by --type auto: {}", name_of(type), why)});
-      const StageTypes types = stage_types(device, type);
+      const StageTypes types = stage_types(device, type, {});
       const StoryRequest request = default_request(model.config);
       const Plan plan = make_plan(model, request, types, &teller, measure_rates(teller, types.language));
       const int64_t free = teller.free_bytes();

@@ -64,7 +64,7 @@ constexpr Whole kSeed{-1, std::numeric_limits<int64_t>::max()}, kSteps{1, 1000},
     kSide{1, kMostPixels, ", a multiple of what the model takes"}, kDescriptor{2, 1 << 20, "; stdout is the story's"};
 constexpr Real kScale{0, 100};
 
-// CLI11's short flags have one letter; run_command_line() brings llama.cpp's -hf to it under its long name.
+// CLI11's short flags have one letter; words() brings llama.cpp's -hf to it under its long name.
 CLI::Option* add_hf_repo(CLI::App& app, std::optional<std::string>& repo) {
   return app
       .add_option("--hf-repo", repo, "(-hf) A model in Hugging Face's cache, as `hf download` left it; never downloads")
@@ -223,6 +223,12 @@ CLI::Option* add_products(CLI::App& app, Products& products) {
       "f32 widens the weights, as a reference");
 }
 
+CLI::Option* add_cache_type(CLI::App& app, const char* which, std::optional<DType>& type) {
+  return add_choice(app, fmt::format("--cache-type-{}", which), type, kCacheTypes,
+                    fmt::format("(-ct{}) What the language model's {} are held in: default f32, on a card 16 bits",
+                                which, *which == 'k' ? "keys" : "values"));
+}
+
 CLI::Option* add_type(CLI::App& app, std::string& type) {
   return app
       .add_option("--type", type,
@@ -248,6 +254,8 @@ void add_machine_flags(CLI::App& app, StoryFlags& f) {
   const char* group = "Machine";
   add_device(app, f.device)->group(group);
   add_type(app, f.type)->group(group);
+  add_cache_type(app, "k", f.cache_k)->group(group);
+  add_cache_type(app, "v", f.cache_v)->group(group);
   add_threads(app, f.threads)->group(group);
   add_cpu(app, f.cpu)->group(group);
   add_products(app, f.products)->group(group);
@@ -409,6 +417,8 @@ CLI::App* add_bench(CLI::App& app, BenchFlags& f) {
   CLI::Option* type = add_type(*sub, f.type);
   type->type_name(type->get_type_name() + "[,...]")
       ->description(type->get_description() + "; several are timed op by op in turn");
+  add_cache_type(*sub, "k", f.cache_k);
+  add_cache_type(*sub, "v", f.cache_v);
   add_model_flags(*sub, f);
   return sub;
 }
@@ -441,11 +451,16 @@ std::string path_of(const CLI::App& command) {
   return above && above->get_parent() ? path_of(*above) + " " + command.get_name() : command.get_name();
 }
 
-// The arguments as CLI11 wants them: a command first, -hf under its long name, and the last one first.
+// llama.cpp's flags of one dash and more than one letter.
+constexpr std::pair<std::string_view, const char*> kLongNames[] = {
+    {"-hf", "--hf-repo"}, {"-ctk", "--cache-type-k"}, {"-ctv", "--cache-type-v"}};
+
+// The arguments as CLI11 wants them: a command first, long names alone, and the last one first.
 std::vector<std::string> words(int argc, const char* const* argv, const CommandDoc& program) {
   std::vector<std::string> all = with_command({argv + 1, argv + argc}, program);
   for (std::string& word : all)
-    if (word == "-hf" || word.starts_with("-hf=")) word.replace(0, 3, "--hf-repo");
+    for (const auto& [flag, long_name] : kLongNames)
+      if (word.substr(0, word.find('=')) == flag) word.replace(0, flag.size(), long_name);
   std::reverse(all.begin(), all.end());
   return all;
 }

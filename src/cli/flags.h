@@ -24,6 +24,7 @@ struct MachineFlags {
   std::string type = "auto", device = "auto";
   CpuSet cpu = CpuSet::automatic;
   Products products = Products::int8;
+  std::optional<DType> cache_k, cache_v;  // absent: as the activations are
   int64_t threads = 0;
   bool cuda_sync = false;
   Kernels kernels = Kernels::automatic;  // not of bench

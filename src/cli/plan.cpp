@@ -85,11 +85,11 @@ void print_table(const Plan& plan, const StoryRequest& request, const Machine& m
 // rounded no more.
 std::vector<std::pair<WeightFormat, Plan>> other_types(const ModelDir& model, const StoryRequest& request,
                                                        const Device& device, WeightFormat type,
-                                                       const Backend* backend) {
+                                                       const MachineFlags& flags, const Backend* backend) {
   std::vector<std::pair<WeightFormat, Plan>> plans;
   for (const auto& row : kWeightFormats) try {
       if (row.value != type && (!model.weights || may_become(*model.weights, row.value)))
-        plans.emplace_back(row.value, make_plan(model, request, stage_types(device, row.value), backend));
+        plans.emplace_back(row.value, make_plan(model, request, stage_types(device, row.value, flags), backend));
     } catch (const Error& error) {
       if (error.kind != ErrorKind::input || row.block == 0) throw;
     }
@@ -146,14 +146,14 @@ int plan(const StoryFlags& flags, const PlanFlags& asked, const Backends& backen
   need_cpu_for(flags.products, device);
   const ModelDir model = open_model_or_sizes(flags);
   const WeightFormat type = choose_type(flags, device, backends, model).format;
-  const StageTypes types = stage_types(device, type);
+  const StageTypes types = stage_types(device, type, flags);
   StoryRequest request = make_request(flags, model.config, {.captions = captions});
   if (flags.image) request.start = std::make_shared<const Image>(read_user_picture(*flags.image, Pixels::shown).image);
   const Machine machine = find_machine(flags, asked, device, types, backends);
   say_on_stderr(fewer_frames(flags, request));
   say_on_stderr(other_size(model.config, request));
   const Plan plan = make_plan(model, request, types, machine.backend.get(), machine.rates);
-  const auto others = other_types(model, request, device, type, machine.backend.get());
+  const auto others = other_types(model, request, device, type, flags, machine.backend.get());
   const Fit fit = fit_into(plan, machine.free_bytes);
   if (flags.json) {
     auto json = to_json(plan, request, machine, fit);

@@ -158,8 +158,15 @@ std::vector<WeightFormat> weight_formats(const MachineFlags& flags, const Device
   return list;
 }
 
-StageTypes stage_types(const Device& device, WeightFormat weights) {
-  return device.kind == DeviceKind::cuda ? StageTypes::of_card(weights) : weights;
+StageTypes stage_types(const Device& device, WeightFormat weights, const MachineFlags& flags) {
+  StageTypes types = device.kind == DeviceKind::cuda ? StageTypes::of_card(weights) : weights;
+  const DType activations = types.language.activations;
+  types.cache.k = flags.cache_k.value_or(activations), types.cache.v = flags.cache_v.value_or(activations);
+  for (const auto& [flag, type] : {std::pair{'k', types.cache.k}, std::pair{'v', types.cache.v}})
+    if (device.kind == DeviceKind::cuda && type != activations)
+      fail_usage(fmt::format("--cache-type-{} {}: a card has it as its activations, expected {}", flag, name_of(type),
+                             name_of(activations)));
+  return types;
 }
 
 StoryRequest make_request(const StoryFlags& f, const ModelConfig& config, StoryRequest texts) {

@@ -38,7 +38,8 @@ ChosenType choose_type(const MachineFlags& flags, const Device& device, const Ba
 // The formats of a list, "f32,q8".
 std::vector<WeightFormat> weight_formats(const MachineFlags& flags, const Device& device, const Backends& backends,
                                          const ModelDir& model);
-StageTypes stage_types(const Device& device, WeightFormat weights);
+// ErrorKind::usage for a cache that a card's kernels have not.
+StageTypes stage_types(const Device& device, WeightFormat weights, const MachineFlags& flags);
 
 // `request` holds the texts; flags win over the model's defaults. Draws the seed for --seed -1.
 StoryRequest make_request(const StoryFlags& flags, const ModelConfig& config, StoryRequest request);

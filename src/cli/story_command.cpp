@@ -179,6 +179,10 @@ StoryRecord make_record(const StoryFlags& flags, const std::string& command, Sto
   record.backend = name_of(kDevices, parse_device(flags.device).kind);
   if (record.backend == name_of(kDevices, DeviceKind::cpu) && row_of(type).block > 0)
     record.products = name_of(kProducts, flags.products);
+  const StageTypes types = stage_types(parse_device(flags.device), type, flags);
+  const DType activations = types.language.activations;
+  if (types.cache.k != activations) record.cache_k = name_of(types.cache.k);
+  if (types.cache.v != activations) record.cache_v = name_of(types.cache.v);
   if (flags.kernels == Kernels::library) record.kernels = name_of(kKernels, flags.kernels);
   record.request = std::move(request);
   record.counts_frames =
@@ -291,7 +295,7 @@ int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backe
   const StoryRecord record = make_record(flags, texts.command, std::move(request), model, paths.dir, type, terminal);
 
   Narrator narrator(terminal, flags, record, model, show);
-  StoryRun run(model, record, run_options(flags, record.request, stage_types(device, type)), narrator);
+  StoryRun run(model, record, run_options(flags, record.request, stage_types(device, type, flags)), narrator);
   const StoryRun::End end = run.run([&] { return make_backend(device, flags, backends); });
   return report_end(run, end, narrator, flags, record, terminal);
 }

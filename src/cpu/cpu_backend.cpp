@@ -83,12 +83,13 @@ class CpuBackend final : public Backend {
     if (!t.contiguous()) fail(fmt::format("cpu: {} of {}, which is not contiguous", what, t.str()));
   }
 
-  // Weights of products are of any format; what only moves elements moves those of any type.
+  // Weights of products are of any format, caches of any type; what only moves elements moves those of any type.
   template <class Op>
   static void need_f32([[maybe_unused]] const Op& op) {
     if constexpr (std::is_same_v<Op, Convert> || std::is_same_v<Op, Embed>) return;
     op.each([](const char* field, const Tensor& t, Access) {
       if (HasWeight<Op> && std::string_view(field).starts_with("w")) return;
+      if (std::is_same_v<Op, CacheAttention> && std::string_view(field).ends_with("_cache")) return;
       if (t && t.dtype != DType::f32 && t.dtype != DType::i32 && t.dtype != DType::u8)
         fail(fmt::format("{}: {} is {}, the CPU computes in f32", Op::name, field, t.str()));
     });

@@ -15,6 +15,7 @@ struct LanguageModel {
   Backend& backend;
   const ModelConfig& config;
   DType activations;
+  CacheTypes cache;
   Tokenizer tokenizer;
   std::unique_ptr<Resampler> input_resampler, output_resampler;
   std::unique_ptr<Llama> llm;

@@ -27,7 +27,7 @@ int64_t chunk_size(const LanguageModel& model) {
 int64_t work_bytes(const LanguageModel& model) {
   const LlamaConfig& llm = model.config.llm;
   Arena elsewhere;
-  const KvCache cache(elsewhere, llm, llm.max_positions, model.activations);
+  const KvCache cache(elsewhere, llm, llm.max_positions, model.cache);
   return dry_run_bytes([&](Backend& be, Arena& arena) {
     {
       Arena::Scope scope(arena);
@@ -60,7 +60,7 @@ bool is_image_token(const Tokenizer& tokenizer, int id) {
 }
 
 Session::Persistent::Persistent(Arena& arena, const LanguageModel& model, int64_t chunk, int64_t positions)
-    : cache(arena, model.config.llm, positions, model.activations),
+    : cache(arena, model.config.llm, positions, model.cache),
       ids(arena.make(DType::i32, {chunk})),
       last_state(arena.make(model.activations, {1, model.config.llm.hidden})),
       outside_ids(arena.make(DType::i32, {image_tokens(model) + 1})) {}

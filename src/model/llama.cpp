@@ -34,11 +34,11 @@ void LlamaWeights::list(WeightTable& table, const LlamaConfig& c) {
   table.add(lm_head, {"lm_head.weight", {c.vocab, c.hidden}}, WeightUse::linear);
 }
 
-KvCache::KvCache(Arena& arena, const LlamaConfig& config, int64_t capacity, DType type)
+KvCache::KvCache(Arena& arena, const LlamaConfig& config, int64_t capacity, CacheTypes types)
     : slots(arena.make(DType::i32, {capacity})), length(arena.make(DType::i32, {1})) {
   for (int64_t i = 0; i < config.layers; ++i)
     layers.push_back(
-        {.k = arena.make(type, {capacity, config.hidden}), .v = arena.make(type, {capacity, config.hidden})});
+        {.k = arena.make(types.k, {capacity, config.hidden}), .v = arena.make(types.v, {capacity, config.hidden})});
 }
 
 Llama::Llama(const LlamaConfig& config, const WeightLoader& loader) : config_(config) {

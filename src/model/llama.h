@@ -22,6 +22,13 @@ struct LlamaWeights {
   void list(WeightTable& table, const LlamaConfig& config);
 };
 
+// What keys and values are held in.
+struct CacheTypes {
+  DType k, v;
+
+  CacheTypes(DType both = DType::f32) : k(both), v(both) {}
+};
+
 // Keys and values of every layer, and which of the rows count; made in one arena. slots[r] is the row of the token of
 // position r, for r < length: the caller writes both, and every layer reads them on the device.
 struct KvCache {
@@ -32,7 +39,7 @@ struct KvCache {
   Tensor slots;   // i32 (capacity)
   Tensor length;  // i32 (1)
 
-  KvCache(Arena& arena, const LlamaConfig& config, int64_t capacity, DType type);
+  KvCache(Arena& arena, const LlamaConfig& config, int64_t capacity, CacheTypes types);
 };
 
 class Llama {

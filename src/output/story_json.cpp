@@ -66,6 +66,8 @@ Json request_json(const StoryRecord& record) {
   json["type"] = record.type;
   json["backend"] = record.backend;
   if (!record.products.empty()) json["products"] = record.products;
+  if (!record.cache_k.empty()) json["cache_type_k"] = record.cache_k;
+  if (!record.cache_v.empty()) json["cache_type_v"] = record.cache_v;
   if (!record.kernels.empty()) json["kernels"] = record.kernels;
   return json;
 }
@@ -201,8 +203,10 @@ std::string difference(const StoryRecord& record, const Json& stored) {
   if (asked["model"]["name"] != model.value("name", Json())) return "model differs";
   if (asked["model"]["weights"] != model.value("weights", Json())) return "model's weights differ";
   const Json request = stored.value("request", Json::object());
-  // Written where they are a library's alone.
-  if (asked["request"].value("kernels", Json()) != request.value("kernels", Json())) return "kernels differ";
+  const auto differs = [](const std::string& key) { return key + (key.ends_with("s") ? " differ" : " differs"); };
+  // Written where they are not what they mostly are.
+  for (const char* key : {"kernels", "cache_type_k", "cache_type_v"})
+    if (asked["request"].value(key, Json()) != request.value(key, Json())) return differs(key);
   // What the story is about comes first: with another prompt nobody asks for its number of frames.
   std::vector<std::pair<std::string, Json>> fields;
   for (const auto& [key, given] : asked["request"].items()) fields.emplace_back(key, given);
@@ -219,13 +223,12 @@ std::string difference(const StoryRecord& record, const Json& stored) {
     const bool is_longer = key == "frames" && there.is_number_integer() && there.get<double>() < value.get<double>();
     const bool goes_on = key == "captions" && there.is_array() && there.size() < value.size() &&
                          std::equal(there.begin(), there.end(), value.begin());
-    const std::string differs = key + (key.ends_with("s") ? " differ" : " differs");
-    if (!is_longer && !goes_on) return differs;
+    if (!is_longer && !goes_on) return differs(key);
     if (record.counts_frames)
       return fmt::format(
           "{}, {} there and {} asked for; this model is told how many are left, and a longer story begins "
           "otherwise",
-          differs, is_longer ? there.dump() : std::to_string(there.size()),
+          differs(key), is_longer ? there.dump() : std::to_string(there.size()),
           is_longer ? value.dump() : std::to_string(value.size()));
   }
   return "";

@@ -27,6 +27,7 @@ struct StoryRecord {
   std::string type;               // f32
   std::string backend;            // cpu or cuda
   std::string products;           // of q8 and q4 on the CPU: int8 or f32; else empty
+  std::string cache_k, cache_v;   // of the LLM's keys and values; empty: as its activations
   std::string kernels;            // library; empty: this program's alone
   std::string start_fingerprint;  // fingerprint of the start picture; empty: there is none
   StoryRequest request;

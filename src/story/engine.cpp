@@ -40,6 +40,7 @@ Engine::Engine(Backend& backend, const ModelDir& model, EngineOptions options)
       language{.backend = backend,
                .config = config,
                .activations = options.types.language.activations,
+               .cache = options.types.cache,
                .tokenizer = open_tokenizer(model)},
       diffusion{.backend = backend,
                 .config = config,

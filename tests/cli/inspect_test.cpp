@@ -220,6 +220,10 @@ TEST_CASE("A stranger's frame prints a command that only tells its story") {
   story["request"]["products"] = "f32";
   CHECK_THAT(inspect(story).out, Catch::Contains(" --device cpu --products f32 "));
   story["request"].erase("products");
+  CHECK_THAT(run.out, !Catch::Contains("--cache-type"));
+  story["request"]["cache_type_k"] = "f16", story["request"]["cache_type_v"] = "bf16";
+  CHECK_THAT(inspect(story).out, Catch::Contains(" --device cpu --cache-type-k f16 --cache-type-v bf16 "));
+  story["request"].erase("cache_type_k"), story["request"].erase("cache_type_v");
   story["request"]["backend"] = "cuda", story["request"]["kernels"] = "library";
   CHECK_THAT(inspect(story).out, Catch::Contains(" --device cuda --kernels library "));
   story["model"]["flags"] = nlohmann::ordered_json::object();

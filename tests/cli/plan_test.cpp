@@ -128,6 +128,14 @@ TEST_CASE("plan knows the published sizes without a file", "[cli]") {
   CHECK(q4["stays_f16"] ==
         std::vector<std::string>{"vit conv1.weight", "unet conv_in.weight", "unet conv_out.weight", "vae"});
   CHECK_FALSE(f32.contains("stays_f16"));
+  // Of the LLM's keys and values in 32 layers: half of either is 2 bytes times positions times 4096.
+  const int64_t half = 32ll * 4096 * 4096 * 2;
+  for (const auto& [flags, saved] :
+       {std::pair{"-ctk f16", half}, {"-ctv bf16", half}, {"-ctk=bf16 -ctv f16", 2 * half}}) {
+    const auto held = plan(std::string("--model seed-story --type f32 --memory 80 ") + flags, 0);
+    CHECK(f32["stages"]["language"]["work_bytes"].get<int64_t>() - saved == held["stages"]["language"]["work_bytes"]);
+    CHECK(f32["types"]["q4"]["bytes_at_once"].get<int64_t>() - saved == held["types"]["q4"]["bytes_at_once"]);
+  }
   // 4.5 bits of every weight but the LLM's table of tokens, which is f32.
   const double table = 32066.0 * 4096;
   const double expected = 4 * table + 4.5 / 8 * (6738956288 - table);

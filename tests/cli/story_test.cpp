@@ -430,6 +430,13 @@ TEST_CASE("Another story in the folder is exit 3, and --force replaces it whole"
   told["request"]["kernels"] = "library";
   desk.write("library/story.json", told.dump());
   CHECK_THAT(desk.generate("-o library -p 'The fox'").err, Catch::Contains("holds another story (its kernels differ)"));
+  // Nor words of another cache's, whichever of the two has one.
+  REQUIRE(desk.generate("-p 'The fox' -ctk f16 -ctv=bf16 -o small").code == 0);
+  CHECK(desk.json("small/story.json")["request"]["cache_type_k"] == "f16");
+  CHECK(desk.json("small/story.json")["request"]["cache_type_v"] == "bf16");
+  CHECK_THAT(desk.generate("-o small -p 'The fox' -ctk f16").err, Catch::Contains("(its cache_type_v differs)"));
+  CHECK_THAT(desk.generate("-o out -p 'The fox' -ctk f16").err, Catch::Contains("(its cache_type_k differs)"));
+  CHECK_FALSE(desk.json("out/story.json")["request"].contains("cache_type_k"));
   desk.write("out/notes.txt", "mine");
   const Run forced = desk.generate("-n 1 -p 'A fox' -o out --force");
   CHECK(forced.code == 0);

@@ -1,7 +1,7 @@
 // What a type of the weights changes: stories told in f32 and in that type. For scripts/compare_types.
 //
 //   compare_types MODEL-DIR [FRAMES] [CPU] [TYPES] [STORIES] [--steps N] [--least-psnr DB] [--text FILE]
-//       [--other DIR]
+//       [--other DIR] [--cache TYPE]
 //
 // 10, auto, bf16, 100. CPU: the instructions, as in `seedstory --cpu`; or `emulate`, bf16 as processors with such
 // products compute it, in plain loops (ops/emulated_bf16.h); or `cuda`, the CUDA backend: on a card where this was
@@ -16,6 +16,8 @@
 // token, each picture drawn by the model itself.
 //
 // --other DIR: what is told in TYPES, if it is not MODEL-DIR itself: a folder that `seedstory quantize` wrote of it.
+//
+// --cache TYPE: in TYPES the LLM's keys and values are held in it.
 //
 // With --least-psnr the exit code is 1 where words differ, or a picture is farther away.
 #include <fmt/format.h>
@@ -327,7 +329,12 @@ bool compare(Reference& f32, Engine& other, const std::string& type, const Asked
 int main(int argc, char** argv) try {
   std::vector<std::string> words(argv + 1, argv + argc);
   const double steps = take_number(words, "--steps"), least_psnr = take_number(words, "--least-psnr");
-  const std::string text = take_word(words, "--text"), other_dir = take_word(words, "--other");
+  const std::string text = take_word(words, "--text"), other_dir = take_word(words, "--other"),
+                    cache_type = take_word(words, "--cache");
+  std::optional<DType> cache;
+  for (const DType type : {DType::f32, DType::f16, DType::bf16})
+    if (cache_type == name_of(type)) cache = type;
+  if (!cache && !cache_type.empty()) fail_usage("--cache " + cache_type + ": expected f32, f16 or bf16");
   const auto word = [&](size_t i, const char* otherwise) { return i < words.size() ? words[i] : otherwise; };
   if (words.empty() || words.size() > 5)
     fail_usage("MODEL-DIR [FRAMES] [CPU] [TYPES] [STORIES] [--steps N] [--least-psnr DB] [--text FILE] [--other DIR]");
@@ -349,7 +356,9 @@ int main(int argc, char** argv) try {
   if (card) fmt::print("{}\n", card->name());
   bool good = true;
   for (const WeightFormat format : formats_of(word(3, "bf16"))) {
-    Engine other(card ? *card : *backend, other_model, {.types = card ? StageTypes::of_card(format) : format});
+    StageTypes types = card ? StageTypes::of_card(format) : format;
+    if (cache) types.cache = *cache;
+    Engine other(card ? *card : *backend, other_model, {.types = types});
     good &= compare(f32, other, name_of(format), asked, least_psnr);
   }
   return least_psnr > 0 && !good;

@@ -13,6 +13,16 @@ CacheAttention attention(Inputs& in, int64_t rows, int64_t length, int64_t heads
   return cache_attention(in, DType::f32, rows, length, heads, dim);
 }
 
+// The caches in these types, as tokens before left them.
+void hold_in(Inputs& in, CacheAttention& op, DType k, DType v) {
+  const auto* d = op.k_cache.dim;
+  op.k_cache = in.normal(k, {d[0], d[1], d[2]});
+  op.v_cache = in.normal(v, {d[0], d[1], d[2]});
+  poison_unread(op);
+}
+
+constexpr DType kTypes[] = {DType::f32, DType::f16, DType::bf16};
+
 float* vector_at(const Tensor& t, int64_t row, int64_t head) {
   return t.as<float>() + row * t.stride[0] + head * t.stride[1];
 }
@@ -23,6 +33,18 @@ TEST_CASE("CacheAttention matches the oracle", "[ops]") {
   for_cache_attention_cases(DType::f32, [](const CacheAttention& op, int64_t length) {
     expect_matches_oracle(op, tolerance(length, op.q.dim[2]));
   });
+}
+
+TEST_CASE("CacheAttention rounds what goes to a cache in 16 bits, and nothing else", "[ops]") {
+  for (const auto& [rows, length, dim] : {std::tuple{1, 333, 32}, {3, 140, 40}, {5, 300, 128}, {7, 20, 10}})
+    for (const DType k : kTypes)
+      for (const DType v : kTypes) {
+        INFO(rows << " of " << length << ", heads of " << dim << ", " << name_of(k) << " and " << name_of(v));
+        Inputs in(1);
+        CacheAttention op = attention(in, rows, length, 3, dim);
+        hold_in(in, op, k, v);
+        expect_matches_oracle(op, tolerance(length, dim));
+      }
 }
 
 TEST_CASE("CacheAttention writes the new tokens' slots and reads those of the others", "[ops]") {
@@ -45,10 +67,11 @@ TEST_CASE("CacheAttention writes the new tokens' slots and reads those of the ot
 // A prompt in one call, in chunks, and token by token must leave the same bits: the text may not depend on how it was
 // fed. Rank r attends with the first r + 1 slots, whatever the call.
 TEST_CASE("CacheAttention gives a query the same bits in any chunk", "[ops]") {
-  for (int64_t dim : {32, 40, 128}) {
+  for (const auto& [dim, type] : {std::pair{32, DType::f32}, {40, DType::f16}, {40, DType::f32}, {128, DType::bf16}}) {
     const int64_t length = 300, heads = 2, token = heads * dim;
     Inputs in(1);
-    const CacheAttention all = attention(in, length, length, heads, dim);
+    CacheAttention all = attention(in, length, length, heads, dim);
+    hold_in(in, all, type, type);
     fill_cache(all);
     const auto expected = oracle::result(*backends()[0], all);
     for (const auto& backend : backends()) {
@@ -126,7 +149,13 @@ TEST_CASE("CacheAttention says what is wrong", "[ops]") {
   CHECK(complaint(good, &CacheAttention::k_cache, f32({9, 1, 8})) ==
         "CacheAttention: k_cache is f32(9, 1, 8), expected (9, 2, 8)");
   CHECK(complaint(good, &CacheAttention::v_cache, f32({8, 2, 8})) ==
-        "CacheAttention: v_cache is f32(8, 2, 8), expected f32(9, 2, 8)");
+        "CacheAttention: v_cache is f32(8, 2, 8), expected (9, 2, 8)");
+  CHECK(complaint(good, &CacheAttention::v_cache, in.integers({9, 2, 8}, 9)) ==
+        "CacheAttention: v_cache is i32(9, 2, 8), expected f32, f16 or bf16");
+  CHECK(complaint(good, &CacheAttention::k_cache, in.uninitialized(DType::bf16, {9, 2, 8})) == "");
+  CacheAttention half = good;
+  half.q = half.k = half.v = half.y = in.uninitialized(DType::f16, {3, 2, 8});
+  CHECK(complaint(half) == "CacheAttention: k_cache is f32(9, 2, 8), expected f16(9, 2, 8)");
   CHECK(complaint(good, &CacheAttention::y, f32({2, 2, 8})) ==
         "CacheAttention: y is f32(2, 2, 8), expected f32(3, 2, 8)");
   CHECK(complaint(good, &CacheAttention::slots, in.integers({2}, 9)) ==

@@ -313,24 +313,30 @@ Expected oracle(const CacheAttention& op) {
   const int64_t length = int64_t(read(op.length)[0]);
   const Values q = read(op.q), k = read(op.k), v = read(op.v), slots = read(op.slots), rope = read(op.rope);
   Values keys = read(op.k_cache), values = read(op.v_cache);
+  const auto cached = [](const Tensor& cache, double x) {
+    double bits = 0;
+    put(cache.dtype, &bits, x);
+    return get(cache.dtype, &bits);
+  };
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t i = 0; i < token; ++i) {
       const int64_t to = int64_t(slots[at(length - rows + row)]) * token + i;
-      keys[at(to)] = k[at(row * token + i)];
-      values[at(to)] = v[at(row * token + i)];
+      keys[at(to)] = cached(op.k_cache, k[at(row * token + i)]);
+      values[at(to)] = cached(op.v_cache, v[at(row * token + i)]);
     }
   Exact y;
   for (int64_t row = 0; row < rows; ++row)
     for (int64_t head = 0; head < heads; ++head) {
       const int64_t rank = length - rows + row;
-      const auto cached = [&](const Values& cache, int64_t r) {
+      const auto of_rank = [&](const Values& cache, int64_t r) {
         return part(cache, (int64_t(slots[at(r)]) * heads + head) * dim, dim);
       };
       attend(
           rotate(part(q, (row * heads + head) * dim, dim), rope, rank), rank + 1, op.scale,
-          [&](int64_t r) { return rotate(cached(keys, r), rope, r); }, [&](int64_t r) { return cached(values, r); }, y);
+          [&](int64_t r) { return rotate(of_rank(keys, r), rope, r); }, [&](int64_t r) { return of_rank(values, r); },
+          y);
     }
-  // Nothing is rounded on the way to the cache: no error is allowed.
+  // On the way to the cache there is one rounding at most, to nearest: no error is allowed.
   return {{"y", y}, {"k_cache", {keys, Values(keys.size())}}, {"v_cache", {values, Values(values.size())}}};
 }
 

@@ -1199,6 +1199,10 @@ TEST_CASE("CacheAttention says what it takes, and what it cannot", "[simt][ops]"
   const CacheAttention wide = cache_attention(in, DType::f32, 1, 1, 1, 130);
   CHECK(error_of([&] { oracle::result(*be, wide); }, ErrorKind::failed) ==
         "CacheAttention: head_dim is 130, the CUDA kernels have at most 128");
+  CacheAttention mixed = cache_attention(in, DType::f32, 1, 5, 2, 32);
+  mixed.v_cache = in.normal(DType::f16, {14, 2, 32});
+  CHECK(error_of([&] { oracle::result(*be, mixed); }, ErrorKind::failed) ==
+        "CacheAttention: v_cache is f16(14, 2, 32), the CUDA kernels have it in f32 as q");
 }
 
 TEST_CASE("PickToken's kernel matches the oracle and follows its rules", "[simt][ops]") {

@@ -3,9 +3,9 @@
 // Work   A thread takes one head, or some where few queries come: it writes their part of the new keys and values to
 //        the cache, rotates their queries, and goes over the tiles of kKeyTile ranks, head by head: a tile's keys are
 //        rotated and packed once, its values packed if several queries want them, then each block of queries takes it
-//        into its softmax (attend.h).
+//        into its softmax (attend.h). A cache in 16 bits is widened on the way, which is exact.
 // Error  Against f64, of the weighted magnitude of v times (1 + the magnitude of the scores): the chains over head_dim
-//        and ranks, 2^-23 (sqrt(head_dim) + sqrt(length) + 6).
+//        and ranks, 2^-23 (sqrt(head_dim) + sqrt(length) + 6). What a cache in 16 bits rounds is what the op says.
 // Bits   Tiles begin at multiples of kKeyTile ranks, and a row's sums run over ranks in order: a query gives the same
 //        bits alone and in any chunk.
 #include <fmt/format.h>
@@ -17,6 +17,7 @@
 #include "cpu/runtime/parallel.h"
 #include "cpu/simd/kernels.h"
 #include "cpu/simd/rows.h"
+#include "seedstory/float16.h"
 
 namespace seedstory::cpu {
 namespace {
@@ -57,24 +58,50 @@ struct Buffers {
   }
 };
 
+// A cache's vector of one slot and head, whatever its type.
+void* cached(const Tensor& cache, int64_t slot, int64_t head) {
+  return static_cast<char*>(cache.data) + (slot * cache.stride[0] + head * cache.stride[1]) * size_of(cache.dtype);
+}
+
+void round_into(DType type, const float* x, int64_t dim, void* to) {
+  if (type == DType::f32)
+    std::copy_n(x, dim, static_cast<float*>(to));
+  else
+    std::transform(x, x + dim, static_cast<uint16_t*>(to), type == DType::bf16 ? f32_to_bf16 : f32_to_f16);
+}
+
+// The vector in f32: where it is, or in `to`.
+const float* widened(const Kernels& kernels, DType type, const void* x, int64_t dim, float* to) {
+  if (type == DType::f32) return static_cast<const float*>(x);
+  const auto* bits = static_cast<const uint16_t*>(x);
+  const int64_t whole = dim / kNR * kNR;
+  (type == DType::bf16 ? kernels.widen_bf16 : kernels.widen_f16)(whole, bits, to);
+  std::transform(bits + whole, bits + dim, to + whole, type == DType::bf16 ? bf16_to_f32 : f16_to_f32);
+  return to;
+}
+
+void prefetch(const void* bytes, int64_t count) {
+  constexpr int64_t kLine = 64;
+  for (int64_t i = 0; i < count; i += kLine) __builtin_prefetch(static_cast<const char*>(bytes) + i);
+}
+
 // The head's part of the new tokens into the slots of their ranks, which begin at `first`.
 void write_cache(const CacheAttention& op, int64_t head, int64_t first) {
   const int64_t rows = op.q.dim[0], dim = op.q.dim[2];
   const auto* slots = op.slots.as<int32_t>() + first;
   for (int64_t row = 0; row < rows; ++row) {
-    std::copy_n(vector_of(op.k, row, head), dim, vector_of(op.k_cache, slots[row], head));
-    std::copy_n(vector_of(op.v, row, head), dim, vector_of(op.v_cache, slots[row], head));
+    round_into(op.k_cache.dtype, vector_of(op.k, row, head), dim, cached(op.k_cache, slots[row], head));
+    round_into(op.v_cache.dtype, vector_of(op.v, row, head), dim, cached(op.v_cache, slots[row], head));
   }
 }
 
-void pack_values(const float* const* rows, int64_t keys, int64_t dim, int64_t padded_dim, const Buffers& to) {
-  for (int64_t key = 0; key < keys; ++key)
-    for (int64_t c = 0; c < padded_dim; c += kNR) {
-      float* panel = to.v + c * kKeyTile + key * kNR;
-      const int64_t columns = std::min(kNR, dim - c);
-      std::copy_n(rows[key] + c, columns, panel);
-      std::fill(panel + columns, panel + kNR, 0.0f);
-    }
+void pack_value(const float* value, int64_t key, int64_t dim, int64_t padded_dim, const Buffers& to) {
+  for (int64_t c = 0; c < padded_dim; c += kNR) {
+    float* panel = to.v + c * kKeyTile + key * kNR;
+    const int64_t columns = std::min(kNR, dim - c);
+    std::copy_n(value + c, columns, panel);
+    std::fill(panel + columns, panel + kNR, 0.0f);
+  }
 }
 
 // One call on one thread.
@@ -122,7 +149,7 @@ class Heads {
   // A row of the cache begins another page, where the processor foresees nothing: what is read kNR ranks later is asked
   // for here.
   void pack_keys(int64_t head, int64_t first, int64_t keys) const {
-    constexpr int64_t kLine = 16;  // numbers
+    const Tensor& cache = op_.k_cache;
     const auto* slots = op_.slots.as<int32_t>();
     for (int64_t key = 0; key < keys; key += kNR) {
       const int64_t count = std::min(kNR, keys - key);
@@ -131,10 +158,8 @@ class Heads {
         const int64_t rank = first + key + j;
         float* rotated = at_.rotated + j * dim_;
         rows[j] = rotated;
-        if (rank + kNR < length_)
-          for (int64_t i = 0; i < dim_; i += kLine)
-            __builtin_prefetch(vector_of(op_.k_cache, slots[rank + kNR], head) + i);
-        kernels_.apply_rope(dim_ / 2, vector_of(op_.k_cache, slots[rank], head),
+        if (rank + kNR < length_) prefetch(cached(cache, slots[rank + kNR], head), dim_ * size_of(cache.dtype));
+        kernels_.apply_rope(dim_ / 2, widened(kernels_, cache.dtype, cached(cache, slots[rank], head), dim_, rotated),
                             op_.rope.as<float>() + rank * op_.rope.stride[0], rotated);
       }
       kernels_.pack_panel(rows, count, dim_, at_.k + key * dim_);
@@ -153,9 +178,12 @@ class Heads {
                        .dim = dim_,
                        .padded_dim = padded_dim_};
     pack_keys(head, first, tile.keys);
-    for (int64_t key = 0; key < tile.keys; ++key)
-      v_rows[key] = vector_of(op_.v_cache, op_.slots.as<int32_t>()[first + key], head);
-    if (pack) pack_values(v_rows, tile.keys, dim_, padded_dim_, at_);
+    for (int64_t key = 0; key < tile.keys; ++key) {
+      v_rows[key] =
+          widened(kernels_, op_.v_cache.dtype, cached(op_.v_cache, op_.slots.as<int32_t>()[first + key], head), dim_,
+                  pack ? at_.rotated : at_.v + key * padded_dim_);
+      if (pack) pack_value(v_rows[key], key, dim_, padded_dim_, at_);
+    }
     for (int64_t row = 0; row < rows_; row += kQueryBlock) {
       const int64_t visible_keys = length_ - rows_ + row + 1 - first;  // by the first query of the block
       attend(queries(place + row, std::min(kQueryBlock, rows_ - row)), tile, visible_keys, true);
