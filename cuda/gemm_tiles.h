@@ -88,4 +88,8 @@ struct Tiles {
 using GemmTiles =
     Tiles<Narrow, Tile<80, 64, 80, 16>, Tile<112, 64, 112, 16>, Wide, Tile<128, 160, 64, 40>, Tile<80, 160, 80, 40>>;
 
+// Where w is in q8 or q4 (kernels/linear_blocks.cu): what unpacks has registers of its own, and 128 x 160 has none
+// left.
+using BlockTiles = Tiles<Narrow, Tile<80, 64, 80, 16>, Wide, Tile<80, 160, 80, 40>>;
+
 }  // namespace seedstory

@@ -1,9 +1,8 @@
 // The weight of Linear and GatedLinear in q8 or q4 as panels (block_panels.h says what they are).
 //
-// Work    Once at load: a thread makes the 16 bytes of a lane, from 8 bytes of two rows, or 4 of two rows at two
-// places.
-//         Of each piece one warp makes the scales, a number a lane of its first half. Reads lie a row apart and come
-//         from L2 again for the lanes beside; writes are 512 bytes a warp.
+// Work    Once at load: a thread makes the 16 bytes of a lane, from 8 bytes of two rows, or 4 of two rows at
+//         two places. Of each piece one warp makes the scales, a number a lane of its first half. Reads lie a row apart
+//         and come from L2 again for the lanes beside; writes are 512 bytes a warp.
 // Limits  None: any rows, k a multiple of 32 as Weight has it.
 // Error   None: integers and scales are moved.
 #include "../device/vec.cuh"

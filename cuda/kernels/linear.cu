@@ -1,5 +1,6 @@
 // Linear and GatedLinear (ops.h):  y <- act(x wT + bias) + residual,  y <- a * act(g), for f16 and bf16 on the tensor
-// cores. docs/kernels/linear.md tells the story; f32 is linear_f32.cu, 1 to 8 rows are linear_gemv.cu.
+// cores. docs/kernels/linear.md tells the story; f32 is linear_f32.cu, 1 to 8 rows are linear_gemv.cu, weights in q8
+// and q4 linear_blocks.cu, rows in int8 linear_int8.cu.
 //
 // Work    A block computes one tile of sums (gemm.cuh): tiles of x and w come 32 of k at a time through a ring in
 //         shared memory; each warp keeps its part in registers and adds k 16 by 16 with mma. 2 rows n k flops; a
@@ -52,6 +53,7 @@ void launch_linear(const Op& op, const Tensor& residual, const Queue& queue) {
   constexpr bool kGate = std::is_same_v<Op, GatedLinear>;
   if (op.y.numel() == 0) return;
   if (dynamic_cast<const PackedInt8*>(op.w.packed)) return launch_linear_int8(op, residual, queue);
+  if (op.w.scales) return launch_linear_blocks(op, residual, queue);
   if (op.w.values.dtype != op.x.dtype)
     fail(std::string(op.name) + ": w is " + op.w.str() + ", the CUDA backend wants " + name_of(op.x.dtype));
   const ProductSize product{.rows = op.x.rows(), .cols = op.w.values.rows(), .k = op.x.cols()};

@@ -1,8 +1,8 @@
 // What the kernels of Linear and GatedLinear get.
 #pragma once
 
-#include "../device/epilogue.cuh"
-#include "../queue.h"
+#include "../device/gemv.cuh"
+#include "block_panels.h"
 
 namespace seedstory {
 
@@ -21,8 +21,23 @@ void launch_linear_f32(const LinearArgs<float>& args, const Queue& queue);
 
 // Both ops for 1 to 8 rows, whose bits are their own (linear_gemv.cu). `aligned`: rows of x and w are whole pieces of
 // 16 bytes.
-inline constexpr int64_t kGemvRows = 8;
 template <class T, bool kGate>
 void launch_linear_gemv(const LinearArgs<T>& args, bool aligned, const Queue& queue);
+
+// Both ops where w is q8 or q4, for any rows; residual may be absent (linear_blocks.cu).
+template <class Op>
+void launch_linear_blocks(const Op& op, const Tensor& residual, const Queue& queue);
+
+template <class T>
+struct BlockArgs {
+  const T* x;  // (rows, k)
+  int64_t x_stride, k;
+  BlockPanels w;
+  Epilogue end;
+};
+
+// And 1 to 8 rows of them (linear_gemv_blocks.cu). `aligned`: of x.
+template <class T, bool kGate>
+void launch_linear_gemv_blocks(const BlockArgs<T>& args, bool aligned, const Queue& queue);
 
 }  // namespace seedstory

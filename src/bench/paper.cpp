@@ -71,30 +71,36 @@ std::string name_of_tile() {
 
 using Launches = std::vector<PaperLaunch>;
 
-// cuda/kernels/linear.cu and linear_gemv.cu
+// cuda/kernels/linear.cu and linear_gemv.cu; linear_blocks.cu and linear_gemv_blocks.cu where w is in q8 or q4
 template <class Op>
 Launches launches_of_product(const Op& op, const Card& card, bool gate) {
-  const std::string type = name_of(op.x.dtype);
   const int64_t rows = op.y.rows(), cols = op.w.values.rows(), k = op.x.cols();
-  const bool aligned = in_pieces_of_16_bytes(op.x) && in_pieces_of_16_bytes(op.w.values);
-  if (op.x.dtype == DType::f32 || op.w.values.dtype != op.x.dtype) return {};
+  const bool blocks = bool(op.w.scales), is_q4 = op.w.format() == WeightFormat::q4;
+  const bool aligned = in_pieces_of_16_bytes(op.x) && (blocks || in_pieces_of_16_bytes(op.w.values));
+  if (op.x.dtype == DType::f32 || (!blocks && op.w.values.dtype != op.x.dtype)) return {};
+  const std::string type = name_of(op.x.dtype) + std::string(!blocks ? "" : is_q4 ? ", 4" : ", 8");
+  const char* const of_blocks = blocks ? "_blocks" : "";
   if (rows <= 8)
-    return {{.kernel = fmt::format("linear_gemv<{}, {}, {}>", type, aligned, gate),
+    return {{.kernel = fmt::format("linear_gemv{}<{}, {}, {}>", of_blocks, type, aligned, gate),
              .variant = variant_of(op.act),
              .blocks = ceil_div(cols, 16),
-             .steps = double(ceil_div(k, 1024))}};
+             .steps = double(ceil_div(k, is_q4 ? 2048 : 1024))}};
   Launches launches;
   const auto add = [&]<class Tile>() {
     const int64_t tile_cols = gate ? Tile::cols / 2 : Tile::cols;
-    launches.push_back({.kernel = fmt::format("linear<{}, {}, {}, {}>", type, name_of_tile<Tile>(), aligned, gate),
-                        .variant = variant_of(op.act),
-                        .blocks = ceil_div(rows, Tile::rows) * ceil_div(op.y.cols(), tile_cols),
-                        .steps = double(ceil_div(k, kDepth))});
+    launches.push_back(
+        {.kernel = fmt::format("linear{}<{}, {}, {}, {}>", of_blocks, type, name_of_tile<Tile>(), aligned, gate),
+         .variant = variant_of(op.act),
+         .blocks = ceil_div(rows, Tile::rows) * ceil_div(op.y.cols(), tile_cols),
+         .steps = double(ceil_div(k, kDepth))});
   };
-  if (aligned)
-    GemmTiles::with(GemmTiles::best({rows, cols, k}, card.multiprocessors), add);
-  else
+  const ProductSize product{rows, cols, k};
+  if (!aligned)
     add.template operator()<Narrow>();
+  else if (blocks)
+    BlockTiles::with(BlockTiles::best(product, card.multiprocessors), add);
+  else
+    GemmTiles::with(GemmTiles::best(product, card.multiprocessors), add);
   return launches;
 }
 

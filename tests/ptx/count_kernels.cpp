@@ -66,7 +66,8 @@ Cost cost_of(const std::string& kernel) {
 
 // What packs a weight at load.
 bool is_at_load(const std::string& kernel) {
-  return kernel.starts_with("conv2d_weights") || kernel.starts_with("elementwise");
+  return kernel.starts_with("conv2d_weights") || kernel.starts_with("block_panels") ||
+         kernel.starts_with("elementwise");
 }
 
 // What op_of(steps) runs, in `less` and `more` steps a block; where these are more blocks, a block has none. `variant`:
@@ -100,8 +101,8 @@ void count(int less, int more, OpOf&& op_of, int multiprocessors = 108, const st
 // Steps of a product that are counted.
 constexpr int kLess = 4, kMore = 8;
 
-// A product of whole tiles, and a card on which this tile is the one that is taken for it.
-template <class Tile>
+// A product of whole tiles, and a card on which this tile is the one of the list that is taken for it.
+template <class List, class Tile>
 struct Product {
   int64_t rows = Tile::rows, cols = Tile::cols;
   int multiprocessors = 0;
@@ -110,8 +111,8 @@ struct Product {
     for (rows = Tile::rows; rows <= 4 * Tile::rows; rows += Tile::rows)
       for (cols = Tile::cols; cols <= 16 * Tile::cols; cols += Tile::cols)
         for (multiprocessors = 1; multiprocessors <= 64; ++multiprocessors)
-          if (GemmTiles::best({rows, cols, kLess * kDepth}, multiprocessors) == index &&
-              GemmTiles::best({rows, cols, kMore * kDepth}, multiprocessors) == index)
+          if (List::best({rows, cols, kLess * kDepth}, multiprocessors) == index &&
+              List::best({rows, cols, kMore * kDepth}, multiprocessors) == index)
             return;
     std::fprintf(stderr, "count_kernels: no product takes tile %d\n", index);
     std::exit(1);
@@ -119,14 +120,14 @@ struct Product {
 };
 
 // Steps of kDepth of k.
-template <class Tile>
-void count_products(DType type, int index) {
-  const Product<Tile> p(index);
+template <class List, class Tile>
+void count_products(DType type, WeightFormat format, int index) {
+  const Product<List, Tile> p(index);
   const auto linear = [&](Activation act, bool ends) {
     return [=](Inputs& in, int steps) {
       Linear op{.y = in.uninitialized(type, {p.rows, p.cols}),
                 .x = in.normal(type, {p.rows, steps * kDepth}),
-                .w = in.normal(type, {p.cols, steps * kDepth})};
+                .w = in.weight(format, {p.cols, steps * kDepth})};
       op.bias = in.normal(DType::f32, {p.cols}), op.act = act;
       if (ends) op.residual = in.normal(type, {p.rows, p.cols});
       return op;
@@ -141,23 +142,30 @@ void count_products(DType type, int index) {
         [=](Inputs& in, int steps) {
           return GatedLinear{.y = in.uninitialized(type, {p.rows, p.cols / 2}),
                              .x = in.normal(type, {p.rows, steps * kDepth}),
-                             .w = in.normal(type, {p.cols, steps * kDepth}),
+                             .w = in.weight(format, {p.cols, steps * kDepth}),
                              .bias = in.normal(DType::f32, {p.cols}),
                              .act = act};
         },
         p.multiprocessors, act == Activation::gelu ? " gelu" : " silu");
 }
 
-// Steps of 1024 of k, which the 8 warps of a block share.
-void count_gemv(DType type) {
+template <class List>
+void count_products(DType type, WeightFormat format) {
+  for (int i = 0; i < List::count; ++i)
+    List::with(i, [&]<class Tile>() { count_products<List, Tile>(type, format, i); });
+}
+
+// Steps of what the 8 warps of a block share of k in a turn.
+void count_gemv(DType type, WeightFormat format) {
   constexpr int64_t kRows = 8, kCols = 32;
+  const int64_t turn = format == WeightFormat::q4 ? 2048 : 1024;
   for (const Activation act : {Activation::none, Activation::silu})
     count(
         2, 4,
         [=](Inputs& in, int steps) {
           return Linear{.y = in.uninitialized(type, {kRows, kCols}),
-                        .x = in.normal(type, {kRows, steps * 1024}),
-                        .w = in.normal(type, {kCols, steps * 1024}),
+                        .x = in.normal(type, {kRows, steps * turn}),
+                        .w = in.weight(format, {kCols, steps * turn}),
                         .residual = in.normal(type, {kRows, kCols}),
                         .act = act};
         },
@@ -166,8 +174,8 @@ void count_gemv(DType type) {
       2, 4,
       [=](Inputs& in, int steps) {
         return GatedLinear{.y = in.uninitialized(type, {kRows, kCols / 2}),
-                           .x = in.normal(type, {kRows, steps * 1024}),
-                           .w = in.normal(type, {kCols, steps * 1024}),
+                           .x = in.normal(type, {kRows, steps * turn}),
+                           .w = in.weight(format, {kCols, steps * turn}),
                            .act = Activation::silu};
       },
       108, " silu");
@@ -261,8 +269,14 @@ int main(int argc, char** argv) {
   ptx::use_folder(argv[1], argv[2]);
   run_ptx = std::exchange(simt::instead_of_fibers, run_and_count_blocks);
   for (const DType type : {DType::f16, DType::bf16}) {
-    for (int i = 0; i < GemmTiles::count; ++i) GemmTiles::with(i, [&]<class Tile>() { count_products<Tile>(type, i); });
-    count_gemv(type);
+    const WeightFormat same = type == DType::f16 ? WeightFormat::f16 : WeightFormat::bf16;
+    count_products<GemmTiles>(type, same);
+    count_gemv(type, same);
+    for (const WeightFormat format : {WeightFormat::q8, WeightFormat::q4}) {
+      if (type != DType::f16) continue;  // what q8 and q4 are multiplied by
+      count_products<BlockTiles>(type, format);
+      count_gemv(type, format);
+    }
     for (int i = 0; i < GemmTiles::count; ++i)
       GemmTiles::with(i, [&]<class Tile>() { count_conv2d(type, Tile::rows, Tile::cols, 128, 256); });
     count_conv2d(type, 128, 16, 128, 256);

@@ -628,6 +628,160 @@ TEST_CASE("GatedLinear's kernels take sizes and rows of any alignment", "[simt][
     }
 }
 
+namespace {
+
+constexpr WeightFormat kBlockFormats[] = {WeightFormat::q8, WeightFormat::q4};
+
+// The Error lines of linear_gemv_blocks.cu and linear_blocks.cu: only of more rows than 8 is a weight rounded.
+Tolerance blocks_tolerance(DType type, int64_t rows, int64_t k) {
+  Tolerance tolerance = linear_tolerance(type, k);
+  if (rows > 8) tolerance.sum += unit_roundoff(type);
+  return tolerance;
+}
+
+// f(type, format) for what products take.
+template <class F>
+void for_block_types(F&& f) {
+  for (const DType type : {DType::f16, DType::bf16})
+    for (const WeightFormat format : kBlockFormats) {
+      INFO(name_of(type) << " by " << name_of(format));
+      f(type, format);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("Linear's kernels take weights in blocks", "[simt][ops]") {
+  struct {
+    int64_t rows, k, n, gap;
+    const char* why;
+  } cases[] = {
+      {1, 256, 88, 0, "nano decode"},
+      {8, 2080, 24, 0, "more than a turn of all warps, and a bit"},
+      {3, 32, 1, 0, "one block, one column"},
+      {5, 96, 40, 3, "an odd number of blocks; x at odd addresses"},
+      {17, 96, 72, 0, "a narrow tile and a bit"},
+      {13, 64, 40, 3, "element by element"},
+      {65, 160, 104, 0, "edges in rows and columns"},
+      {130, 64, 264, 0, "more rows than one block of any kernel"},
+      {9, 0, 16, 0, "an empty sum"},
+      {2, 0, 16, 0, "the same of few rows"},
+  };
+  for_block_types([&](DType type, WeightFormat format) {
+    for (const auto& [rows, k, n, gap, why] : cases) {
+      INFO(why);
+      Inputs in(5);
+      const Linear op{.y = in.uninitialized(type, {rows, n + gap}).slice(1, 0, n),
+                      .x = in.normal(type, {rows, k + gap}).slice(1, 0, k),
+                      .w = in.weight(format, {n, k}),
+                      .bias = in.normal(DType::f32, {n}),
+                      .residual = in.normal(type, {rows, n + gap}).slice(1, 0, n),
+                      .act = Activation::gelu};
+      expect_matches_oracle_however_run(op, blocks_tolerance(type, rows, k), oracle::Weights::packed);
+      CHECK(oracle::result(*make_cuda_backend(), op) ==
+            oracle::result(*make_cuda_backend(), op, "y", oracle::Weights::as_they_are));
+    }
+  });
+}
+
+TEST_CASE("GatedLinear's kernels take weights in blocks, and have the bits of Linear and a gate", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for_block_types([&](DType type, WeightFormat format) {
+    for (const auto& [rows, k, n] : {std::tuple{1, 288, 44}, {7, 32, 3}, {33, 96, 104}, {70, 64, 88}}) {
+      INFO(rows << " x " << k << " x " << n);
+      Inputs in(6);
+      const Tensor x = in.normal(type, {rows, k}), b = in.normal(DType::f32, {2 * n});
+      const Weight w = in.weight(format, {2 * n, k});
+      const GatedLinear op{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w, .bias = b};
+      expect_matches_oracle_however_run(op, blocks_tolerance(type, rows, k), oracle::Weights::packed);
+      const Linear both{.y = in.uninitialized(DType::f32, {rows, 2 * n}), .x = x, .w = w, .bias = b};
+      const auto sums = oracle::result(*be, both);
+      std::vector<double> products;
+      for (size_t i = 0; i < size_t(rows) * size_t(n); ++i) {
+        const size_t at = i / size_t(n) * 2 * size_t(n) + i % size_t(n);
+        products.push_back(double(float(sums[at]) * float(sums[at + size_t(n)])));
+      }
+      const Convert rounded{.y = in.uninitialized(type, {rows, n}), .x = in.values(DType::f32, {rows, n}, products)};
+      GatedLinear plain = op;
+      plain.act = Activation::none;
+      CHECK(oracle::result(*be, plain) == oracle::result(*be, rounded));
+    }
+  });
+}
+
+TEST_CASE("A row has the same bits among the rows of its class where weights are in blocks", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  for_block_types([&](DType type, WeightFormat format) {
+    Inputs in(6);
+    const int64_t k = 288, n = 40;
+    const Tensor x = in.normal(type, {70, k});
+    const Weight w = in.weight(format, {n, k});
+    const auto part = [&](int64_t begin, int64_t end) {
+      return oracle::result(*be,
+                            Linear{.y = in.uninitialized(type, {end - begin, n}), .x = x.slice(0, begin, end), .w = w});
+    };
+    const auto many = part(0, 70), few = part(62, 70);
+    CHECK(part(61, 70) == std::vector<double>(many.begin() + 61 * n, many.end()));
+    CHECK(part(11, 44) == std::vector<double>(many.begin() + 11 * n, many.begin() + 44 * n));
+    CHECK(part(69, 70) == std::vector<double>(few.begin() + 7 * n, few.end()));
+    CHECK(part(63, 66) == std::vector<double>(few.begin() + n, few.begin() + 4 * n));
+  });
+}
+
+TEST_CASE("Every tile of products by weights in blocks gives the same bits", "[simt][ops]") {
+  constexpr int kMultiprocessors[] = {9, 10, 3, 4};  // on which each of BlockTiles is taken
+  for_block_types([&](DType type, WeightFormat format) {
+    Inputs in(9);
+    const int64_t rows = 100, n = 264, k = 96;
+    const Tensor x = in.normal(type, {rows, k}), bias = in.normal(DType::f32, {n});
+    const Weight w = in.weight(format, {n, k});
+    const Linear linear{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w, .bias = bias};
+    const GatedLinear gated{.y = in.uninitialized(type, {rows, n / 2}), .x = x, .w = w, .bias = bias};
+    std::vector<std::vector<double>> of_linear, of_gated;
+    for (int tile = 0; tile < BlockTiles::count; ++tile) {
+      INFO("tile " << tile);
+      simt::multiprocessors = kMultiprocessors[tile];
+      CHECK(BlockTiles::best({rows, n, k}, simt::multiprocessors) == tile);
+      expect_matches_oracle_however_run(linear, blocks_tolerance(type, rows, k), oracle::Weights::packed);
+      of_linear.push_back(oracle::result(*make_cuda_backend(), linear));
+      of_gated.push_back(oracle::result(*make_cuda_backend(), gated));
+      CHECK(of_linear.back() == of_linear[0]);
+      CHECK(of_gated.back() == of_gated[0]);
+    }
+  });
+  simt::multiprocessors = 108;
+}
+
+TEST_CASE("Linear reads some rows of a weight in panels, and says what it does not take", "[simt][ops]") {
+  const auto be = make_cuda_backend();
+  Inputs in(1);
+  for (const WeightFormat format : kBlockFormats) {
+    const Weight w = in.weight(format, {200, 96});
+    const oracle::Packed packed(*be, w, WeightUse::linear), gated(*be, w, WeightUse::gated_linear);
+    Arena arena(*be, 1 << 16);
+    const Tensor x = in.normal(DType::f16, {9, 96}), on_card = arena.like(x);
+    be->upload(on_card, x.data);
+    for (const auto& [rows, begin, end] : {std::tuple{1, 64, 128}, {9, 128, 200}, {9, 0, 7}, {3, 192, 200}}) {
+      INFO(name_of(format) << " rows " << begin << " to " << end);
+      const Tensor y = in.uninitialized(DType::f16, {rows, end - begin}), there = arena.like(y);
+      const Linear here{.y = y, .x = x.slice(0, 0, rows), .w = w.rows(begin, end)};
+      be->run(Linear{.y = there, .x = on_card.slice(0, 0, rows), .w = packed.weight().rows(begin, end)});
+      be->download(y.data, there);
+      CHECK(oracle::read(y) == oracle::result(*be, here, "y", oracle::Weights::as_they_are));
+    }
+    const Tensor y = arena.make(DType::f16, {1, 64}), one = on_card.slice(0, 0, 1);
+    CHECK(error_of([&] { be->run(Linear{.y = y, .x = one, .w = gated.weight().rows(0, 64)}); }, ErrorKind::failed) ==
+          "Linear: w is packed, but not for this product in CUDA");
+    const GatedLinear some{.y = arena.make(DType::f16, {1, 32}), .x = one, .w = gated.weight().rows(0, 64)};
+    CHECK(error_of([&] { be->run(some); }, ErrorKind::failed) ==
+          "GatedLinear: w is some rows of a packed weight, " + some.w.str() + ", whose gates lie beside its values");
+    const Linear wide{
+        .y = arena.make(DType::f32, {1, 200}), .x = arena.make(DType::f32, {1, 96}), .w = packed.weight()};
+    CHECK(error_of([&] { be->run(wide); }, ErrorKind::failed) ==
+          "Linear: w is " + wide.w.str() + " beside x in f32, the CUDA backend wants f16 or bf16 there");
+  }
+}
+
 // Its sums are those of Linear, of as many rows.
 TEST_CASE("GatedLinear's kernels have the bits of Linear and a gate", "[simt][ops]") {
   const auto be = make_cuda_backend();

@@ -148,6 +148,12 @@ TEST_CASE("The large ops of the published model can come near to an A100's limit
   const auto gated = [](int64_t rows, int64_t n, int64_t k) {
     return GatedLinear{.y = f16({rows, n / 2}), .x = f16({rows, k}), .w = f16({n, k}), .act = Activation::gelu};
   };
+  GatedLinear token_gated = gated(1, 22016, 4096);
+  token_gated.act = Activation::silu;
+  const auto in_blocks = [](auto op, WeightFormat format) {
+    op.w = Weight(nullptr, format, op.w.values.dim, size_t(op.w.values.rank));
+    return op;
+  };
   // A stride of 0: over a doubled x.
   const auto conv = [](int64_t size, int64_t in_c, int64_t out_c, int stride) {
     const int64_t out = stride == 0 ? 2 * size : size / stride;
@@ -188,6 +194,12 @@ TEST_CASE("The large ops of the published model can come near to an A100's limit
       {"a token's q, k and v", linear(1, 12288, 4096), 0.85},
       {"a token's projection", linear(1, 4096, 4096), 0.85},
       {"eight rows", linear(8, 4096, 11008), 0.85},
+      {"a token's q, k and v, q8", in_blocks(linear(1, 12288, 4096), WeightFormat::q8), 0.85},
+      {"a token's projection, q4", in_blocks(linear(1, 4096, 4096), WeightFormat::q4), 0.85},
+      {"a token's feed-forward, q4", in_blocks(token_gated, WeightFormat::q4), 0.85},
+      {"a prompt of 600, q8", in_blocks(linear(600, 12288, 4096), WeightFormat::q8), 0.68},
+      {"a prompt of 600, q4", in_blocks(linear(600, 12288, 4096), WeightFormat::q4), 0.68},
+      {"a prompt of 600 from feed-forward, q4", in_blocks(linear(600, 4096, 11008), WeightFormat::q4), 0.68},
   };
   for (const auto& [name, op, share] : rows) {
     INFO(name);

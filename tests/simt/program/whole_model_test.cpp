@@ -68,8 +68,9 @@ void expect_told_as_on_the_cpu(WeightFormat type, double least_psnr) {
 TEST_CASE("Every launch of the published model is one that a card takes", "[simt]") {
   const auto backend = make_cuda_backend();
   const InsteadOfFibers count(expect_launch);
-  for (const WeightFormat type : {WeightFormat::f32, WeightFormat::f16, WeightFormat::bf16}) {
-    INFO(name_of(type));
+  for (const auto& format : kWeightFormats) {
+    const WeightFormat type = format.value;
+    INFO(format.name);
     launches = 0;
     int64_t ops = 0;
     for (AnyOp& any : ops_of_a_frame(StageTypes::of_card(type), backend.get()))
@@ -108,7 +109,7 @@ TEST_CASE("A picture seen by a record has the bits of one that is seen op by op"
 std::vector<std::pair<std::string, int64_t>> launched;
 void note_launch(const simt::Launch& launch) {
   const std::string kernel = ptx::kernel_name(launch.kernel);
-  if (!kernel.starts_with("conv2d_weights"))
+  if (!kernel.starts_with("conv2d_weights") && !kernel.starts_with("block_panels"))
     launched.emplace_back(kernel, int64_t(launch.grid.x) * launch.grid.y * launch.grid.z);
 }
 
@@ -123,32 +124,42 @@ TEST_CASE("bench --paper knows the launches of the published model, and every on
     const simt::OnCard on(capability);
     simt::multiprocessors = multiprocessors;
     const auto backend = make_cuda_backend();
-    int64_t known = 0;
-    for (AnyOp& any : ops_of_a_frame(StageTypes::of_card(WeightFormat::f16), backend.get())) {
-      const std::vector<PaperLaunch> expected = launches_of(any, card);
-      if (expected.empty()) continue;
-      launched.clear();
-      std::visit(
-          [&]<class Op>(Op& op) {
-            if constexpr (HasWeight<Op>) op.w.packed = nullptr;
-            backend->run(op);
-          },
-          any);
-      std::vector<std::pair<std::string, int64_t>> paper;
-      for (const PaperLaunch& launch : expected) paper.emplace_back(launch.kernel, launch.blocks);
-      const PaperTime time = paper_time(any, card);
-      INFO(name << ", " << time.kernels);
-      CHECK(paper == launched);
-      CHECK(time.us > 0);
-      ++known;
+    for (const WeightFormat type : {WeightFormat::f16, WeightFormat::q8, WeightFormat::q4}) {
+      int64_t known = 0;
+      for (AnyOp& any : ops_of_a_frame(StageTypes::of_card(type), backend.get())) {
+        const std::vector<PaperLaunch> expected = launches_of(any, card);
+        if (expected.empty()) continue;
+        launched.clear();
+        std::visit(
+            [&]<class Op>(Op& op) {
+              if constexpr (HasWeight<Op>) op.w.packed = nullptr;
+              backend->run(op);
+            },
+            any);
+        std::vector<std::pair<std::string, int64_t>> paper;
+        for (const PaperLaunch& launch : expected) paper.emplace_back(launch.kernel, launch.blocks);
+        const PaperTime time = paper_time(any, card);
+        INFO(name << ", " << name_of(type) << ", " << time.kernels);
+        CHECK(paper == launched);
+        CHECK(time.us > 0);
+        ++known;
+      }
+      CHECK(known > 500);
     }
-    CHECK(known > 500);
   }
   simt::multiprocessors = 108;
 }
 
 TEST_CASE("nano in f32 on the kernels tells the CPU's words and paints its picture", "[simt]") {
   expect_told_as_on_the_cpu(WeightFormat::f32, 60);
+}
+
+// On the CPU weights are widened and rows are as they are. It is 56.5 dB; 6 are an error twice as large.
+TEST_CASE("nano in q8 on the kernels tells the words of the CPU's widened weights, and its picture is near", "[simt]") {
+  const Told expected = tell(*make_cpu_backend(0, CpuSet::automatic, Products::f32), WeightFormat::q8);
+  const Told told = tell(*make_cuda_backend(), StageTypes::of_card(WeightFormat::q8));
+  CHECK(told.text == expected.text);
+  CHECK(psnr(told.picture, expected.picture) >= 50);
 }
 
 TEST_CASE("nano in f16 on the kernels tells the CPU's words, and its picture is near", "[simt]") {
