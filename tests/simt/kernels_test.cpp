@@ -2,6 +2,8 @@
 // PTX (tests/ptx), on a card (tests/gpu).
 #include <simt.h>  // the include path says whose: this folder's or tests/gpu's
 
+#include <cstring>
+
 #include "../../cuda/cuda_backend.h"
 #include "../../cuda/device/gemm.cuh"
 #include "../../cuda/kernels/block_panels.h"
