@@ -1412,11 +1412,11 @@ TEST_CASE("CudaBackend says what it cannot do", "[simt]") {
   Inputs in(1);
   const Tensor t = in.uninitialized(DType::f32, {2, 8});
   for (const auto& [format, name] : {std::pair{WeightFormat::q8, "q8"}, {WeightFormat::q4, "q4"}}) {
-    const Linear op{.y = in.uninitialized(DType::f16, {2, 8}),
-                    .x = in.normal(DType::f16, {2, 64}),
+    const Linear op{.y = in.uninitialized(DType::f32, {2, 8}),
+                    .x = in.normal(DType::f32, {2, 64}),
                     .w = in.weight(format, {8, 64})};
     CHECK(error_of([&] { be->run(op); }, ErrorKind::failed) ==
-          std::string("Linear: w is ") + name + "(8, 64), the CUDA backend wants f16");
+          std::string("Linear: w is ") + name + "(8, 64) beside x in f32, the CUDA backend wants f16 or bf16 there");
   }
   const Conv2d large_kernel{.y = in.uninitialized(DType::f16, {1, 1, 1, 8}),
                             .x = in.normal(DType::f16, {1, 1, 17, 8}),
