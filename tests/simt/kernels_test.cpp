@@ -3,6 +3,7 @@
 #include <simt.h>  // the include path says whose: this folder's or tests/gpu's
 
 #include <cstring>
+#include <memory>
 
 #include "../../cuda/cuda_backend.h"
 #include "../../cuda/device/gemm.cuh"
@@ -846,13 +847,15 @@ Rounded rounded(Backend& be, const Tensor& x) {
   const int64_t rows = x.rows(), k = x.cols(), blocks = k / kWeightBlock;
   oracle::Transfer transfer(be);
   const Tensor there = transfer.there(x);
-  const Tensor block(be.allocate(Int8Rows::bytes(rows, k)), DType::u8, {Int8Rows::bytes(rows, k)});
+  const int64_t bytes = Int8Rows::bytes(rows, k);
+  const auto release = [&](void* p) { be.release(p); };
+  const std::unique_ptr<void, decltype(release)> memory(be.allocate(bytes), release);  // given back if this throws
+  const Tensor block(memory.get(), DType::u8, {bytes});
   be.finish();  // it has a stream of its own
   round_int8(there, {block.data, rows, k}, {});
   be.finish();
   std::vector<unsigned char> seen(size_t(block.bytes()));
   be.download(seen.data(), block);
-  be.release(block.data);
   const Int8Rows here(seen.data(), rows, k);
   Rounded out = {{here.values, here.values + rows * k}, {}};
   for (int64_t row = 0; row < rows; ++row)
