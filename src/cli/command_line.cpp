@@ -122,12 +122,13 @@ std::string build(const Json& story, const std::filesystem::path& folder, const 
   if (command == "generate" || request.at("policy") == "compat_vis")
     line += flag("--max-tokens", request.at("max_tokens"));
   if (command == "generate") line += sampling_flags(request.at("sampling"));
-  return line + flag("--type", request.at("type")) + flag("--device", request.at("backend")) +
-         (request.contains("products") ? flag("--products", request.at("products")) : "") +
-         (request.contains("cache_type_k") ? flag("--cache-type-k", request.at("cache_type_k")) : "") +
-         (request.contains("cache_type_v") ? flag("--cache-type-v", request.at("cache_type_v")) : "") +
-         (request.contains("kernels") ? flag("--kernels", request.at("kernels")) : "") +
-         model_flags(story.at("model").at("flags")) + " --no-settings -o " + output;
+  line += flag("--type", request.at("type")) + flag("--device", request.at("backend"));
+  for (const auto& [name, key] : {std::pair{"--products", "products"},
+                                  {"--cache-type-k", "cache_type_k"},
+                                  {"--cache-type-v", "cache_type_v"},
+                                  {"--kernels", "kernels"}})
+    if (request.contains(key)) line += flag(name, request.at(key));
+  return line + model_flags(story.at("model").at("flags")) + " --no-settings -o " + output;
 }
 
 }  // namespace

@@ -169,7 +169,7 @@ int inspect_model(const ModelPaths& paths, bool as_json) {
                  {"vocabulary", model.config.llm.vocab},
                  {"defaults", defaults_json(d, "cfg_scale")},
                  {"total", all.json()}};
-    if (model.weights) json["weights"] = {{"type", name_of(*model.weights)}, {"keep", strings_of(model.keep)}};
+    if (model.weights) json["weights"] = weights_json(model);
     for (const auto& [name, totals] : rows) json["parts"][name] = totals.json();
     print(json);
     return 0;

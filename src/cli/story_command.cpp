@@ -167,7 +167,7 @@ std::string read_start(const std::string& name, StoryRequest& request, Terminal&
 }
 
 StoryRecord make_record(const StoryFlags& flags, const std::string& command, StoryRequest request,
-                        const ModelDir& model, const fs::path& model_dir, WeightFormat type, Terminal& terminal) {
+                        const ModelDir& model, const fs::path& model_dir, const StageTypes& types, Terminal& terminal) {
   StoryRecord record;
   if (flags.image) record.start_fingerprint = read_start(*flags.image, request, terminal);
   record.command = command;
@@ -175,14 +175,13 @@ StoryRecord make_record(const StoryFlags& flags, const std::string& command, Sto
   record.model = model.config.name;
   record.weights = fingerprints(model, model_dir);
   record.model_flags = given_model_flags(flags);
-  record.type = name_of(type);
+  const NumberTypes& language = types.language;
+  record.type = name_of(language.weights);
   record.backend = name_of(kDevices, parse_device(flags.device).kind);
-  if (record.backend == name_of(kDevices, DeviceKind::cpu) && row_of(type).block > 0)
+  if (record.backend == name_of(kDevices, DeviceKind::cpu) && row_of(language.weights).block > 0)
     record.products = name_of(kProducts, flags.products);
-  const StageTypes types = stage_types(parse_device(flags.device), type, flags);
-  const DType activations = types.language.activations;
-  if (types.cache.k != activations) record.cache_k = name_of(types.cache.k);
-  if (types.cache.v != activations) record.cache_v = name_of(types.cache.v);
+  if (types.cache.k != language.activations) record.cache_k = name_of(types.cache.k);
+  if (types.cache.v != language.activations) record.cache_v = name_of(types.cache.v);
   if (flags.kernels == Kernels::library) record.kernels = name_of(kKernels, flags.kernels);
   record.request = std::move(request);
   record.counts_frames =
@@ -292,10 +291,11 @@ int tell(const StoryFlags& flags, const StoryTexts& texts, const Backends& backe
   if (!why.empty()) terminal.detail(fmt::format("--type auto is {}: {}", name_of(type), why));
   StoryRequest request = make_request(flags, model.config, {.prompt = texts.prompt, .captions = texts.captions});
   if (const std::string fewer = fewer_frames(flags, request); !fewer.empty()) terminal.say(fewer);
-  const StoryRecord record = make_record(flags, texts.command, std::move(request), model, paths.dir, type, terminal);
+  const StageTypes types = stage_types(device, type, flags);
+  const StoryRecord record = make_record(flags, texts.command, std::move(request), model, paths.dir, types, terminal);
 
   Narrator narrator(terminal, flags, record, model, show);
-  StoryRun run(model, record, run_options(flags, record.request, stage_types(device, type, flags)), narrator);
+  StoryRun run(model, record, run_options(flags, record.request, types), narrator);
   const StoryRun::End end = run.run([&] { return make_backend(device, flags, backends); });
   return report_end(run, end, narrator, flags, record, terminal);
 }

@@ -91,6 +91,10 @@ Json defaults_json(const Defaults& d, const char* cfg) {
           {"min_p", d.min_p}};
 }
 
+Json weights_json(const ModelDir& model) {
+  return {{"type", name_of(*model.weights)}, {"keep", strings_of(model.keep)}};
+}
+
 Json model_json(const ModelDir& model) {
   const ModelConfig& c = model.config;
   const SinkSpans& s = c.spans;
@@ -101,7 +105,7 @@ Json model_json(const ModelDir& model) {
                    {"llm", "llm.safetensors"},
                    {"detokenizer", "detokenizer.safetensors"},
                    {"vae", "vae.safetensors"}};
-  if (model.weights) json["weights"] = {{"type", name_of(*model.weights)}, {"keep", strings_of(model.keep)}};
+  if (model.weights) json["weights"] = weights_json(model);
   json["tokenizer"] = {{"model", "tokenizer.model"}, {"added_tokens", "added_tokens.json"}, {"legacy", model.legacy}};
   if (!model.words.empty()) json["words"] = "words.txt";
   json["vit"] = vit_json(c.vit);

@@ -14,6 +14,9 @@ inline constexpr const char* kModelFiles[] = {
 
 Json model_json(const ModelDir& model);
 
+// Of a model that is held in q8 or q4: in what, and which weights are not.
+Json weights_json(const ModelDir& model);
+
 // `cfg` names the guidance: model.json has "cfg", who prints flags has theirs.
 Json defaults_json(const Defaults& d, const char* cfg);
 
