@@ -30,6 +30,7 @@
 #include <optional>
 
 #include "../cuda/cuda_backend.h"
+#include "cli/choice.h"
 #include "cpu/cpu_backend.h"
 #include "language/token_generator.h"
 #include "load/default_request.h"
@@ -331,9 +332,7 @@ int main(int argc, char** argv) try {
   const double steps = take_number(words, "--steps"), least_psnr = take_number(words, "--least-psnr");
   const std::string text = take_word(words, "--text"), other_dir = take_word(words, "--other"),
                     cache_type = take_word(words, "--cache");
-  std::optional<DType> cache;
-  for (const DType type : {DType::f32, DType::f16, DType::bf16})
-    if (cache_type == name_of(type)) cache = type;
+  const auto cache = value_in(kCacheTypes, cache_type);
   if (!cache && !cache_type.empty()) fail_usage("--cache " + cache_type + ": expected f32, f16 or bf16");
   const auto word = [&](size_t i, const char* otherwise) { return i < words.size() ? words[i] : otherwise; };
   if (words.empty() || words.size() > 5)
