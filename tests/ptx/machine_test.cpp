@@ -155,6 +155,15 @@ TEST_CASE("ldmatrix hands out rows, or columns", "[ptx]") {
   }
 }
 
+// run_for(element) is that element of d in each lane: `here` is in one place of d, `elsewhere` in all others.
+template <class RunFor>
+void expect_in_one_place(RunFor&& run_for, int lane, int element, uint32_t here, uint32_t elsewhere) {
+  for (int i = 0; i < 4; ++i) {
+    const auto got = run_for(i);
+    for (int t = 0; t < 32; ++t) REQUIRE(uint32_t(got[size_t(t)]) == (t == lane && i == element ? here : elsewhere));
+  }
+}
+
 // The ISA's figures for m16n8k16: one element of a and one of b is 1, the rest 0, so d is 1 in one place.
 TEST_CASE("mma finds its elements", "[ptx]") {
   struct {
@@ -189,14 +198,8 @@ TEST_CASE("mma finds its elements", "[ptx]") {
                 std::to_string(4 + element) + ";",
             brought);
       };
-      const int want_lane = dl + column / 2, want_element = de + column % 2;
-      for (int element = 0; element < 4; ++element) {
-        const auto got = run_for(element);
-        for (int lane = 0; lane < 32; ++lane) {
-          const bool here = lane == want_lane && element == want_element;
-          REQUIRE(std::bit_cast<float>(uint32_t(got[size_t(lane)])) == (here ? 3.0f : 2.0f));
-        }
-      }
+      expect_in_one_place(run_for, dl + column / 2, de + column % 2, std::bit_cast<uint32_t>(3.0f),
+                          std::bit_cast<uint32_t>(2.0f));
     }
   }
 }
@@ -217,23 +220,20 @@ TEST_CASE("mma of int8 finds its elements", "[ptx]") {
   };
   for (const auto& [al, ab, bl, bb, dl, de, why] : cases) {
     INFO(why);
-    const int column = bl / 4, want_lane = dl + column / 2, want_element = de + column % 2;
+    const int column = bl / 4;
     std::vector<Brought> brought(32);
     // %rd1, %rd2: a; %rd3: b.
     (ab < 8 ? brought[size_t(al)].a : brought[size_t(al)].b) |= uint64_t(0x80) << 8 * (ab % 8);
     brought[size_t(bl)].c |= uint64_t(0x80) << 8 * bb;
-    for (int element = 0; element < 4; ++element) {
-      const auto got = results(
+    const auto run_for = [&](int element) {
+      return results(
           "mov.b64 {%r4, %r5}, %rd1; mov.b64 {%r6, %r7}, %rd2; mov.b64 {%r8, %r9}, %rd3; mov.u32 %r10, 2;"
           "mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%r11, %r12, %r13, %r14}, {%r4, %r5, %r6, %r7},"
           "{%r8, %r9}, {%r10, %r10, %r10, %r10}; mov.u32 %r0, %r" +
               std::to_string(11 + element) + ";",
           brought);
-      for (int lane = 0; lane < 32; ++lane) {
-        const bool here = lane == want_lane && element == want_element;
-        REQUIRE(uint32_t(got[size_t(lane)]) == (here ? 128 * 128 + 2 : 2));
-      }
-    }
+    };
+    expect_in_one_place(run_for, dl + column / 2, de + column % 2, 128 * 128 + 2, 2);
   }
 }
 

@@ -381,6 +381,28 @@ TEST_CASE("A product takes the tile that its multiprocessors finish first", "[si
   }
 }
 
+namespace {
+
+// Calls f() with a card on which each tile of the list is taken, and holds both ops to the same bits on all.
+template <class List, class F>
+void for_each_tile(const Linear& linear, const GatedLinear& gated, const int (&multiprocessors)[List::count], F&& f) {
+  const ProductSize product{.rows = linear.x.rows(), .cols = linear.y.cols(), .k = linear.x.cols()};
+  std::vector<std::vector<double>> of_linear, of_gated;
+  for (int tile = 0; tile < List::count; ++tile) {
+    INFO("tile " << tile);
+    simt::multiprocessors = multiprocessors[tile];
+    CHECK(List::best(product, simt::multiprocessors) == tile);
+    f();
+    of_linear.push_back(oracle::result(*make_cuda_backend(), linear));
+    of_gated.push_back(oracle::result(*make_cuda_backend(), gated));
+    CHECK(of_linear.back() == of_linear[0]);
+    CHECK(of_gated.back() == of_gated[0]);
+  }
+  simt::multiprocessors = 108;
+}
+
+}  // namespace
+
 TEST_CASE("Every tile of Linear and GatedLinear gives the same bits", "[simt][ops]") {
   for (DType type : {DType::f16, DType::bf16}) {
     Inputs in(9);
@@ -388,20 +410,12 @@ TEST_CASE("Every tile of Linear and GatedLinear gives the same bits", "[simt][op
     const Tensor x = in.normal(type, {rows, k}), w = in.normal(type, {n, k}), bias = in.normal(DType::f32, {n});
     const Linear linear{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w, .bias = bias};
     const GatedLinear gated{.y = in.uninitialized(type, {rows, n / 2}), .x = x, .w = w, .bias = bias};
-    std::vector<std::vector<double>> of_linear, of_gated;
-    for (int tile = k16x64; tile <= k80x160; ++tile) {
-      INFO(name_of(type) << ", tile " << tile);
-      simt::multiprocessors = kMultiprocessorsOfTiles[tile];
-      CHECK(GemmTiles::best({rows, n, k}, simt::multiprocessors) == tile);
+    INFO(name_of(type));
+    for_each_tile<GemmTiles>(linear, gated, kMultiprocessorsOfTiles, [&] {
       expect_matches_oracle_however_run(linear, linear_tolerance(type, k));
       expect_matches_oracle_however_run(gated, linear_tolerance(type, k));
-      of_linear.push_back(oracle::result(*make_cuda_backend(), linear));
-      of_gated.push_back(oracle::result(*make_cuda_backend(), gated));
-      CHECK(of_linear.back() == of_linear[0]);
-      CHECK(of_gated.back() == of_gated[0]);
-    }
+    });
   }
-  simt::multiprocessors = 108;
 }
 
 TEST_CASE("Every tile of Conv2d gives the same bits", "[simt][ops]") {
@@ -687,6 +701,25 @@ TEST_CASE("Linear's kernels take weights in blocks", "[simt][ops]") {
   });
 }
 
+namespace {
+
+// What GatedLinear without an activation is by Linear's sums, of as many rows: values times gates, rounded once.
+std::vector<double> gated_by_linear(Backend& be, Inputs& in, const GatedLinear& op) {
+  const int64_t rows = op.y.rows(), n = op.y.cols();
+  const auto sums = oracle::result(
+      be, Linear{.y = in.uninitialized(DType::f32, {rows, 2 * n}), .x = op.x, .w = op.w, .bias = op.bias});
+  std::vector<double> products;
+  for (size_t row = 0; row < size_t(rows); ++row)
+    for (size_t i = 0; i < size_t(n); ++i) {
+      const size_t at = row * 2 * size_t(n) + i;
+      products.push_back(double(float(sums[at]) * float(sums[at + size_t(n)])));
+    }
+  return oracle::result(
+      be, Convert{.y = in.uninitialized(op.y.dtype, {rows, n}), .x = in.values(DType::f32, {rows, n}, products)});
+}
+
+}  // namespace
+
 TEST_CASE("GatedLinear's kernels take weights in blocks, and have the bits of Linear and a gate", "[simt][ops]") {
   const auto be = make_cuda_backend();
   for_block_types([&](DType type, WeightFormat format) {
@@ -697,17 +730,9 @@ TEST_CASE("GatedLinear's kernels take weights in blocks, and have the bits of Li
       const Weight w = in.weight(format, {2 * n, k});
       const GatedLinear op{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w, .bias = b};
       expect_matches_oracle_however_run(op, blocks_tolerance(type, rows, k), oracle::Weights::packed);
-      const Linear both{.y = in.uninitialized(DType::f32, {rows, 2 * n}), .x = x, .w = w, .bias = b};
-      const auto sums = oracle::result(*be, both);
-      std::vector<double> products;
-      for (size_t i = 0; i < size_t(rows) * size_t(n); ++i) {
-        const size_t at = i / size_t(n) * 2 * size_t(n) + i % size_t(n);
-        products.push_back(double(float(sums[at]) * float(sums[at + size_t(n)])));
-      }
-      const Convert rounded{.y = in.uninitialized(type, {rows, n}), .x = in.values(DType::f32, {rows, n}, products)};
       GatedLinear plain = op;
       plain.act = Activation::none;
-      CHECK(oracle::result(*be, plain) == oracle::result(*be, rounded));
+      CHECK(oracle::result(*be, plain) == gated_by_linear(*be, in, plain));
     }
   });
 }
@@ -740,19 +765,10 @@ TEST_CASE("Every tile of products by weights in blocks gives the same bits", "[s
     const Weight w = in.weight(format, {n, k});
     const Linear linear{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w, .bias = bias};
     const GatedLinear gated{.y = in.uninitialized(type, {rows, n / 2}), .x = x, .w = w, .bias = bias};
-    std::vector<std::vector<double>> of_linear, of_gated;
-    for (int tile = 0; tile < BlockTiles::count; ++tile) {
-      INFO("tile " << tile);
-      simt::multiprocessors = kMultiprocessors[tile];
-      CHECK(BlockTiles::best({rows, n, k}, simt::multiprocessors) == tile);
+    for_each_tile<BlockTiles>(linear, gated, kMultiprocessors, [&] {
       expect_matches_oracle_however_run(linear, blocks_tolerance(type, rows, k), oracle::Weights::packed);
-      of_linear.push_back(oracle::result(*make_cuda_backend(), linear));
-      of_gated.push_back(oracle::result(*make_cuda_backend(), gated));
-      CHECK(of_linear.back() == of_linear[0]);
-      CHECK(of_gated.back() == of_gated[0]);
-    }
+    });
   });
-  simt::multiprocessors = 108;
 }
 
 TEST_CASE("Linear reads some rows of a weight in panels, and says what it does not take", "[simt][ops]") {
@@ -796,17 +812,8 @@ TEST_CASE("GatedLinear's kernels have the bits of Linear and a gate", "[simt][op
       const int64_t rows = end - begin;
       const Tensor x = in.normal(type, {70, k}).slice(0, begin, end), w = in.normal(type, {2 * n, k});
       const Tensor b = in.normal(DType::f32, {2 * n});
-      const auto both =
-          oracle::result(*be, Linear{.y = in.uninitialized(DType::f32, {rows, 2 * n}), .x = x, .w = w, .bias = b});
-      std::vector<double> products;
-      for (size_t row = 0; row < size_t(rows); ++row)
-        for (size_t i = 0; i < size_t(n); ++i) {
-          const size_t at = row * 2 * size_t(n) + i;
-          products.push_back(double(float(both[at]) * float(both[at + size_t(n)])));
-        }
-      const Convert rounded{.y = in.uninitialized(type, {rows, n}), .x = in.values(DType::f32, {rows, n}, products)};
       const GatedLinear op{.y = in.uninitialized(type, {rows, n}), .x = x, .w = w, .bias = b, .act = Activation::none};
-      CHECK(oracle::result(*be, op) == oracle::result(*be, rounded));
+      CHECK(oracle::result(*be, op) == gated_by_linear(*be, in, op));
     }
 }
 
