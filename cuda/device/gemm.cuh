@@ -98,9 +98,31 @@ class MatrixRows {
   int left_[Mine::count];  // elements of the row from there on; none where it is not positive
 };
 
+// A ring's stages, one after the other: fetch(stage) starts to bring what is multiplied next, use(stage) multiplies
+// what is there. Who calls: the whole block. The ring may be used for something else after the caller's next
+// __syncthreads(): no copy is on its way any more.
+template <class Fetch, class Use>
+__device__ void through_ring(int steps, Fetch&& fetch, Use&& use) {
+  const auto fetch_stage = [&](int step) {
+    if (step < steps) fetch(unsigned(step) % kStages);
+    copy_async_commit();  // also an empty group: then the count in the wait below is right to the end
+  };
+
+#pragma unroll 1
+  for (int step = 0; step < kStages - 1; ++step) fetch_stage(step);
+#pragma unroll 1
+  for (int step = 0; step < steps; ++step) {
+    copy_async_wait<kStages - 2>();
+    // Everyone's pieces of this stage are there to be read; and everyone has read the stage before, which is the one
+    // that the next line overwrites.
+    __syncthreads();
+    fetch_stage(step + kStages - 1);
+    use(unsigned(step) % kStages);
+  }
+}
+
 // sum += x wT over `steps` of kDepth. Who calls: the whole block. Who gets the sums: each thread its part of the
-// tile's. The ring may be used for something else after the caller's next __syncthreads(): no copy is on its way any
-// more.
+// tile's. Then the ring is as through_ring() leaves it.
 template <class T, class Tile, class XSource, class WSource>
 __device__ void multiply(Sums<Tile>& sum, Ring<T, Tile>& ring, XSource& x, WSource& w, int steps) {
   const int lane = int(threadIdx.x) % kWarp;
@@ -117,26 +139,10 @@ __device__ void multiply(Sums<Tile>& sum, Ring<T, Tile>& ring, XSource& x, WSour
   // The last 8 of an odd number of columns: all four chunks, b of both halves.
   const int last_at = swizzled<kChunks>(warp_col<Tile>() + (kAcross - 1) * 8 + lane % 8, lane / 8);
 
-  const auto fetch_stage = [&](int step) {
-    if (step < steps) {
-      x.fetch(ring.x[unsigned(step) % kStages]);
-      w.fetch(ring.w[unsigned(step) % kStages]);
-    }
-    copy_async_commit();  // also an empty group: then the count in the wait below is right to the end
-  };
-
-#pragma unroll 1
-  for (int step = 0; step < kStages - 1; ++step) fetch_stage(step);
-#pragma unroll 1
-  for (int step = 0; step < steps; ++step) {
-    copy_async_wait<kStages - 2>();
-    // Everyone's pieces of this stage are there to be read; and everyone has read the stage before, which is the one
-    // that the next line overwrites.
-    __syncthreads();
-    fetch_stage(step + kStages - 1);
-
-    const Vec<T>* x_stage = ring.x[unsigned(step) % kStages];
-    const Vec<T>* w_stage = ring.w[unsigned(step) % kStages];
+  const auto fetch = [&](unsigned stage) { x.fetch(ring.x[stage]), w.fetch(ring.w[stage]); };
+  const auto use = [&](unsigned stage) {
+    const Vec<T>* const x_stage = ring.x[stage];
+    const Vec<T>* const w_stage = ring.w[stage];
     uint32_t last_frag[4];
     if constexpr (kOdd) ldmatrix(last_frag, w_stage + last_at);
 #pragma unroll
@@ -151,7 +157,8 @@ __device__ void multiply(Sums<Tile>& sum, Ring<T, Tile>& ring, XSource& x, WSour
         if constexpr (kOdd) mma<T>(sum[i][kAcross - 1], x_frag[i], {last_frag[half * 2], last_frag[half * 2 + 1]});
       }
     }
-  }
+  };
+  through_ring(steps, fetch, use);
 }
 
 }  // namespace seedstory

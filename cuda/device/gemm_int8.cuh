@@ -101,27 +101,15 @@ __device__ void add_block(Sums<Tile>& sum, const Vec<int8_t>* x_stage, const Vec
 template <class Tile, class XSource, class WSource>
 __device__ void multiply_int8(Sums<Tile>& sum, Int8Ring<Tile>& ring, XSource& x, WSource& w, Int8Scales<Tile>& scales,
                               int steps) {
-  const auto fetch_stage = [&](int step) {
-    if (step < steps) {
-      x.fetch(ring.x[unsigned(step) % kStages]);
-      w.fetch(ring.w[unsigned(step) % kStages]);
-      scales.fetch(ring.scales[unsigned(step) % kStages]);
-    }
-    copy_async_commit();
+  const auto fetch = [&](unsigned stage) {
+    x.fetch(ring.x[stage]), w.fetch(ring.w[stage]), scales.fetch(ring.scales[stage]);
   };
-
-#pragma unroll 1
-  for (int step = 0; step < kStages - 1; ++step) fetch_stage(step);
-#pragma unroll 1
-  for (int step = 0; step < steps; ++step) {
-    copy_async_wait<kStages - 2>();
-    __syncthreads();  // as in gemm.cuh
-    fetch_stage(step + kStages - 1);
-    const unsigned stage = unsigned(step) % kStages;
+  const auto use = [&](unsigned stage) {
 #pragma unroll
     for (int block = 0; block < kInt8Blocks; ++block)
       add_block<Tile>(sum, ring.x[stage], ring.w[stage], ring.scales[stage], block);
-  }
+  };
+  through_ring(steps, fetch, use);
 }
 
 }  // namespace seedstory
